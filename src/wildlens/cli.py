@@ -1,0 +1,200 @@
+"""The command line: one thin command a step. Steps are imported only when they are called."""
+
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from wildlens import __version__
+from wildlens.errors import WildLensError
+
+existing = click.Path(exists=True, path_type=Path)
+new = click.Path(path_type=Path)
+output = click.option("--output", "-o", type=new, required=True, help="What is written.")
+settings_file = click.option(
+    "--settings", type=existing, help="YAML file of this step's section; default: its defaults."
+)
+device = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda", "mps"]),
+    default="auto",
+    show_default=True,
+    help="Where networks run.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="wildlens")
+@click.option("--log", type=new, help="File that takes the log lines, too.")
+def cli(log: Path | None) -> None:
+    """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
+
+    Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
+    train-classifier, train-gan, map, attribute, evaluate, figures. `snakemake` runs them all.
+    """
+    handlers: list[logging.Handler] = [logging.StreamHandler()]
+    if log is not None:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)
+    logging.getLogger("wildlens").setLevel(logging.INFO)
+    logging.captureWarnings(True)
+
+
+def section(model_name: str, path: Path | None):
+    """The settings of a step: its YAML file, or the defaults."""
+    from wildlens import settings
+
+    return settings.load_section(getattr(settings, model_name), path)
+
+
+@cli.command()
+@output
+@settings_file
+def demo(output: Path, settings: Path | None) -> None:
+    """Simulate a region: Sentinel-2 products, CORINE land cover and protected areas."""
+    from wildlens.demo import run
+
+    run(section("Demo", settings), output)
+
+
+@cli.command()
+@click.argument("product", type=existing)
+@output
+@settings_file
+@click.option("--offset", type=int, help="DN to add, for products without metadata.")
+def scene(product: Path, output: Path, settings: Path | None, offset: int | None) -> None:
+    """Bring one PRODUCT (SAFE folder, GeoTIFF, band folder) into the form of a scene."""
+    from wildlens.scene import build_scene
+
+    build_scene(product, output, section("Scene", settings), offset=offset)
+
+
+@cli.command()
+@click.argument("source", type=existing)
+@click.option("--scene", type=existing, required=True, help="The scene whose grid is wanted.")
+@output
+@settings_file
+def landcover(source: Path, scene: Path, output: Path, settings: Path | None) -> None:
+    """Bring land cover from SOURCE onto the grid of a scene."""
+    from wildlens.landcover import build_landcover
+
+    build_landcover(source, scene, output, section("Landcover", settings))
+
+
+@cli.command()
+@click.option("--scene", "scenes", type=existing, multiple=True, required=True)
+@click.option("--landcover", "landcovers", type=existing, multiple=True, required=True)
+@click.option("--truth", "truths", type=existing, multiple=True, help="Exact land cover, if known.")
+@click.option("--areas", type=existing, required=True, help="Protected areas (WDPA polygons).")
+@output
+@click.option("--footprints", type=new, required=True, help="GeoPackage of the tiles' outlines.")
+@settings_file
+def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> None:
+    """Cut labelled tiles from scenes and split them into training, validation and test.
+
+    Give --scene, --landcover and --truth once for each scene, in the same order.
+    """
+    from wildlens.tiles import build_tiles
+
+    build_tiles(
+        scenes, landcovers, truths, areas, output, footprints, section("Tiles", settings)
+    )  # fmt: skip
+
+
+@cli.command("train-classifier")
+@click.argument("tiles", type=existing)
+@output
+@click.option("--metrics", type=new, required=True, help="Folder of the training curves and rates.")
+@settings_file
+@device
+def train_classifier(tiles, output, metrics, settings, device) -> None:
+    """Train the classifier on TILES to tell protected from anthropogenic land."""
+    from wildlens.training.classifier import train
+
+    train(tiles, output, metrics, section("Classifier", settings), device=device)
+
+
+@cli.command("train-gan")
+@click.argument("tiles", type=existing)
+@click.option("--classifier", type=existing, required=True)
+@output
+@click.option("--metrics", type=new, required=True, help="Folder of the training curves.")
+@settings_file
+@device
+def train_gan(tiles, classifier, output, metrics, settings, device) -> None:
+    """Train pattern-maximizer and pattern-minimizer through the frozen classifier."""
+    from wildlens.training.gan import train
+
+    train(tiles, classifier, output, metrics, section("Gan", settings), device=device)
+
+
+method = click.option("--method", required=True, help="Attribution method; see the settings.")
+classifier_file = click.option("--classifier", type=existing, required=True)
+generators_file = click.option("--generators", type=existing, help="For the methods that use them.")
+
+
+@cli.command("map")
+@click.argument("scene", type=existing)
+@method
+@classifier_file
+@generators_file
+@output
+@settings_file
+@device
+def map_(scene, method, classifier, generators, output, settings, device) -> None:
+    """Attribute a whole SCENE: a georeferenced map on the scene's own grid."""
+    from wildlens.mapping import map_scene
+
+    map_scene(
+        scene, method, classifier, generators, output, section("Attribution", settings), device
+    )  # fmt: skip
+
+
+@cli.command()
+@click.argument("tiles", type=existing)
+@method
+@classifier_file
+@generators_file
+@output
+@settings_file
+@device
+def attribute(tiles, method, classifier, generators, output, settings, device) -> None:
+    """Attribute the protected validation and test tiles of TILES."""
+    from wildlens.tile_attribution import attribute_tiles
+
+    attribute_tiles(
+        tiles, method, classifier, generators, output, section("Attribution", settings), device
+    )  # fmt: skip
+
+
+@cli.command()
+@click.argument("tiles", type=existing)
+@classifier_file
+@click.option("--generators", type=existing, required=True)
+@click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
+@click.option("--map", "maps", type=existing, multiple=True, help="Maps of whole scenes.")
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@output
+@settings_file
+@device
+def evaluate(
+    tiles, classifier, generators, attributions, maps, landcovers, output, settings, device
+) -> None:
+    """Compare attributions with land cover: methods.csv, classes.csv and scores.csv."""
+    from wildlens.evaluation import evaluate as run
+
+    run(
+        tiles, classifier, generators, attributions, maps, landcovers, output,
+        section("Evaluation", settings), device,
+    )  # fmt: skip
+
+
+def main() -> None:
+    """Entry point: problems the user can mend are one line and exit status 1, no traceback."""
+    try:
+        cli()
+    except WildLensError as error:
+        logging.getLogger("wildlens").error("wildlens: error: %s", error)
+        sys.exit(1)

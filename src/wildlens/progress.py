@@ -1,0 +1,54 @@
+"""Progress of long steps: a bar in a terminal, a line now and then elsewhere."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+INTERVAL = 10.0  # seconds between two lines where there is no terminal
+
+
+def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
+    """Pass `items` through and show how far it is, how fast, and how long it will take.
+
+    In a terminal as a bar; elsewhere (a workflow's job, a cluster's log) as a log line at most
+    every ten seconds, so that a log file stays readable.
+    """
+    if total is None and hasattr(items, "__len__"):
+        total = len(items)
+    if sys.stderr.isatty():
+        yield from tqdm(items, desc=what, total=total, unit=unit, leave=False)
+        return
+    start = last = time.monotonic()
+    for done, item in enumerate(items, start=1):
+        yield item
+        now = time.monotonic()
+        if now - last >= INTERVAL:
+            last = now
+            log.info(_line(what, done, total, unit, now - start))
+
+
+def _line(what: str, done: int, total: int | None, unit: str, seconds: float) -> str:
+    rate = done / seconds
+    if total is None:
+        return f"{what}: {done} {unit}, {rate:.3g} {unit}/s"
+    left = (total - done) / rate
+    return f"{what}: {done} of {total} {unit}, {rate:.3g} {unit}/s, {duration(left)} left"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 5 min."""
+    seconds = round(seconds)
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, seconds = divmod(seconds, 60)
+    if minutes < 60:
+        return f"{minutes} min {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"

@@ -1,0 +1,103 @@
+"""Where a result comes from: package version, settings, and digests of inputs and of code."""
+
+import ast
+import functools
+import hashlib
+import importlib.util
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from wildlens import __version__
+from wildlens.errors import WildLensError
+from wildlens.settings import Section, dump_section
+
+
+# Modules that every step reaches and that cannot change what it computes: the values of the settings
+# are tracked as files of their own, and a new version number is no new code.
+_WITHOUT_EFFECT = {"wildlens", "wildlens.errors", "wildlens.progress", "wildlens.settings"}
+
+
+def record(step: str, settings: Section | None, inputs: Iterable[Path | str]) -> dict[str, str]:
+    """What every result carries, as flat text: GeoTIFF tags, zarr attributes, model metadata.
+
+    Keys: `wildlens_step`, `wildlens_version`, `wildlens_settings` (YAML of the step's section) and
+    `wildlens_inputs` (JSON: file name -> digest of its content).
+    """
+    return {
+        "wildlens_step": step,
+        "wildlens_version": __version__,
+        "wildlens_settings": dump_section(settings) if settings is not None else "",
+        "wildlens_inputs": json.dumps({Path(path).name: digest(Path(path)) for path in inputs}),
+    }
+
+
+def digest(path: Path) -> str:
+    """Digest of a file's content, or of all files under a folder with their relative names."""
+    total = hashlib.blake2b(digest_size=16)
+    try:
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        for file in files:
+            if path.is_dir():
+                total.update(file.relative_to(path).as_posix().encode() + b"\0")
+            with file.open("rb") as stream:
+                total.update(hashlib.file_digest(stream, "sha256").digest())
+    except OSError as error:
+        raise WildLensError(f"{error.filename}: cannot be read: {error.strerror}") from None
+    return total.hexdigest()
+
+
+def code_digest(module: str) -> str:
+    """Digest of a module of this package and of all modules of the package that it imports.
+
+    Taken from the syntax trees, so that comments and layout do not count. Snakemake does not see
+    edits of a package by itself: the rules pass this as a parameter.
+    """
+    total = hashlib.blake2b(digest_size=8)
+    for name in sorted(_reachable(module) - _WITHOUT_EFFECT):
+        total.update(name.encode() + _tree(name).encode())
+    return total.hexdigest()
+
+
+def _reachable(module: str) -> set[str]:
+    found, waiting = set(), [module]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting.extend(_imports(name))
+    return found
+
+
+@functools.cache
+def _source(module: str) -> Path:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(module)
+    return Path(spec.origin)
+
+
+@functools.cache
+def _tree(module: str) -> str:
+    return ast.dump(ast.parse(_source(module).read_text(encoding="utf-8")))
+
+
+@functools.cache
+def _imports(module: str) -> tuple[str, ...]:
+    """Modules of this package that a module imports, anywhere in its text."""
+    package = __package__.partition(".")[0]
+    names = set()
+    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return tuple(sorted(n for n in names if n.split(".")[0] == package and _is_module(n)))
+
+
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:  # its parent is a module and no package: `name` is an attribute
+        return False

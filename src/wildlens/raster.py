@@ -1,0 +1,167 @@
+"""Grids and GeoTIFFs: where pixels lie, and how rasters are read and written window by window."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+
+from wildlens.atomic import atomic, scratch
+from wildlens.errors import WildLensError
+
+BLOCK = 512  # side of the blocks of our GeoTIFFs, px
+
+
+@contextmanager
+def open_raster(path: Path | str) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster for reading; what is no raster is refused in one line that names the file."""
+    try:
+        dataset = rasterio.open(path)
+    except rasterio.errors.RasterioIOError as error:
+        raise WildLensError(f"{path}: cannot be opened as a raster: {_one_line(error)}") from None
+    with dataset:
+        yield dataset
+
+
+def read(
+    dataset: rasterio.DatasetReader, bands: int | Sequence[int] | None = None, **options
+) -> np.ndarray:
+    """`dataset.read` whose failure (a truncated file, say) names the file that failed."""
+    try:
+        return dataset.read(bands, **options)
+    except rasterio.errors.RasterioIOError as error:
+        raise WildLensError(f"{dataset.name}: cannot be read: {_one_line(error)}") from None
+
+
+def grid_of(dataset: rasterio.DatasetReader) -> GeoBox:
+    """CRS, affine transform and shape of an open raster as one value."""
+    if dataset.crs is None:
+        raise WildLensError(f"{dataset.name}: has no coordinate reference system")
+    return GeoBox((dataset.height, dataset.width), dataset.transform, dataset.crs.to_wkt())
+
+
+def read_grid(path: Path | str) -> GeoBox:
+    """The grid of a raster file."""
+    with open_raster(path) as dataset:
+        return grid_of(dataset)
+
+
+def row_windows(grid: GeoBox, rows: int = BLOCK) -> Iterator[Window]:
+    """Full-width windows of `rows` rows that cover a grid from top to bottom."""
+    height, width = grid.shape
+    for top in range(0, height, rows):
+        yield Window(0, top, width, min(rows, height - top))
+
+
+def profile(grid: GeoBox, *, count: int, dtype: str, nodata: float) -> dict:
+    """rasterio's profile of a tiled, compressed GeoTIFF on a grid."""
+    height, width = grid.shape
+    floating = np.issubdtype(np.dtype(dtype), np.floating)
+    return {
+        "driver": "GTiff",
+        "crs": rasterio.crs.CRS.from_wkt(grid.crs.to_wkt()),
+        "transform": grid.affine,
+        "height": height,
+        "width": width,
+        "count": count,
+        "dtype": dtype,
+        "nodata": nodata,
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "compress": "DEFLATE",
+        "predictor": 3 if floating else 2,
+        "BIGTIFF": "IF_SAFER",
+    }
+
+
+@contextmanager
+def writing_geotiff(
+    path: Path,
+    grid: GeoBox,
+    *,
+    count: int,
+    dtype: str,
+    nodata: float,
+    tags: Mapping[str, str],
+    descriptions: Sequence[str] = (),
+) -> Iterator[rasterio.io.DatasetWriter]:
+    """A new GeoTIFF to write windows to; it stands under `path` only once it is complete."""
+    options = profile(grid, count=count, dtype=dtype, nodata=nodata)
+    with atomic(path) as temporary, rasterio.open(temporary, "w", **options) as dataset:
+        dataset.update_tags(**tags)
+        for band, description in enumerate(descriptions, start=1):
+            dataset.set_band_description(band, description)
+        yield dataset
+
+
+@contextmanager
+def writing_cog(
+    path: Path,
+    grid: GeoBox,
+    *,
+    tags: Mapping[str, str],
+    description: str,
+) -> Iterator[rasterio.io.DatasetWriter]:
+    """A one-band float32 Cloud-Optimised GeoTIFF (NaN = no data), to write windows to.
+
+    Overviews lie before the pixels in a COG, so it cannot be written window by window: the windows
+    go to a scratch file beside it, which is copied at the end, with overviews and exact statistics
+    (GDAL's own estimate fails on a scene with data in one corner only).
+    """
+    options = profile(grid, count=1, dtype="float32", nodata=float("nan")) | {"compress": "LZW"}
+    with atomic(path) as final, scratch(path.with_suffix(".windows.tif")) as windows:
+        with rasterio.open(windows, "w+", **options) as dataset:
+            dataset.update_tags(**tags)
+            dataset.set_band_description(1, description)
+            yield dataset
+            dataset.update_tags(1, **_statistics(dataset))
+        rasterio.shutil.copy(
+            windows,
+            final,
+            driver="COG",
+            BLOCKSIZE=BLOCK,
+            COMPRESS="DEFLATE",
+            PREDICTOR="YES",
+            OVERVIEW_RESAMPLING="AVERAGE",
+            BIGTIFF="IF_SAFER",
+        )
+
+
+def _statistics(dataset: rasterio.DatasetReader) -> dict[str, str]:
+    """GDAL's STATISTICS_* tags of band 1, exact, over the valid pixels; empty if there are none."""
+    count, total, squares = 0, 0.0, 0.0
+    low, high = np.inf, -np.inf
+    for window in row_windows(grid_of(dataset)):
+        values = dataset.read(1, window=window)
+        valid = values[np.isfinite(values)].astype(np.float64)
+        if valid.size:
+            count += valid.size
+            total += valid.sum()
+            squares += np.square(valid).sum()
+            low, high = min(low, valid.min()), max(high, valid.max())
+    if not count:
+        return {}
+    height, width = dataset.shape
+    mean = total / count
+    return {
+        "STATISTICS_MINIMUM": repr(float(low)),
+        "STATISTICS_MAXIMUM": repr(float(high)),
+        "STATISTICS_MEAN": repr(float(mean)),
+        "STATISTICS_STDDEV": repr(float(max(squares / count - mean**2, 0.0) ** 0.5)),
+        "STATISTICS_VALID_PERCENT": f"{100 * count / (height * width):.4g}",
+    }
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def tags_json(**values) -> dict[str, str]:
+    """GeoTIFF tags from Python values: strings as they are, the rest as JSON."""
+    return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}

@@ -1,0 +1,319 @@
+"""The configuration: one strict model a section, from which defaults, schema and reference come.
+
+A key that does not exist is an error that names its nearest known neighbour; a value out of range
+is an error that names its key. Models are frozen: a step reads its section, nobody edits it.
+"""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(gt=0, le=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=120)]
+Band = Literal[
+    "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"
+]  # fmt: skip
+CorineCode = Annotated[int, Field(ge=111, le=523)]
+
+METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random")
+Method = Literal["gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random"]
+
+
+class Section(BaseModel):
+    """What every section is: strict and frozen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Product(Section):
+    """One Sentinel-2 product and what belongs to it."""
+
+    name: Name = Field(description="Short name; names the results")
+    product: str = Field(description="Path of the product: SAFE folder, GeoTIFF, or band folder")
+    offset: int | None = Field(
+        None,
+        description="DN to add to every valid pixel, where the product has no metadata to say so",
+    )
+    landcover: str | None = Field(None, description="Its own land cover, instead of the common one")
+    truth: str | None = Field(
+        None, description="Exact land cover on its grid (simulated land only)"
+    )
+
+
+class Inputs(Section):
+    """What the chain reads. Paths are relative to the working directory."""
+
+    training: list[Product] = Field(min_length=1, description="Products the tiles are cut from")
+    mapping: list[Product] = Field([], description="Products that are mapped")
+    landcover: str = Field(description="Land cover that holds all products (CORINE raster)")
+    areas: str = Field(description="Protected areas (WDPA polygons)")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self):
+        names = [p.name for p in [*self.training, *self.mapping]]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"two products have the same name: {', '.join(twice)}")
+        return self
+
+
+class Demo(Section):
+    """The simulated region of the embedded default."""
+
+    seed: Seed = Field(0, description="Seed of the landscape")
+    size: int = Field(3072, ge=256, le=10980, multiple_of=2, description="Training scene side, px")
+    mapping_size: int = Field(1024, ge=256, le=10980, multiple_of=2, description="Mapped side, px")
+
+
+class Scene(Section):
+    """From a product to a scene: reflectance x 10000 at 10 m."""
+
+    bands: list[Band] = Field(
+        ["B02", "B03", "B04", "B08"], min_length=1, description="Bands, in this order"
+    )
+    resampling: Literal["nearest", "bilinear"] = Field(
+        "bilinear", description="How 20 m and 60 m bands come to 10 m"
+    )
+    mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
+        [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes made no data"
+    )
+
+
+class Landcover(Section):
+    """From a land-cover product to the grid of a scene."""
+
+    product: Literal["corine"] = Field("corine", description="Legend of the land cover")
+    band: str | None = Field(
+        None, description="Band by description; default the only one, or CORINE"
+    )
+
+
+class Tiles(Section):
+    """From scenes, land cover and protected areas to a training set."""
+
+    size: int = Field(128, ge=32, le=1024, multiple_of=4, description="Tile side, px")
+    categories: list[Literal["Ia", "Ib", "II", "III", "IV", "V", "VI"]] = Field(
+        ["Ia", "Ib", "II"], min_length=1, description="IUCN categories that count as protected"
+    )
+    statuses: list[str] = Field(
+        ["Designated", "Inscribed", "Established"], description="WDPA statuses that count"
+    )
+    protected_min_share: Fraction = Field(
+        0.98, description="A tile is protected from this share of its area inside protected areas"
+    )
+    anthropogenic_classes: list[CorineCode] = Field(
+        [c.code for c in CORINE.classes if c.code < 300],
+        description="Land-cover codes that count as anthropogenic",
+    )
+    anthropogenic_min_share: Fraction = Field(
+        0.10, description="A tile is anthropogenic from this share of these classes on"
+    )
+    unprotected_max_share: Share = Field(
+        0.0, description="... provided that no more than this share of it is protected"
+    )
+    max_missing: Share = Field(
+        0.05, description="Tiles with a larger share of no data are left out"
+    )
+    block_km: float = Field(5.12, gt=0, le=500, description="Side of the blocks of the split, km")
+    validation: Fraction = Field(0.12, description="Share of the tiles for validation")
+    test: Fraction = Field(0.18, description="Share of the tiles for test")
+    distance_m: float = Field(
+        0.0,
+        ge=0,
+        description="Tiles nearer than this to a tile of a stricter split are left out, m",
+    )
+    seed: Seed = Field(0, description="Seed of the split")
+
+    @model_validator(mode="after")
+    def _something_is_left_for_training(self):
+        if self.validation + self.test >= 1:
+            raise ValueError("validation + test must leave a share for training")
+        return self
+
+
+class Classifier(Section):
+    """The network that is explained, and its training."""
+
+    architecture: Literal["unet", "local"] = Field(
+        "unet",
+        description="unet: the form of the paper's reference [3]; local: pooled local evidence",
+    )
+    width: int = Field(8, ge=1, le=256, description="Channels of the first level")
+    maps: int = Field(3, ge=1, le=64, description="unet: full-size tanh maps between the two parts")
+    strides: list[Annotated[int, Field(ge=1, le=4)]] = Field(
+        [2, 3, 2],
+        min_length=1,
+        description="unet: strides of the 5x5 convolutions (paper: 3, 3, 3)",
+    )
+    dropout: Share = Field(0.1, description="unet: dropout in the head")
+    pixel_occlusion: Share = Field(0.2, description="unet: share of pixels of the maps dropped")
+    epochs: int = Field(12, ge=1, le=10_000)
+    batch_size: int = Field(32, ge=1, le=4096)
+    max_rate: float = Field(0.01, gt=0, le=1, description="Highest rate of the one-cycle schedule")
+    weight_decay: float = Field(1e-4, ge=0, le=1)
+    cutmix: Share = Field(0.8, description="Share of the batches that are mixed")
+    seed: Seed = 0
+
+
+class Gan(Section):
+    """Pattern-maximizer and pattern-minimizer, and their training."""
+
+    blocks: int = Field(12, ge=1, le=64, description="Residual blocks of a generator")
+    width: int = Field(8, ge=1, le=256, description="Channels of a generator at full size")
+    downsamplings: int = Field(1, ge=0, le=4, description="Halvings before the residual blocks")
+    discriminator_width: int = Field(8, ge=1, le=256)
+    lambda_am: float = Field(0.3, ge=0, le=100, description="Weight of activation maximisation")
+    lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
+    lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
+    lambda_adv: float = Field(1.0, ge=0, le=100, description="Weight of the adversarial loss")
+    loss_unit: Literal["standardised", "reflectance"] = Field(
+        "standardised", description="Unit of the two L1 losses (paper: reflectance)"
+    )
+    pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
+    ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
+    steps: int = Field(500, ge=1, description="All steps, pre-training included")
+    batch_size: int = Field(3, ge=1, le=512)
+    rate: float = Field(1e-3, gt=0, le=1, description="Adam's rate until decay_from")
+    decay_from: Share = Field(0.3, description="Share of the steps after which the rate falls to 0")
+    averaging: float = Field(
+        0.98, ge=0, lt=1, description="Decay of the running mean of the weights"
+    )
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _phases_fit(self):
+        if self.pretraining_steps >= self.steps:
+            raise ValueError("pretraining_steps must be fewer than steps")
+        return self
+
+
+class Attribution(Section):
+    """How scenes and tiles are attributed."""
+
+    methods: list[Method] = Field(
+        ["gan", "minimizer", "deeplift", "occlusion", "gradcam"],
+        min_length=1,
+        description="Methods that scenes are mapped with",
+    )
+    baseline: Literal["zero", "mean"] = Field(
+        "mean",
+        description="Baseline of DeepLIFT and fill of occlusion: reflectance 0 or band means",
+    )
+    occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")
+    occlusion_stride: int = Field(8, ge=1, le=512, description="Step of the occluder, px")
+    overlap: int = Field(32, ge=0, le=512, description="Overlap of tiles of whole-tile methods, px")
+    window: int = Field(512, ge=64, le=8192, description="Window of methods with a halo, px")
+    batch_size: int = Field(16, ge=1, le=1024, description="Tiles attributed at once")
+    max_tiles: int = Field(80, ge=1, description="Protected tiles attributed in each split")
+    seed: Seed = Field(0, description="Seed of the choice of tiles and of the random control")
+
+    @model_validator(mode="after")
+    def _stride_covers(self):
+        if self.occlusion_stride > self.occlusion_window:
+            raise ValueError(
+                "occlusion_stride must not exceed occlusion_window: pixels would be left"
+            )
+        return self
+
+
+class Evaluation(Section):
+    """What attributions are compared with."""
+
+    targets: list[CorineCode] = Field(
+        [411, 412, 332, 333, 335],
+        min_length=1,
+        description="Codes of the target group: wetlands and bare land",
+    )
+    resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
+    seed: Seed = 0
+
+    @model_validator(mode="after")
+    def _codes_exist(self):
+        for code in self.targets:
+            try:
+                CORINE.index_of(code)
+            except KeyError:
+                raise ValueError(f"{code} is no CORINE code") from None
+        return self
+
+
+class Settings(Section):
+    """The whole configuration."""
+
+    inputs: Inputs
+    demo: Demo = Demo()
+    scene: Scene = Scene()
+    landcover: Landcover = Landcover()
+    tiles: Tiles = Tiles()
+    classifier: Classifier = Classifier()
+    gan: Gan = Gan()
+    attribution: Attribution = Attribution()
+    evaluation: Evaluation = Evaluation()
+
+
+def validate(data: Any, model: type[Section] = Settings, source: str = "configuration") -> Section:
+    """Check `data` against a section's model; `WildLensError` names each bad key in one line."""
+    if data is None:
+        data = {}
+    if not isinstance(data, dict):
+        raise WildLensError(f"{source}: expected keys and values, found {type(data).__name__}")
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = "; ".join(_explain(e, model) for e in error.errors())
+        raise WildLensError(f"{source}: {problems}") from None
+
+
+def load_section(model: type[Section], path: Path | None) -> Section:
+    """A section from its YAML file; without a file, its defaults."""
+    if path is None:
+        return validate({}, model, f"settings of {model.__name__.lower()}")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{path}: cannot be read as YAML: {reason}") from None
+    return validate(data, model, str(path))
+
+
+def dump_section(section: Section) -> str:
+    """YAML text of a section, defaults included, such that `load_section` gives it back."""
+    return yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+
+
+def _explain(error: dict, model: type[BaseModel]) -> str:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location) or "configuration"
+    if error["type"] == "extra_forbidden":
+        known = _keys_at(model, location[:-1])
+        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
+        return (
+            f"unknown key '{key}' (did you mean '{near[0]}'?)" if near else f"unknown key '{key}'"
+        )
+    if error["type"] == "missing":
+        return f"missing key '{key}'"
+    message = error["msg"].removeprefix("Value error, ")
+    value = "" if isinstance(error["input"], dict | list) else f", found {error['input']!r}"
+    return f"{key}: {message}{value}"
+
+
+def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
+    """Field names of the model nested at `location`; list positions are passed over."""
+    for part in location:
+        if part.isdigit():
+            continue
+        annotation = model.model_fields[part].annotation
+        inner = [annotation, *getattr(annotation, "__args__", ())]
+        models = [t for t in inner if isinstance(t, type) and issubclass(t, BaseModel)]
+        if not models:
+            return []
+        model = models[0]
+    return list(model.model_fields)
