@@ -3,7 +3,6 @@
 import ast
 import functools
 import hashlib
-import importlib.util
 import json
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +11,8 @@ from wildlens import __version__
 from wildlens.errors import WildLensError
 from wildlens.settings import Section, dump_section
 
-
-# Modules that every step reaches and that cannot change what it computes: the values of the settings
-# are tracked as files of their own, and a new version number is no new code.
+# Modules that every step reaches and that cannot change what it computes: the settings' values are
+# tracked as files of their own, and a new version number is no new code.
 _WITHOUT_EFFECT = {"wildlens", "wildlens.errors", "wildlens.progress", "wildlens.settings"}
 
 
@@ -22,13 +20,17 @@ def record(step: str, settings: Section | None, inputs: Iterable[Path | str]) ->
     """What every result carries, as flat text: GeoTIFF tags, zarr attributes, model metadata.
 
     Keys: `wildlens_step`, `wildlens_version`, `wildlens_settings` (YAML of the step's section) and
-    `wildlens_inputs` (JSON: file name -> digest of its content).
+    `wildlens_inputs` (JSON: file name -> digest of its content; with its folder, where another
+    input has the same name).
     """
+    paths = [Path(path) for path in inputs]
+    names = [path.name for path in paths]
+    labels = [p.name if names.count(p.name) == 1 else f"{p.parent.name}/{p.name}" for p in paths]
     return {
         "wildlens_step": step,
         "wildlens_version": __version__,
         "wildlens_settings": dump_section(settings) if settings is not None else "",
-        "wildlens_inputs": json.dumps({Path(path).name: digest(Path(path)) for path in inputs}),
+        "wildlens_inputs": json.dumps(dict(zip(labels, map(digest, paths), strict=True))),
     }
 
 
@@ -70,34 +72,40 @@ def _reachable(module: str) -> set[str]:
 
 
 @functools.cache
-def _source(module: str) -> Path:
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(module)
-    return Path(spec.origin)
+def _source(module: str) -> Path | None:
+    """File of a module of this package; None if `module` is an attribute, or another package's.
+
+    Looked up in the folders: `importlib.util.find_spec` imports the parents of what it looks for,
+    and so would torch be imported while a workflow is only planned.
+    """
+    package, *names = module.split(".")
+    if package != __package__:
+        return None
+    base = Path(__file__).parent.joinpath(*names)
+    candidates = [base / "__init__.py", *([base.with_name(f"{base.name}.py")] if names else [])]
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _parse(module: str) -> ast.Module:
+    path = _source(module)
+    if path is None:
+        raise ModuleNotFoundError(f"no module named {module!r} in {__package__}")
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @functools.cache
 def _tree(module: str) -> str:
-    return ast.dump(ast.parse(_source(module).read_text(encoding="utf-8")))
+    return ast.dump(_parse(module))
 
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
     """Modules of this package that a module imports, anywhere in its text."""
-    package = __package__.partition(".")[0]
     names = set()
-    for node in ast.walk(ast.parse(_source(module).read_text(encoding="utf-8"))):
+    for node in ast.walk(_parse(module)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(sorted(n for n in names if n.split(".")[0] == package and _is_module(n)))
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is a module and no package: `name` is an attribute
-        return False
+    return tuple(sorted(name for name in names if _source(name) is not None))

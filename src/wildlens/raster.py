@@ -16,12 +16,19 @@ from wildlens.errors import WildLensError
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
 
+# GDAL goes by a file's content: a VRT under the name of an image could read any other file or URL
+_DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
+
 
 @contextmanager
 def open_raster(path: Path | str) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster for reading; what is no raster is refused in one line that names the file."""
+    """Open a raster for reading; what is no raster is refused in one line that names the file.
+
+    GeoTIFF and JPEG 2000 must be what their name says.
+    """
+    driver = _DRIVERS.get(Path(path).suffix.lower())
     try:
-        dataset = rasterio.open(path)
+        dataset = rasterio.open(path, driver=driver)
     except rasterio.errors.RasterioIOError as error:
         raise WildLensError(f"{path}: cannot be opened as a raster: {_one_line(error)}") from None
     with dataset:

@@ -147,6 +147,7 @@ class Classifier(Section):
         description="unet: the form of the paper's reference [3]; local: pooled local evidence",
     )
     width: int = Field(8, ge=1, le=256, description="Channels of the first level")
+    depth: int = Field(3, ge=1, le=6, description="unet: halvings of the U-Net")
     maps: int = Field(3, ge=1, le=64, description="unet: full-size tanh maps between the two parts")
     strides: list[Annotated[int, Field(ge=1, le=4)]] = Field(
         [2, 3, 2],
@@ -181,6 +182,9 @@ class Gan(Section):
     ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
     steps: int = Field(500, ge=1, description="All steps, pre-training included")
     batch_size: int = Field(3, ge=1, le=512)
+    crop: int | None = Field(
+        None, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
+    )
     rate: float = Field(1e-3, gt=0, le=1, description="Adam's rate until decay_from")
     decay_from: Share = Field(0.3, description="Share of the steps after which the rate falls to 0")
     averaging: float = Field(

@@ -1,0 +1,89 @@
+"""What people see: the figures of a run, and styles for QGIS."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from wildlens import provenance
+from wildlens.evaluation import group_name
+from wildlens.presentation import inputs
+from wildlens.presentation.classes import draw_classes
+from wildlens.presentation.examples import draw_examples
+from wildlens.presentation.footprints import draw_tiles
+from wildlens.presentation.maps import SceneView, draw_maps
+from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.training import draw_training
+
+log = logging.getLogger(__name__)
+
+MOST_SCENES = 4  # in one figure
+
+
+def draw(
+    tiles: Path,
+    classifier: Path,
+    generators: Path,
+    attributions: Sequence[Path],
+    scenes: Sequence[Path],
+    maps: Sequence[Path],
+    landcovers: Sequence[Path],
+    evaluation: Path,
+    metrics: Path,
+    output: Path,
+    device: str = "auto",
+) -> None:
+    """Draw examples, methods, classes, training, map and tiles as PNGs into the folder `output`.
+
+    Args:
+        tiles: tiles.zarr; attributions: one zarr store for each method.
+        scenes, landcovers: rasters named by their scene; maps: attribution maps of these scenes.
+            Scenes that were not mapped only lie behind the footprints of their tiles.
+        evaluation: folder of methods.csv, classes.csv and provenance.json.
+        metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
+        device: where the networks run (`networks.device`).
+    """
+    targets = inputs.read_targets(evaluation)
+    views = _mapped_scenes(scenes, maps, landcovers)
+    footprints, size = inputs.read_footprints(tiles)
+    pictures = {
+        p.stem: inputs.read_picture(p) for p in scenes if p.stem in set(footprints["scene"])
+    }
+    figures = {
+        "examples": draw_examples(
+            *inputs.read_examples(tiles, classifier, generators, attributions, device), targets
+        ),
+        "methods": draw_methods(
+            inputs.read_table(evaluation, inputs.METHODS_TABLE), group_name(targets)
+        ),
+        "classes": draw_classes(inputs.read_table(evaluation, inputs.CLASSES_TABLE), targets),
+        "training": draw_training(
+            inputs.read_table(metrics, inputs.CLASSIFIER_TABLE),
+            inputs.read_table(metrics, inputs.GAN_TABLE),
+            inputs.read_table(metrics, inputs.ACCURACY_TABLE),
+        ),
+        "map": draw_maps(views, targets),
+        "tiles": draw_tiles(footprints, size, pictures),
+    }
+    record = provenance.record(
+        "figures", None, [tiles, classifier, generators, *attributions, *scenes, *maps, *landcovers]
+    )
+    for name, sheet in figures.items():
+        sheet.save(output / f"{name}.png", record)
+    log.info("%s: %s", output, ", ".join(f"{name}.png" for name in figures))
+
+
+def _mapped_scenes(scenes, maps, landcovers) -> list[SceneView]:
+    """The mapped scenes, as many as one figure can hold; which are left out is logged."""
+    scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
+    views, left_out = [], []
+    for name, by_method in inputs.maps_by_scene(maps).items():
+        if name in scene_of and len(views) < MOST_SCENES:
+            views.append(inputs.read_scene(scene_of[name], by_method, landcover_of.get(name)))
+        else:
+            left_out.append(name)
+    if left_out:
+        log.info(
+            "map.png: left out, not given as --scene or more than %d: %s",
+            MOST_SCENES, ", ".join(left_out),
+        )  # fmt: skip
+    return views

@@ -1,0 +1,11 @@
+"""The image that stands for "nothing there"."""
+
+from torch import Tensor, nn
+
+from wildlens.settings import Attribution
+
+
+def baseline(classifier: nn.Module, settings: Attribution) -> Tensor:
+    """(C, 1, 1) reflectance: 0 in all bands, or the band means of the training set."""
+    mean = classifier.standardise.mean[:, None, None]
+    return mean if settings.baseline == "mean" else mean * 0

@@ -1,0 +1,33 @@
+"""GradCAM (Selvaraju et al. 2017) on the classifier's last convolution, through captum."""
+
+from dataclasses import dataclass
+
+from captum.attr import LayerGradCam
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+from wildlens.settings import Attribution
+
+
+@dataclass(frozen=True)
+class GradCam:
+    """Activations weighted by their mean gradient, negative ones cut, enlarged to the image."""
+
+    classifier: nn.Module
+    unit: str = "logit"
+    sign: str = "0 or more; high where the last convolution raises the score"
+    halo: int | None = None
+    multiple: int = 1
+
+    def __call__(self, images: Tensor) -> Tensor:
+        layer = self.classifier.last_convolution
+        cells = LayerGradCam(self.classifier, layer).attribute(
+            images.clone().requires_grad_(), relu_attributions=True
+        )
+        enlarged = interpolate(cells, images.shape[-2:], mode="bilinear", align_corners=False)
+        return enlarged[:, 0].detach()
+
+
+def create(models, settings: Attribution) -> GradCam:
+    """The method on the trained classifier."""
+    return GradCam(models.classifier)

@@ -1,0 +1,37 @@
+"""The minimizer's half of the paper's method: what has to go for the score to fall.
+
+Where scores sit near their ceiling the maximizer has little to add, and only blurs the map.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wildlens.settings import Attribution
+
+
+@dataclass(frozen=True)
+class MinimizerDifference:
+    """mean over bands of |X - w-(X)|."""
+
+    minimizer: nn.Module
+    unit: str = "reflectance"
+    sign: str = "0 or more; high where the pattern-minimizer changes the image"
+
+    @property
+    def halo(self) -> int:
+        return self.minimizer.halo
+
+    @property
+    def multiple(self) -> int:
+        return self.minimizer.multiple
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        return (images - self.minimizer(images)).abs().mean(dim=1)
+
+
+def create(models, settings: Attribution) -> MinimizerDifference:
+    """The method with the trained minimizer."""
+    return MinimizerDifference(models.generators[1])

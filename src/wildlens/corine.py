@@ -1,0 +1,103 @@
+"""The numbers of CORINE Land Cover rasters, and what they mean.
+
+Deliveries differ: grid codes 1..44 (V18.5, V2020) or the codes 111..523 themselves (V20, Earth
+Engine), with half a dozen numbers for no data. Which it is must be decided once for a raster, from
+all values that will be used: a window that holds nothing but missing pixels does not tell.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+
+# no data and unclassified: background, 48..50 and 255 of the grid codes, 128 = -128 read unsigned,
+# 990, 995 and 999 of the codes
+MISSING = (-128, 0, 48, 49, 50, 128, 255, 990, 995, 999)
+MAX_NAMED = 8  # offending values named in a message
+
+_CODES = np.array([c.code for c in CORINE.classes])
+_GRID_CODES = np.array([c.index for c in CORINE.classes])
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How one raster numbers the classes.
+
+    Attributes:
+        values: (n,) all known values, ascending.
+        indices: (n,) uint8, the legend's index of each, 0 = no data.
+    """
+
+    values: np.ndarray
+    indices: np.ndarray
+
+    def decode(self, values: np.ndarray) -> np.ndarray:
+        """Class indices (uint8, 0..44, 0 = no data) of raster values; NaN is no data.
+
+        Raises:
+            WildLensError: values that the encoding does not know.
+        """
+        if np.issubdtype(values.dtype, np.floating):
+            values = np.where(np.isnan(values), 0, values)
+        place = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
+        known = self.values[place] == values
+        if not known.all():
+            raise WildLensError(f"no CORINE classes: {_named(np.unique(values[~known]))}")
+        return self.indices[place]
+
+
+def find_encoding(present: np.ndarray, nodata: float | None) -> Encoding:
+    """Decide how a raster numbers its classes.
+
+    Args:
+        present: all values of the part that is used, any shape and number type.
+        nodata: the raster's own no-data value.
+
+    Raises:
+        WildLensError: values of both encodings, or of neither.
+    """
+    missing = np.array(sorted({*MISSING, *([] if nodata is None else [nodata])}))
+    present = np.unique(present)
+    classes = present[~np.isin(present, missing) & ~np.isnan(present)]
+    codes, grid_codes = np.isin(classes, _CODES), np.isin(classes, _GRID_CODES)
+    unknown = classes[~codes & ~grid_codes]
+    if unknown.size:
+        raise WildLensError(f"no CORINE classes: {_named(unknown)}")
+    if codes.any() and grid_codes.any():
+        raise WildLensError(
+            f"mixes CORINE codes ({_named(classes[codes])}) with grid codes 1..44 "
+            f"({_named(classes[grid_codes])})"
+        )
+    return _encoding(_CODES if codes.any() else _GRID_CODES, missing)
+
+
+def decode_corine(values: np.ndarray, nodata: float | None) -> np.ndarray:
+    """Class indices of a CORINE raster in any of its encodings.
+
+    Args:
+        values: the whole raster, or all of it that is used; any shape and number type.
+        nodata: the raster's own no-data value; `MISSING` and NaN count as no data as well.
+
+    Returns:
+        uint8 of the same shape: index in `legend.CORINE` 1..44, 0 = no data.
+
+    Raises:
+        WildLensError: values that are no classes (they are named), or a mix of encodings.
+    """
+    return find_encoding(values, nodata).decode(values)
+
+
+def _encoding(classes: np.ndarray, missing: np.ndarray) -> Encoding:
+    missing = missing[~np.isnan(missing)]
+    # where the raster's no-data value is that of a class, it is no data
+    indices = {float(v): c.index for v, c in zip(classes, CORINE.classes, strict=True)}
+    indices |= dict.fromkeys(missing.tolist(), 0)
+    values = sorted(indices)
+    return Encoding(np.array(values), np.array([indices[v] for v in values], dtype=np.uint8))
+
+
+def _named(values: np.ndarray) -> str:
+    named = ", ".join(f"{v:g}" for v in values[:MAX_NAMED])
+    return named + (f" and {len(values) - MAX_NAMED} more" if len(values) > MAX_NAMED else "")

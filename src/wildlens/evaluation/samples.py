@@ -1,0 +1,156 @@
+"""What is compared: the attributed tiles of a split, their land cover, and which pixels count."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.settings import METHODS
+from wildlens.tileset import open_tiles
+
+REFERENCES = {
+    "corine": "landcover",
+    "truth": "truth",
+}  # name in the tables -> variable of the tiles
+SPLITS = {"val": "validation", "test": "test"}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The attributed tiles of one split.
+
+    Attributes:
+        names: (tile,) names of the tiles.
+        blocks: (tile,) int64, number of the spatial block of each tile, 0..n-1.
+        references: name of the reference -> (tile, y, x) uint8, CORINE index, 0 = not known.
+        valid: (tile, y, x) bool, pixels for which every method has a value. One mask for all, so
+            that methods are compared on the same pixels.
+    """
+
+    names: np.ndarray
+    blocks: np.ndarray
+    references: dict[str, np.ndarray]
+    valid: np.ndarray
+
+    def known(self, reference: str) -> np.ndarray:
+        """(tile, y, x) bool: valid pixels whose land cover the reference knows."""
+        return self.valid & (self.references[reference] > 0)
+
+
+def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
+    """Attributions by method, in the order of `settings.METHODS`; each holds the same tiles.
+
+    Raises:
+        WildLensError: a file is no attribution, a method comes twice, or tiles differ.
+    """
+    stores: dict[str, xr.Dataset] = {}
+    for path in paths:
+        store = _open_attribution(path)
+        method = store.attrs["method"]
+        if method in stores:
+            raise WildLensError(f"{path}: a second file of the method '{method}'; give each once")
+        stores[method] = store
+        _check_same_tiles(path, store, next(iter(stores.values())))
+    if not stores:
+        raise WildLensError("no attributions were given; give --attribution once for each method")
+    rank = {method: position for position, method in enumerate(METHODS)}
+    return dict(sorted(stores.items(), key=lambda item: rank.get(item[0], len(rank))))
+
+
+def _open_attribution(path: Path) -> xr.Dataset:
+    try:
+        # format 3 alone: an array of format 2 may ask for pickle
+        store = xr.open_zarr(path, chunks=None, consolidated=False, zarr_format=3)
+    except Exception as error:  # zarr's errors for broken stores have no common class
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{path}: cannot be opened as an attribution: {reason}") from None
+    lacking = [n for n in ("attribution", "name", "split", "block") if n not in store.variables]
+    if lacking:
+        raise WildLensError(f"{path}: lacks {', '.join(lacking)}; make it with wildlens attribute")
+    if not isinstance(store.attrs.get("method"), str):
+        raise WildLensError(f"{path}: does not name its method; make it with wildlens attribute")
+    return store
+
+
+def _check_same_tiles(path: Path, store: xr.Dataset, first: xr.Dataset) -> None:
+    names, others = (set(s["name"].values.tolist()) for s in (store, first))
+    if names != others:
+        example = min(names ^ others)
+        raise WildLensError(
+            f"{path}: holds other tiles than the file of '{first.attrs['method']}' ({example}, for "
+            "one, is in one of them only); attribute the same tiles with every method"
+        )
+
+
+def read_attribution(store: xr.Dataset, names: np.ndarray) -> np.ndarray:
+    """Attribution of the named tiles in their order, (tile, y, x) float32, NaN = missing."""
+    position = {name: i for i, name in enumerate(store["name"].values.tolist())}
+    values = store["attribution"].isel(tile=[position[name] for name in names.tolist()]).values
+    return np.where(np.isfinite(values), values, np.float32(np.nan)).astype(np.float32, copy=False)
+
+
+def build_sample(split: str, tiles_path: Path, stores: dict[str, xr.Dataset]) -> Sample:
+    """The sample of a split ("val" or "test"): its attributed tiles, joined to the tiles' store.
+
+    Raises:
+        WildLensError: no tile of the split was attributed, a tile is unknown to the store or has
+            another size there, or land cover holds what is no CORINE index.
+    """
+    first = next(iter(stores.values()))
+    names = first["name"].values[first["split"].values == split]
+    if names.size == 0:
+        raise WildLensError(
+            f"the attributions hold no {SPLITS[split]} tile; give tiles.{SPLITS[split]} a larger "
+            "share, so that protected tiles fall into it"
+        )
+    tiles = open_tiles(tiles_path)
+    position = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
+    unknown = [name for name in names.tolist() if name not in position]
+    if unknown:
+        raise WildLensError(
+            f"{tiles_path}: has no tile '{unknown[0]}' of the attributions; attribute these tiles"
+        )
+    rows = [position[name] for name in names.tolist()]
+    references = {
+        reference: _read_classes(tiles_path, tiles[variable].isel(tile=rows))
+        for reference, variable in REFERENCES.items()
+        if variable in tiles
+    }
+    blocks = first["block"].values[first["split"].values == split]
+    return Sample(
+        names,
+        np.unique(blocks, return_inverse=True)[1].reshape(-1),
+        references,
+        _valid_everywhere(tiles_path, stores, names, references["corine"].shape),
+    )
+
+
+def _read_classes(path: Path, variable: xr.DataArray) -> np.ndarray:
+    classes = variable.values
+    if classes.max(initial=0) > len(CORINE.classes):
+        raise WildLensError(
+            f"{path}: {variable.name} holds {classes.max()}, which is no CORINE index "
+            f"(1..{len(CORINE.classes)}); make the tiles again"
+        )
+    return classes
+
+
+def _valid_everywhere(
+    tiles_path: Path, stores: dict[str, xr.Dataset], names: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray:
+    valid = np.ones(shape, bool)
+    for method, store in stores.items():
+        if store["attribution"].shape[1:] != shape[1:]:
+            raise WildLensError(
+                f"attribution '{method}' has tiles of {store['attribution'].shape[1:]} px, "
+                f"{tiles_path} of {shape[1:]} px; attribute these tiles"
+            )
+        finite = np.isfinite(read_attribution(store, names))
+        if not finite.any():
+            raise WildLensError(f"attribution '{method}' has no value in any {len(names)} tiles")
+        valid &= finite
+    return valid

@@ -1,0 +1,180 @@
+"""From a land-cover product to the grid of a scene: class indices of the product's legend."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from odc.geo.overlap import compute_reproject_roi
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from wildlens import raster
+from wildlens.atomic import write_text
+from wildlens.corine import Encoding, decode_corine, find_encoding
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE, Legend
+from wildlens.progress import track
+from wildlens.provenance import record
+from wildlens.settings import Landcover
+
+__all__ = ["build_landcover", "decode_corine"]
+
+log = logging.getLogger(__name__)
+
+# Largest error of a position, in source pixels (0.1 mm for CORINE). GDAL's default of 0.125 takes
+# one pixel in 400 from the neighbouring cell. rasterio's `reproject` ignores a tolerance of 0, and
+# its WarpedVRT breaks with it.
+TOLERANCE = 1e-6
+DEFAULT_BAND = "CORINE"
+
+
+def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover) -> None:
+    """Bring land cover onto the grid of a scene.
+
+    Each pixel takes the class of the source pixel that holds its centre (nearest neighbour).
+
+    The result is a uint8 GeoTIFF of class indices of the legend (1..44 for CORINE; 0 = no data,
+    which is also what lies outside the source), with colour table; class names lie beside it in
+    OUTPUT.aux.xml, where QGIS looks for them.
+
+    Args:
+        source: CORINE raster in any of its encodings, in any CRS.
+        scene: a raster that has the wanted grid; its pixels are not read.
+        output: the GeoTIFF to write.
+        settings: product, and the band of the source by its description.
+
+    Raises:
+        WildLensError: the source cannot be read, has no such band, values that are no classes, or
+            no class anywhere in the scene.
+    """
+    grid = raster.read_grid(scene)
+    with raster.open_raster(source) as dataset:
+        band = _choose_band(dataset, settings.band)
+        encoding = _encoding(dataset, band, grid)
+        with (
+            _on_grid(dataset, grid) as warped,
+            raster.writing_geotiff(
+                output,
+                grid,
+                count=1,
+                dtype="uint8",
+                nodata=0,
+                tags=record("landcover", settings, [source]),
+                descriptions=[CORINE.product],
+            ) as target,
+        ):
+            target.write_colormap(1, CORINE.colormap)
+            counts = _convert(warped, band, encoding, grid, target)
+            if not counts[1:].any():
+                raise WildLensError(f"{source}: has no land cover anywhere in {scene}")
+    _write_names(output, CORINE)
+    _report(output, counts)
+
+
+def _choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
+    """Number of the band with this description; by default the only one, or CORINE."""
+    if wanted is None and dataset.count == 1:
+        return 1
+    name = wanted or DEFAULT_BAND
+    descriptions = [text or "" for text in dataset.descriptions]
+    found = [i for i, text in enumerate(descriptions, 1) if text.casefold() == name.casefold()]
+    if len(found) != 1:
+        raise WildLensError(
+            f"{dataset.name}: {len(found)} of its {dataset.count} bands are described as {name} "
+            f"({', '.join(filter(None, descriptions)) or 'none is described'}): set `band`"
+        )
+    return found[0]
+
+
+def _encoding(dataset: rasterio.DatasetReader, band: int, grid: GeoBox) -> Encoding:
+    """The encoding, from all values in the part of the source that the grid covers."""
+    own = raster.grid_of(dataset)
+    rows, columns = compute_reproject_roi(own, grid, padding=2).roi_src
+    if rows.start >= rows.stop or columns.start >= columns.stop:
+        raise WildLensError(f"{dataset.name}: does not touch the scene")
+    present = np.array([], dtype=dataset.dtypes[band - 1])
+    width = columns.stop - columns.start
+    for top in range(rows.start, rows.stop, raster.BLOCK):
+        window = Window(columns.start, top, width, min(raster.BLOCK, rows.stop - top))
+        values = raster.read(dataset, band, window=window)
+        present = np.union1d(present, values)
+    with _naming(dataset, band):
+        return find_encoding(present, dataset.nodatavals[band - 1])
+
+
+@contextmanager
+def _on_grid(dataset: rasterio.DatasetReader, grid: GeoBox) -> Iterator[WarpedVRT]:
+    """The source on another grid, by nearest neighbour; outside it is its no data, or 0."""
+    rows, columns = grid.shape
+    try:
+        warped = WarpedVRT(
+            dataset,
+            crs=grid.crs.to_wkt(),
+            transform=grid.affine,
+            width=columns,
+            height=rows,
+            resampling=Resampling.nearest,
+            tolerance=TOLERANCE,
+        )
+    except rasterio.errors.RasterioError as error:
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{dataset.name}: cannot be brought to the scene: {reason}") from None
+    with warped:
+        yield warped
+
+
+def _convert(
+    warped: WarpedVRT,
+    band: int,
+    encoding: Encoding,
+    grid: GeoBox,
+    target: rasterio.io.DatasetWriter,
+) -> np.ndarray:
+    """Read, decode and write all windows; pixels of each index, (45,) int64."""
+    counts = np.zeros(len(CORINE.classes) + 1, dtype=np.int64)
+    windows = list(raster.row_windows(grid))
+    for window in track(windows, "land cover", unit="windows"):
+        values = raster.read(warped, band, window=window)
+        with _naming(warped, band):
+            indices = encoding.decode(values)
+        target.write(indices, 1, window=window)
+        counts += np.bincount(indices.ravel(), minlength=len(counts))
+    return counts
+
+
+@contextmanager
+def _naming(dataset, band: int) -> Iterator[None]:
+    """Put file and band in front of what is wrong with their values."""
+    try:
+        yield
+    except WildLensError as error:
+        raise WildLensError(f"{dataset.name}, band {band}: {error}") from None
+
+
+def _write_names(path: Path, legend: Legend) -> None:
+    """The sidecar from which QGIS takes the names of the classes, by index."""
+    names = ["No data", *(f"{c.code} {c.name}" for c in legend.classes)]
+    categories = "".join(f"      <Category>{escape(name)}</Category>\n" for name in names)
+    text = (
+        '<PAMDataset>\n  <PAMRasterBand band="1">\n    <CategoryNames>\n'
+        f"{categories}    </CategoryNames>\n  </PAMRasterBand>\n</PAMDataset>\n"
+    )
+    write_text(path.with_name(path.name + ".aux.xml"), text)
+
+
+def _report(output: Path, counts: np.ndarray) -> None:
+    shares = counts / counts.sum()
+    largest = sorted(range(1, len(counts)), key=lambda i: -counts[i])[:3]
+    named = ", ".join(
+        f"{CORINE.of_index(i).name} {100 * shares[i]:.1f} %" for i in largest if counts[i]
+    )
+    log.info(
+        "%s: %d classes, most of all %s; %.1f %% no data",
+        output, np.count_nonzero(counts[1:]), named, 100 * shares[0],
+    )  # fmt: skip

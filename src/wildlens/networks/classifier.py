@@ -1,0 +1,158 @@
+"""The two families of classifiers. Both map images to one logit: natural > 0 > anthropogenic.
+
+Every activation is a module of its own that is called once: DeepLIFT is silently wrong otherwise.
+"""
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+
+from wildlens.networks.standardise import Standardise
+
+
+class UNetClassifier(nn.Module):
+    """The form of the paper's reference [3] (Stomberg et al., ASOS): U-Net, few maps, small CNN.
+
+    A U-Net with one convolution a step gives `maps` full-size maps in (-1, 1); three 5x5
+    convolutions and two linear layers score them. The head flattens, so the tile side is fixed.
+
+    Args:
+        bands: input bands.
+        tile_size: side of the input, px.
+        width, depth: channels of the first level; number of halvings.
+        maps: number of full-size maps.
+        strides: strides of the head's convolutions.
+        dropout: share dropped in the head; pixel_occlusion: share of map pixels dropped in half of
+            the training batches, which spreads the evidence over all pixels that hold some.
+    """
+
+    def __init__(
+        self,
+        bands: int,
+        tile_size: int,
+        width: int = 8,
+        depth: int = 3,
+        maps: int = 3,
+        strides: tuple[int, ...] = (2, 3, 2),
+        dropout: float = 0.1,
+        pixel_occlusion: float = 0.2,
+    ):
+        super().__init__()
+        self.tile_size = tile_size
+        self.standardise = Standardise(bands)
+        self.unet = UNet(bands, maps, width, depth)
+        self.occlude = PixelOcclusion(pixel_occlusion)
+        self.convolutions, cells, channels = nn.ModuleList(), tile_size, maps
+        for stride in strides:
+            self.convolutions.append(
+                nn.Sequential(
+                    nn.Conv2d(channels, 2 * channels, 5, stride), nn.ReLU(), nn.Dropout(dropout)
+                )
+            )
+            channels, cells = 2 * channels, (cells - 5) // stride + 1
+        if cells < 1:
+            raise ValueError(f"tiles of {tile_size} px are too small for strides {tuple(strides)}")
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * cells * cells, 128),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(128, 1),
+        )
+
+    @property
+    def last_convolution(self) -> nn.Module:
+        """The layer that GradCAM looks at (paper, III.C)."""
+        return self.convolutions[-1][0]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, S, S) reflectance -> (N,) logits."""
+        features = self.occlude(self.unet(self.standardise(images)))
+        for convolution in self.convolutions:
+            features = convolution(features)
+        return self.head(features).squeeze(1)
+
+
+class UNet(nn.Module):
+    """U-Net with one convolution a step, bilinear upsampling and tanh maps of the input's size."""
+
+    def __init__(self, bands: int, maps: int, width: int, depth: int):
+        super().__init__()
+        # the deepest level keeps the width of the one above, as is usual with bilinear upsampling
+        widths = [width * 2 ** min(level, depth - 1) for level in range(depth + 1)]
+        self.stem = _step(bands, widths[0])
+        self.down = nn.ModuleList(
+            nn.Sequential(nn.MaxPool2d(2), _step(a, b))
+            for a, b in itertools.pairwise(widths)
+        )
+        self.enlarge = nn.ModuleList(
+            nn.Upsample(scale_factor=2, mode="bilinear") for _ in range(depth)
+        )
+        self.up, channels = nn.ModuleList(), widths[-1]
+        for level in reversed(range(depth)):
+            out = widths[max(level - 1, 0)]
+            self.up.append(_step(channels + widths[level], out))
+            channels = out
+        self.out = nn.Sequential(nn.Conv2d(channels, maps, 1), nn.Tanh())
+
+    def forward(self, x: Tensor) -> Tensor:
+        levels = [self.stem(x)]
+        for down in self.down:
+            levels.append(down(levels[-1]))
+        x = levels.pop()
+        for enlarge, up in zip(self.enlarge, self.up, strict=True):
+            x = up(torch.cat([enlarge(x), levels.pop()], dim=1))
+        return self.out(x)
+
+
+class PixelOcclusion(nn.Module):
+    """In training, with chance 1/2 a batch, sets a random share of the pixels of all maps to 0."""
+
+    def __init__(self, share: float):
+        super().__init__()
+        self.share = share
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if not self.training or self.share == 0 or torch.rand(()) < 0.5:
+            return maps
+        shape = (maps.shape[0], 1, *maps.shape[2:])
+        return maps * (torch.rand(shape, device=maps.device) >= self.share)
+
+
+class LocalClassifier(nn.Module):
+    """A small field of view; the logit is the mean of local evidence over the image.
+
+    Any size of image; the evidence before the mean is itself a map of what the network saw.
+    """
+
+    def __init__(self, bands: int, width: int = 16):
+        super().__init__()
+        self.standardise = Standardise(bands)
+        self.features = nn.Sequential(
+            _step(bands, width),
+            nn.AvgPool2d(2),
+            _step(width, 2 * width),
+            _step(2 * width, 2 * width),
+            nn.AvgPool2d(2),
+            _step(2 * width, 4 * width),
+            _step(4 * width, 4 * width),
+        )
+        self.evidence = nn.Conv2d(4 * width, 1, 1)
+
+    @property
+    def last_convolution(self) -> nn.Module:
+        """The layer that GradCAM looks at."""
+        return self.features[-1][0]
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) reflectance -> (N,) logits."""
+        return self.evidence(self.features(self.standardise(images))).mean(dim=(1, 2, 3))
+
+
+def _step(channels: int, out: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(channels, out, 3, padding=1, padding_mode="reflect", bias=False),
+        nn.BatchNorm2d(out),
+        nn.ReLU(),
+    )

@@ -1,0 +1,90 @@
+"""Models on disk: safetensors with metadata that say how to build the network. Never a pickle."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+from torch import nn
+
+from wildlens.atomic import atomic
+from wildlens.errors import WildLensError
+from wildlens.networks.classifier import LocalClassifier, UNetClassifier
+from wildlens.networks.generator import Generator
+
+NETWORKS = {"unet": UNetClassifier, "local": LocalClassifier, "generator": Generator}
+
+
+def save(
+    path: Path,
+    networks: Mapping[str, nn.Module],
+    *,
+    kind: str,
+    arguments: Mapping,
+    bands: list[str],
+    tile_size: int,
+    provenance: Mapping[str, str],
+) -> None:
+    """Write networks of one `kind` (a key of NETWORKS), built from the same `arguments`.
+
+    Args:
+        networks: name in the file -> network.
+        bands: names of the bands, in the order of the input.
+        tile_size: side of the tiles they were trained on, px.
+    """
+    tensors = {
+        f"{name}.{key}": value.detach().cpu().contiguous()
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+    }
+    metadata = dict(provenance) | {
+        "kind": kind,
+        "arguments": json.dumps(dict(arguments)),
+        "bands": json.dumps(bands),
+        "tile_size": str(tile_size),
+    }
+    with atomic(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata)
+
+
+def load_classifier(path: Path) -> nn.Module:
+    """A trained classifier: eval mode, frozen, with attributes `bands` and `tile_size`."""
+    networks = _load(path, ("unet", "local"), "classifier")
+    return networks["classifier"]
+
+
+def load_generators(path: Path) -> tuple[nn.Module, nn.Module]:
+    """(pattern-maximizer, pattern-minimizer): eval mode, frozen, with `bands` and `tile_size`."""
+    networks = _load(path, ("generator",), "generators")
+    return networks["maximizer"], networks["minimizer"]
+
+
+def _load(path: Path, kinds: tuple[str, ...], what: str) -> dict[str, nn.Module]:
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+        tensors = safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WildLensError(f"{path}: is no model file (safetensors): {error}") from None
+    if metadata.get("kind") not in kinds:
+        raise WildLensError(f"{path}: holds no {what} (kind: {metadata.get('kind', 'not given')})")
+    try:
+        return _build(metadata, tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WildLensError(f"{path}: its weights do not fit its description: {reason}") from None
+
+
+def _build(metadata: dict[str, str], tensors: dict) -> dict[str, nn.Module]:
+    networks = {}
+    for name in sorted({key.partition(".")[0] for key in tensors}):
+        network = NETWORKS[metadata["kind"]](**json.loads(metadata["arguments"]))
+        prefix = f"{name}."
+        network.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+        network.bands = json.loads(metadata["bands"])
+        network.tile_size = int(metadata["tile_size"])
+        networks[name] = network.eval().requires_grad_(False)
+    return networks

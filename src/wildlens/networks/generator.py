@@ -1,0 +1,97 @@
+"""Pattern-maximizer and pattern-minimizer: ResNets that change an image as little as they can.
+
+Their normalisation is batch normalisation: fixed at inference, so that a scene cut into windows
+with halos gives the numbers of one pass over the whole (instance normalisation cannot).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from wildlens.networks.standardise import Standardise
+
+BOUND = 3.0  # largest change of a pixel, in standard deviations of its band
+
+
+class Generator(nn.Module):
+    """ResNet generator (paper, II.B.a and Fig. 2): stem, halvings, residual blocks, enlargements.
+
+    The output is the input plus a bounded change. The last layer starts at zero, so training starts
+    from the identity, which is what pre-training aims at.
+
+    Args:
+        bands: bands in and out.
+        width: channels at full size, doubled at each halving.
+        downsamplings: number of halvings (the paper's figure has 3, the usual CycleGAN 2).
+        blocks: residual blocks (paper: 12).
+    """
+
+    def __init__(self, bands: int, width: int = 8, downsamplings: int = 1, blocks: int = 12):
+        super().__init__()
+        self.downsamplings, self.blocks = downsamplings, blocks
+        self.standardise = Standardise(bands)
+        layers = [_layer(bands, width, 7)]
+        for level in range(downsamplings):
+            layers.append(_layer(width * 2**level, width * 2 ** (level + 1), 3, stride=2))
+        layers += [ResidualBlock(width * 2**downsamplings) for _ in range(blocks)]
+        for level in reversed(range(downsamplings)):
+            layers.append(nn.Upsample(scale_factor=2, mode="nearest"))
+            layers.append(_layer(width * 2 ** (level + 1), width * 2**level, 3))
+        last = nn.Conv2d(width, bands, 7, padding=3, padding_mode="reflect")
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(*layers, last)
+
+    @property
+    def multiple(self) -> int:
+        """Windows must start at multiples of this many pixels to be exact."""
+        return 2**self.downsamplings
+
+    @property
+    def halo(self) -> int:
+        """Pixels around an output pixel on which it can depend, rounded up to `multiple`."""
+        coarse = self.multiple
+        reach = 3 + 3  # the two 7x7 layers
+        reach += sum(2**level for level in range(self.downsamplings))  # 3x3 at stride 2
+        reach += 2 * self.blocks * coarse
+        # nearest enlargement moves a value by one fine pixel at most, the 3x3 reaches one more
+        reach += sum(2 * 2**level for level in range(self.downsamplings))
+        return -(-reach // coarse) * coarse
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) reflectance -> (N, C, H, W) reflectance."""
+        change = self.layers(self._padded(self.standardise(images)))
+        height, width = images.shape[-2:]
+        change = BOUND * torch.tanh(change[..., :height, :width] / BOUND)
+        return images + change * self.standardise.sd[:, None, None]
+
+    def _padded(self, x: Tensor) -> Tensor:
+        """Repeat the last row and column until the sides are multiples of `multiple`."""
+        height, width = x.shape[-2:]
+        return functional.pad(
+            x, (0, -width % self.multiple, 0, -height % self.multiple), "replicate"
+        )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3x3 convolutions beside the identity."""
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, padding_mode="reflect", bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.body(x)
+
+
+def _layer(channels: int, out: int, kernel: int, stride: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(
+        channels, out, kernel, stride, padding=kernel // 2, padding_mode="reflect", bias=False
+    )
+    return nn.Sequential(convolution, nn.BatchNorm2d(out), nn.ReLU())

@@ -1,0 +1,145 @@
+"""Figure of single tiles: the image, what the generators make of it, and each method's map."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from wildlens.legend import CORINE
+from wildlens.presentation import imagery
+from wildlens.presentation.style import (
+    ATTRIBUTION,
+    MARGIN,
+    NORMAL,
+    Sheet,
+    image_axes,
+    method_title,
+    reference_title,
+)
+
+PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: a picture, between two, from line to line
+HEAD, BAND, LEGEND = 0.9, 3.65, 1.35
+PIXEL_M = 10  # of every scene
+FEWEST_COLUMNS = 7  # room for the lines above and below
+MOST_CLASSES = 18
+
+
+@dataclass(frozen=True)
+class Example:
+    """One tile and what is shown of it.
+
+    Attributes:
+        name, reason: of the tile; why it was chosen.
+        images: (3, band, y, x) float32 reflectance, X, X+ and X-; scores: (3,) in 0..1.
+        valid: (y, x) bool.
+        references: "corine" and maybe "truth" -> (y, x) uint8, CORINE index, 0 = not known.
+        attributions: method -> (y, x) float32, NaN = missing.
+    """
+
+    name: str
+    reason: str
+    images: np.ndarray
+    scores: np.ndarray
+    valid: np.ndarray
+    references: dict[str, np.ndarray]
+    attributions: dict[str, np.ndarray]
+
+
+def choose(scores: np.ndarray) -> dict[int, str]:
+    """Tiles worth a look, chosen by scores alone and never by land cover.
+
+    Args:
+        scores: (tile, 3) scores of X, X+ and X-.
+
+    Returns:
+        Position of up to four different tiles -> why it was chosen.
+    """
+    original = scores[:, 0]
+    by_score = np.argsort(-original, kind="stable")
+    from_middle = np.abs(np.arange(len(original)) - (len(original) - 1) / 2)
+    chosen: dict[int, str] = {}
+    for order, reason in (
+        (by_score, "highest score"),
+        (by_score[np.argsort(from_middle, kind="stable")], "median score"),
+        (by_score[::-1], "lowest score"),
+        (np.argsort(scores[:, 2] - original, kind="stable"), "largest fall of the score to X−"),
+    ):
+        left = [int(position) for position in order if int(position) not in chosen]
+        if left:
+            chosen[left[0]] = reason
+    return chosen
+
+
+def draw_examples(
+    examples: Sequence[Example], bands: Sequence[str], targets: Sequence[int]
+) -> Sheet:
+    """Two lines of pictures a tile: images and land cover above, attributions below.
+
+    Args:
+        bands: names of the bands of the images.
+        targets: CORINE codes of the target group.
+    """
+    methods, references = list(examples[0].attributions), list(examples[0].references)
+    columns = max(len(methods), 4 + len(references), FEWEST_COLUMNS)
+    sheet = Sheet(
+        2 * MARGIN + columns * (PANEL + GAP),
+        HEAD + len(examples) * BAND + LEGEND,
+        "What the explanations highlight",
+        "Protected test tiles, chosen by the classifier's scores alone. Images share one stretch;"
+        " each method has one colour scale for all tiles (1st to 99th percentile).\n"
+        f"Lines: borders of the target group ({', '.join(map(str, targets))}) in the"
+        f" {reference_title(references[-1]).lower().replace('corine', 'CORINE')}. Grey: no data.",
+    )
+    stretch = imagery.stretch_for(bands, [e.images[0][:, e.valid] for e in examples])
+    change = _change_limit(examples, stretch)
+    limits = {
+        method: imagery.robust_limits(np.stack([e.attributions[method] for e in examples]))
+        for method in methods
+    }
+    for number, example in enumerate(examples):
+        top = HEAD + number * BAND
+        title = f"({chr(97 + number)}) Test tile {example.name}: {example.reason}"
+        sheet.text(MARGIN, top, title, fontsize=NORMAL, fontweight="bold")
+        _draw_images(sheet, top + 0.36, example, stretch, change)
+        target = np.isin(example.references[references[-1]], CORINE.indices_of(targets))
+        for column, method in enumerate(methods):
+            axes = _picture(sheet, top + 0.36 + LINE, column, method_title(method))
+            axes.imshow(example.attributions[method], ATTRIBUTION, norm=limits[method])
+            imagery.outline(axes, target)
+    foot = HEAD + len(examples) * BAND
+    sheet.colour_key(
+        MARGIN, foot, 2.2, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution (evidence for natural)"
+    )
+    shown = [classes for e in examples for classes in e.references.values()]
+    imagery.land_cover_legend(sheet, 2.8, foot, shown, targets, MOST_CLASSES, columns=3)
+    return sheet
+
+
+def _picture(sheet: Sheet, y: float, column: int, title: str) -> Axes:
+    return image_axes(sheet.axes(MARGIN + column * (PANEL + GAP), y, PANEL, PANEL), title)
+
+
+def _draw_images(
+    sheet: Sheet, y: float, example: Example, stretch: imagery.Stretch, limit: float
+) -> None:
+    for column, name in enumerate(("X", "X+", "X−")):
+        axes = _picture(sheet, y, column, f"{name}, score {example.scores[column]:.2f}")
+        axes.imshow(stretch(example.images[column], example.valid))
+        if column == 0:
+            imagery.scale_bar(axes, PIXEL_M, example.valid.shape)
+    change = (example.images[1] - example.images[2])[list(stretch.bands)]
+    change = np.clip(0.5 + 0.5 * np.moveaxis(change, 0, -1) / limit, 0, 1)
+    axes = _picture(sheet, y, 3, f"X+ − X−, ±{limit:.2g}")
+    axes.imshow(np.dstack([change, example.valid]).astype(np.float32))
+    for column, (reference, classes) in enumerate(example.references.items(), start=4):
+        axes = _picture(sheet, y, column, reference_title(reference))
+        axes.imshow(imagery.land_cover_picture(classes), interpolation="nearest")
+
+
+def _change_limit(examples: Sequence[Example], stretch: imagery.Stretch) -> float:
+    """Reflectance at which the picture of X+ - X- is saturated, the same for all tiles."""
+    shown = sorted(set(stretch.bands))
+    change = [np.abs(e.images[1] - e.images[2])[shown][:, e.valid].ravel() for e in examples]
+    values = np.concatenate(change)
+    return max(float(np.percentile(values, 99)), 1e-4) if values.size else 1.0

@@ -1,0 +1,183 @@
+"""From arrays to pictures: true colour, land cover, attribution, and what maps carry."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.patches import Patch, Rectangle
+from matplotlib.patheffects import withStroke
+
+from wildlens.legend import CORINE
+from wildlens.presentation.style import INK, MISSING, MUTED, SMALL, Sheet
+
+TRUE_COLOUR = ("B04", "B03", "B02")
+GAMMA = 1.5  # forests and bogs are dark: lifts them without washing out rock
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Which bands are shown, and which reflectance is black and which white.
+
+    One pair of limits for all bands, so that colours stay true.
+    """
+
+    bands: tuple[int, ...]
+    name: str
+    low: float
+    high: float
+
+    def __call__(self, reflectance: np.ndarray, valid: np.ndarray) -> np.ndarray:
+        """Picture of an image.
+
+        Args:
+            reflectance: (band, y, x) float32; valid: (y, x) bool.
+
+        Returns:
+            (y, x, 4) float32 RGBA in 0..1, transparent where invalid.
+        """
+        shown = np.moveaxis(reflectance[list(self.bands)], 0, -1)
+        shown = np.clip((shown - self.low) / (self.high - self.low), 0, 1) ** (1 / GAMMA)
+        return np.dstack([shown, valid]).astype(np.float32)
+
+
+def stretch_for(bands: Sequence[str], samples: Iterable[np.ndarray]) -> Stretch:
+    """One stretch for several images, from their joint 1st and 98th percentile.
+
+    Args:
+        bands: names of the bands; without red, green and blue the first band is shown in grey.
+        samples: (band, pixel) float32 reflectance of the valid pixels of each image.
+    """
+    if all(band in bands for band in TRUE_COLOUR):
+        shown, name = tuple(list(bands).index(band) for band in TRUE_COLOUR), "True colour"
+    else:
+        shown, name = (0, 0, 0), f"Band {bands[0]}"
+    values = np.concatenate([sample[sorted(set(shown))].ravel() for sample in samples])
+    low, high = np.percentile(values, [1, 98]) if values.size else (0.0, 1.0)
+    return Stretch(shown, name, float(low), float(max(high, low + 1e-4)))
+
+
+def robust_limits(values: np.ndarray) -> Normalize:
+    """Colour limits at the 1st and 99th percentile of the finite values of any shape."""
+    finite = values[np.isfinite(values)]
+    low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
+    return Normalize(float(low), float(high if high > low else low + 1))
+
+
+def land_cover_picture(classes: np.ndarray) -> np.ndarray:
+    """(y, x) uint8 CORINE index -> (y, x, 4) uint8 RGBA in the official colours, 0 transparent."""
+    table = np.zeros((256, 4), np.uint8)
+    for index, colour in CORINE.colormap.items():
+        table[index] = colour
+    return table[classes]
+
+
+def land_cover_legend(
+    sheet: Sheet,
+    x: float,
+    y: float,
+    classes: Iterable[np.ndarray],
+    targets: Sequence[int],
+    most: int,
+    columns: int = 1,
+) -> None:
+    """Legend of at most `most` classes of several arrays: the target group's, in bold, and then
+    the most frequent ones.
+
+    Args:
+        x, y: upper left corner, inches.
+        classes: uint8 arrays of CORINE indices; targets: CORINE codes.
+    """
+    counts = sum(np.bincount(c.ravel(), minlength=len(CORINE.classes) + 1) for c in classes)
+    counts[0] = 0
+    present = np.flatnonzero(counts)
+    wanted = set(CORINE.indices_of(targets))
+    # target classes first: they are what the reader looks for, however rare
+    ranked = sorted(present, key=lambda index: (index not in wanted, -counts[index]))
+    members = [CORINE.of_index(int(index)) for index in sorted(ranked[:most])]
+    handles = [
+        Patch(facecolor=np.array(c.rgb) / 255, edgecolor=MUTED, linewidth=0.4, label=_label(c))
+        for c in members
+    ]
+    title = "Land cover; bold: target group"
+    if len(present) > most:
+        title += f"\n(not listed: {len(present) - most} rarer classes)"
+    legend = sheet.legend(x, y, handles, title=title, ncols=columns)
+    for text, member in zip(legend.get_texts(), members, strict=True):
+        text.set_fontweight("bold" if member.code in targets else "normal")
+
+
+def _label(member) -> str:
+    name = member.name
+    return f"{member.code} {name if len(name) <= 36 else name[:35].rstrip() + '…'}"
+
+
+def scale_bar(axes: Axes, pixel_m: float, shape: tuple[int, int]) -> None:
+    """A bar of a round length of up to 0.4 of the picture's width, in its lower left corner."""
+    height, width = shape
+    length = round_length(0.4 * pixel_m * width)
+    label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    left, bottom, thick = 0.05 * width, 0.95 * height, 0.02 * height
+    axes.add_patch(
+        Rectangle(
+            (left, bottom - thick),
+            length / pixel_m,
+            thick,
+            facecolor="white",
+            edgecolor=INK,
+            linewidth=0.5,
+        )
+    )
+    axes.text(left, bottom - 1.8 * thick, label, va="bottom", **_HALO)
+
+
+def round_length(metres: float) -> float:
+    """The largest 1, 2 or 5 times a power of ten that does not exceed a length."""
+    power = 10.0 ** np.floor(np.log10(metres))
+    return float(max(m * power for m in (1, 2, 5) if m * power <= metres))
+
+
+_HALO = {
+    "fontsize": SMALL,
+    "color": "white",
+    "path_effects": [withStroke(linewidth=1.8, foreground=INK)],
+}
+
+
+def north_arrow(axes: Axes) -> None:
+    """An arrow upwards in the upper right corner: the rows of our grids run from north to south."""
+    axes.annotate(
+        "N",
+        xy=(0.94, 0.97),
+        xytext=(0.94, 0.82),
+        xycoords="axes fraction",
+        ha="center",
+        va="center",
+        arrowprops={"arrowstyle": "-|>", "color": "white", "path_effects": _HALO["path_effects"]},
+        **_HALO,
+    )
+
+
+def outline(axes: Axes, mask: np.ndarray) -> None:
+    """Thin light borders of a mask (y, x) bool, visible on dark and on light ground."""
+    if mask.any() and not mask.all():
+        lines = axes.contour(mask, levels=[0.5], colors="white", linewidths=0.6)
+        lines.set_path_effects([withStroke(linewidth=1.3, foreground="black")])
+
+
+def hatch_missing(axes: Axes) -> None:
+    """Hatch the ground of a picture, which shows where it is transparent: no data."""
+    axes.add_patch(
+        Rectangle(
+            (0, 0),
+            1,
+            1,
+            transform=axes.transAxes,
+            zorder=-1,
+            facecolor=MISSING,
+            edgecolor="#bdbdbd",
+            hatch="////",
+            linewidth=0,
+        )
+    )

@@ -1,0 +1,114 @@
+"""Figure of methods.csv: the IoU of each method with its interval, and what it is worth."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from wildlens.presentation.style import (
+    BLUE,
+    INK,
+    MARGIN,
+    MUTED,
+    NORMAL,
+    SMALL,
+    VERMILLION,
+    Sheet,
+    method_colour,
+    method_title,
+    plain_axes,
+    reference_title,
+)
+
+LEFT, PANEL, TABLE, ROW = 1.75, 3.0, 2.85, 0.3  # inches
+HEAD, TITLE, AXIS, LEGEND = 0.95, 0.5, 0.62, 0.55
+DASHES = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 2))}
+
+
+def draw_methods(table: pd.DataFrame, group: str) -> Sheet:
+    """A panel for each reference: IoU at the validation threshold, and by Otsu's rule.
+
+    Args:
+        table: methods.csv.
+        group: what the target group is called.
+    """
+    references = list(dict.fromkeys(table["reference"]))
+    methods = list(dict.fromkeys(table["method"]))
+    block = TITLE + ROW * len(methods) + AXIS
+    sheet = Sheet(
+        LEFT + PANEL + TABLE + MARGIN,
+        HEAD + len(references) * block + LEGEND,
+        f"Does high attribution fall on {group}?",
+        f"{table['tiles'].iloc[0]} protected test tiles in {table['blocks'].iloc[0]} spatial"
+        " blocks. Each method has one threshold, chosen on validation tiles.\nBars and brackets:"
+        " 95 % intervals of a bootstrap over blocks. AUROC and AP (average precision) need no"
+        " threshold.",
+    )
+    top = table[["iou_high", "iou", "iou_otsu", "target_share"]].max(axis=None)
+    for number, reference in enumerate(references):
+        y = HEAD + number * block
+        sheet.text(MARGIN, y, reference_title(reference), fontsize=NORMAL, fontweight="bold")
+        axes = plain_axes(
+            sheet.axes(LEFT, y + TITLE, PANEL, ROW * len(methods)), x="Intersection over union, IoU"
+        )
+        _draw_rows(axes, table[table["reference"] == reference])
+        axes.set_xlim(0, min(1, 1.08 * top))
+    _draw_key(sheet)
+    return sheet
+
+
+def _draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
+    for y, row in enumerate(rows.to_dict("records")):
+        colour = method_colour(row["method"])
+        axes.plot([row["iou_low"], row["iou_high"]], [y, y], color=colour, linewidth=2)
+        axes.plot(row["iou"], y, "o", color=colour, markersize=6.5)
+        axes.plot(row["iou_otsu"], y, "D", color=colour, markersize=4.5, fillstyle="none")
+        _write_row(axes, y, f"{row['auroc']:.2f}", f"{row['average_precision']:.2f}", _paired(row))
+    _write_row(axes, -0.85, "AUROC", "AP", "IoU minus GAN", color=MUTED)
+    share = rows["target_share"].iloc[0]
+    axes.axvline(share, **DASHES)
+    axes.set_yticks(range(len(rows)), [method_title(method) for method in rows["method"]])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.tick_params(axis="y", length=0, labelsize=NORMAL)
+    axes.grid(False, axis="y")
+
+
+def _paired(row: dict) -> str:
+    """Difference to the paper's map with its interval, signs always shown."""
+    if pd.isna(row["iou_minus_gan"]):
+        return "–"
+    value, low, high = (
+        # rounded first, so that there is no "-0.00"
+        f"{round(row[f'iou_minus_gan{end}'], 2) + 0.0:+.2f}".replace("-", "−")
+        for end in ("", "_low", "_high")
+    )
+    return value if pd.isna(row["iou_minus_gan_low"]) else f"{value} [{low}, {high}]"
+
+
+def _write_row(axes: Axes, y: float, *texts: str, color: str = INK) -> None:
+    """Columns of text to the right of the axes."""
+    for x, text in zip((0.5, 0.95, 2.6), texts, strict=True):
+        axes.text(
+            1 + x / PANEL,
+            y,
+            text,
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontsize=SMALL,
+            color=color,
+        )
+
+
+def _draw_key(sheet: Sheet) -> None:
+    handles = [
+        Line2D([], [], color=INK, marker="o", linewidth=2, label="validation threshold"),
+        Line2D([], [], label="this method", color=VERMILLION, linewidth=5),
+        Line2D(
+            [], [], color=INK, marker="D", fillstyle="none", linestyle="none", markersize=4.5,
+            label="Otsu's threshold of each tile",
+        ),
+        Line2D([], [], label="other methods", color=BLUE, linewidth=5),
+        Line2D([], [], label="all pixels taken as high", **DASHES),
+        Line2D([], [], label="controls", color=MUTED, linewidth=5),
+    ]  # fmt: skip
+    sheet.legend(LEFT, sheet.height - LEGEND + 0.08, handles, ncols=3, handlelength=1.8)

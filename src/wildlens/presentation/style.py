@@ -1,0 +1,142 @@
+"""One look for all figures: sizes, fonts, colours, names of methods, and how a figure is saved.
+
+Colours are of Okabe and Ito's palette, which colour-blind readers can tell apart, and matplotlib's
+perceptually uniform maps. No pyplot: figures are objects, nothing is global.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.text import Text
+
+from wildlens.atomic import atomic
+
+DPI = 150
+SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0  # points
+MARGIN = 0.14  # inches
+INK, MUTED, FAINT, MISSING = "#222222", "#666666", "#d9d9d9", "#ececec"
+BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
+ATTRIBUTION = "viridis"  # attribution: low to high
+RELATIVE = "PuOr_r"  # below to above the mean
+
+METHOD_TITLES = {
+    "gan": "GAN |X+ − X−|",
+    "minimizer": "GAN |X − X−|",
+    "deeplift": "DeepLIFT",
+    "occlusion": "Occlusion",
+    "gradcam": "GradCAM",
+    "brightness": "Brightness (control)",
+    "random": "Random (control)",
+}
+REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
+OURS, CONTROLS = ("gan", "minimizer"), ("brightness", "random")
+
+
+def method_title(method: str) -> str:
+    """What a method is called in figures."""
+    return METHOD_TITLES.get(method, method)
+
+
+def reference_title(reference: str) -> str:
+    """What a reference is called in figures."""
+    return REFERENCE_TITLES.get(reference, reference)
+
+
+def method_colour(method: str) -> str:
+    """Colour of a method by its role: the paper's, a rival, a control."""
+    if method in CONTROLS:
+        return MUTED
+    return VERMILLION if method in OURS else BLUE
+
+
+class Sheet:
+    """A figure on which things are placed in inches from its upper left corner.
+
+    Args:
+        width, height: inches.
+        title: what is seen; subtitle: how to read it, may have several lines.
+    """
+
+    def __init__(self, width: float, height: float, title: str, subtitle: str = ""):
+        self.width, self.height = width, height
+        self.figure = Figure((width, height), dpi=DPI, facecolor="white")
+        self.text(MARGIN, 0.12, title, fontsize=LARGE, fontweight="bold")
+        self.text(MARGIN, 0.4, subtitle, fontsize=SMALL, color=MUTED, linespacing=1.35)
+
+    def text(self, x: float, y: float, text: str, **options) -> Text:
+        """Text whose upper left corner lies at (x, y)."""
+        options = {"va": "top", "fontsize": SMALL, "color": INK} | options
+        return self.figure.text(x / self.width, 1 - y / self.height, text, **options)
+
+    def axes(self, x: float, y: float, width: float, height: float) -> Axes:
+        """Axes whose upper left corner lies at (x, y)."""
+        bottom = self.height - y - height
+        return self.figure.add_axes(
+            (x / self.width, bottom / self.height, width / self.width, height / self.height)
+        )
+
+    def legend(self, x: float, y: float, handles: list, **options) -> Legend:
+        """A frameless legend whose upper left corner lies at (x, y)."""
+        return self.figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(x / self.width, 1 - y / self.height),
+            borderaxespad=0,
+            borderpad=0,
+            frameon=False,
+            fontsize=SMALL,
+            title_fontsize=SMALL,
+            alignment="left",
+            **({"handlelength": 1.4, "labelspacing": 0.35, "columnspacing": 1.4} | options),
+        )
+
+    def colour_key(
+        self, x: float, y: float, width: float, colours: str, ticks: Mapping[float, str], title: str
+    ) -> None:
+        """A horizontal colour bar from the first to the last tick, with its title above."""
+        self.text(x, y, title)
+        bar = self.axes(x, y + 0.2, width, 0.11)
+        scale = ScalarMappable(Normalize(min(ticks), max(ticks)), colours)
+        key = self.figure.colorbar(scale, cax=bar, orientation="horizontal")
+        key.set_ticks(list(ticks), labels=list(ticks.values()))
+        key.ax.tick_params(labelsize=SMALL, length=2, width=0.5, pad=1.5)
+        labels = key.ax.get_xticklabels()
+        labels[0].set_horizontalalignment("left")
+        labels[-1].set_horizontalalignment("right")
+        key.outline.set_linewidth(0.4)
+
+    def save(self, path: Path, provenance: Mapping[str, str]) -> None:
+        """Write a PNG atomically, with its provenance as text chunks."""
+        FigureCanvasAgg(self.figure)
+        with atomic(path) as temporary:
+            self.figure.savefig(temporary, format="png", dpi=DPI, metadata=dict(provenance))
+
+
+def plain_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
+    """Axes with two thin spines, a faint grid behind the data, and the house's font sizes."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set(color=MUTED, linewidth=0.7)
+    axes.tick_params(labelsize=SMALL, color=MUTED, width=0.7, length=3)
+    axes.grid(color=FAINT, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.set_title(title, fontsize=NORMAL, loc="left", color=INK)
+    axes.set_xlabel(x, fontsize=SMALL)
+    axes.set_ylabel(y, fontsize=SMALL)
+    return axes
+
+
+def image_axes(axes: Axes, title: str = "") -> Axes:
+    """Axes for a picture: thin frame, no ticks; what is transparent in it shows as missing."""
+    axes.set(xticks=[], yticks=[], facecolor=MISSING)
+    axes.set_title(title, fontsize=SMALL, color=INK, pad=2.5)
+    for spine in axes.spines.values():
+        spine.set(linewidth=0.4, color=MUTED)
+    return axes

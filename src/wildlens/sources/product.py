@@ -1,0 +1,67 @@
+"""What every reader of Sentinel-2 products hands on: where which band lies, and what it means."""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
+
+BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+SCL = "SCL"  # the scene classification, which products hold beside their bands
+
+_BAND_NAME = re.compile(r"B(?:0?([1-9])|(1[0-2])|(8A))", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class BandFile:
+    """One band in a raster file.
+
+    Attributes:
+        path: the file, which may not exist: it is looked for when the band is wanted.
+        index: the band's number in the file, from 1.
+        resolution: pixel side in units of the CRS (m, where it is projected).
+    """
+
+    path: Path
+    index: int
+    resolution: float
+
+
+@dataclass(frozen=True)
+class Product:
+    """A Sentinel-2 product as its reader found it: reflectance = (DN + offset) / quantification.
+
+    Attributes:
+        name: short name, for messages.
+        path: what was opened (file or folder).
+        grid: grid of the finest bands; all coarser ones share its upper-left corner and extent.
+        bands: band name ("B02", "B8A") -> where it lies. Digital numbers (DN); 0 = no data.
+        scl: the scene classification, codes 0..11; None if the product has none.
+        offset: DN to add, by band; None if nothing in the product says so.
+        quantification: DN of reflectance 1.
+        description: short texts for the tags of results: sensing time, baseline, tile, ...
+        metadata: files that were read for all this, beside the images.
+    """
+
+    name: str
+    path: Path
+    grid: GeoBox
+    bands: dict[str, BandFile]
+    scl: BandFile | None = None
+    offset: dict[str, int] | None = None
+    quantification: float = 10_000.0
+    description: dict[str, str] = field(default_factory=dict)
+    metadata: tuple[Path, ...] = ()
+
+
+def band_name(text: str) -> str | None:
+    """The usual name of a band: B2, b02, B02 -> B02; b8a -> B8A; SCL -> SCL; else None."""
+    text = text.strip()
+    if text.upper() == SCL:
+        return SCL
+    match = _BAND_NAME.fullmatch(text)
+    if match is None:
+        return None
+    one, two, special = match.groups()
+    name = f"B{special.upper()}" if special else f"B{int(one or two):02d}"
+    return name if name in BANDS else None

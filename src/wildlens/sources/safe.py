@@ -1,0 +1,165 @@
+"""Sentinel-2 Level-2A products in ESA's SAFE form, read from their own metadata.
+
+Whether +1000 has been added to the numbers is told only by the BOA_ADD_OFFSET elements: products of
+late baselines without it (99.99, 99.33) and reprocessed old scenes with it break any rule by
+baseline or date.
+"""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from xml.etree.ElementTree import Element
+
+from affine import Affine
+from odc.geo.geobox import GeoBox
+
+from wildlens.errors import WildLensError
+from wildlens.sources import xml
+from wildlens.sources.product import SCL, BandFile, Product, band_name
+
+# a band's place in the instrument's list is its band_id in the metadata; L2A has no B10
+BAND_IDS = (
+    "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
+)  # fmt: skip
+TEN_METRES = ("B02", "B03", "B04", "B08")
+
+_IMAGE_NAME = re.compile(r".*_(B\d\d|B8A|SCL)_(\d\d)m")
+_TILE = re.compile(r"T\d\d[A-Z]{3}(?=_)")
+_WHOLE_NUMBER = re.compile(r"[+-]?\d{1,5}(\.0*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What MTD_MSIL2A.xml says.
+
+    Attributes:
+        images: paths of the images relative to the product's folder, without extension.
+        offset: DN to add, by band; empty where there is no such element (baselines below 04.00).
+        quantification: DN of reflectance 1.
+        description: product_uri, sensing_time, baseline, spacecraft, relative_orbit.
+    """
+
+    images: tuple[PurePosixPath, ...]
+    offset: dict[str, int]
+    quantification: float
+    description: dict[str, str]
+
+
+def find_metadata(folder: Path, name: str) -> Path | None:
+    """The file of this name in a folder; upper and lower case do not count (ESA varies them)."""
+    found = sorted(p for p in folder.iterdir() if p.name.lower() == name.lower() and p.is_file())
+    return found[0] if found else None
+
+
+def open_safe(folder: Path, metadata_file: Path) -> Product:
+    """A SAFE folder as a product; an image is looked for only when its band is wanted."""
+    metadata = read_metadata(metadata_file)
+    granules = {image.parts[:2] for image in metadata.images}
+    if len(granules) != 1:
+        raise WildLensError(f"{metadata_file}: names images of {len(granules)} granules, not of 1")
+    grid_file = folder.joinpath(*granules.pop(), "MTD_TL.xml")
+    bands = _finest(folder, metadata.images)
+    scl = bands.pop(SCL, None)
+    return Product(
+        name=folder.resolve().name.removesuffix(".SAFE"),
+        path=folder,
+        grid=read_tile_grid(grid_file),
+        bands=bands,
+        scl=scl,
+        # before 04.00 the element did not exist, and there was nothing to add
+        offset=metadata.offset or dict.fromkeys(bands, 0),
+        quantification=metadata.quantification,
+        description=metadata.description,
+        metadata=(metadata_file, grid_file),
+    )
+
+
+def read_metadata(path: Path) -> Metadata:
+    """Offsets, quantification, image list and description of a product from MTD_MSIL2A.xml."""
+    root = xml.parse(path)
+    if xml.local_name(root) != "Level-2A_User_Product":
+        raise WildLensError(f"{path}: is no Level-2A metadata: its root is {xml.local_name(root)}")
+    quantification = xml.number_at(path, root, "BOA_QUANTIFICATION_VALUE")
+    if quantification <= 0:
+        raise WildLensError(f"{path}: BOA_QUANTIFICATION_VALUE must be above 0")
+    images = tuple(_image(path, xml.text_of(e)) for e in xml.all_of(root, "IMAGE_FILE"))
+    return Metadata(
+        images=images,
+        offset=dict(_offset(path, e) for e in xml.all_of(root, "BOA_ADD_OFFSET")),
+        quantification=quantification,
+        description=_description(root, images),
+    )
+
+
+def read_tile_grid(path: Path) -> GeoBox:
+    """The 10 m grid of a granule from the Tile_Geocoding in its MTD_TL.xml."""
+    root = xml.parse(path)
+    crs = xml.text_at(root, "HORIZONTAL_CS_CODE")
+    if not re.fullmatch(r"EPSG:\d{4,5}", crs):
+        raise WildLensError(f"{path}: HORIZONTAL_CS_CODE must be an EPSG code, found {crs!r}")
+    size, corner = (_at_ten_metres(path, root, name) for name in ("Size", "Geoposition"))
+    rows, columns = (int(xml.number_at(path, size, name)) for name in ("NROWS", "NCOLS"))
+    left, top, dx, dy = (
+        xml.number_at(path, corner, name) for name in ("ULX", "ULY", "XDIM", "YDIM")
+    )
+    return GeoBox((rows, columns), Affine(dx, 0, left, 0, dy, top), crs)
+
+
+def _description(root: Element, images: tuple[PurePosixPath, ...]) -> dict[str, str]:
+    texts = {
+        "product_uri": xml.text_at(root, "PRODUCT_URI"),
+        "sensing_time": xml.text_at(root, "PRODUCT_START_TIME"),
+        "baseline": xml.text_at(root, "PROCESSING_BASELINE"),
+        "spacecraft": xml.text_at(root, "SPACECRAFT_NAME"),
+        "relative_orbit": xml.text_at(root, "SENSING_ORBIT_NUMBER"),
+    }
+    tiles = sorted({t for image in images for t in _TILE.findall(image.name)})
+    texts["tile"] = " ".join(tiles)
+    return {key: text for key, text in texts.items() if text}
+
+
+def _image(metadata: Path, text: str) -> PurePosixPath:
+    """An IMAGE_FILE entry; one that would leave the product's folder is refused."""
+    image = PurePosixPath(text.removesuffix(".jp2"))
+    if image.is_absolute() or ".." in image.parts or "\\" in text or len(image.parts) < 3:
+        raise WildLensError(f"{metadata}: IMAGE_FILE is no path inside the product: {text!r}")
+    return image
+
+
+def _offset(metadata: Path, element: Element) -> tuple[str, int]:
+    band_id, text = element.get("band_id", ""), xml.text_of(element)
+    if band_id not in map(str, range(len(BAND_IDS))) or not _WHOLE_NUMBER.fullmatch(text):
+        raise WildLensError(f"{metadata}: BOA_ADD_OFFSET of band_id {band_id!r} is {text!r}")
+    return BAND_IDS[int(band_id)], int(float(text))
+
+
+def _finest(folder: Path, images: tuple[PurePosixPath, ...]) -> dict[str, BandFile]:
+    """Each band's file, and that of the scene classification, at the finest resolution.
+
+    The 20 m and 60 m copies of a 10 m band are no substitute for it.
+    """
+    found: dict[str, BandFile] = {}
+    for image in images:
+        match = _IMAGE_NAME.fullmatch(image.name)
+        name = band_name(match[1]) if match else None
+        if name is None:
+            continue
+        resolution = float(match[2])
+        if name in TEN_METRES and resolution > 10:
+            continue
+        if name not in found or resolution < found[name].resolution:
+            found[name] = BandFile(_file(folder.joinpath(*image.parts)), 1, resolution)
+    return found
+
+
+def _file(image: Path) -> Path:
+    """The image's file: JPEG 2000, as ESA delivers it, or GeoTIFF, as others repack it."""
+    jp2, tif = (image.with_name(image.name + suffix) for suffix in (".jp2", ".tif"))
+    return tif if tif.is_file() and not jp2.is_file() else jp2
+
+
+def _at_ten_metres(path: Path, root: Element, name: str) -> Element:
+    for element in xml.all_of(root, name):
+        if element.get("resolution") == "10":
+            return element
+    raise WildLensError(f"{path}: Tile_Geocoding has no {name} at 10 m")

@@ -1,0 +1,56 @@
+"""Elements of an XML file by their local names, whatever its namespaces; hostile XML is refused."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException, ElementTree
+
+from wildlens.errors import WildLensError
+
+MAX_TEXT = 500  # characters kept of one element; the longest real ones are paths of about 100
+
+
+def parse(path: Path) -> Element:
+    """The root of an XML file; entities and document types are not let in."""
+    try:
+        return ElementTree.parse(path, forbid_dtd=True).getroot()
+    except OSError as error:
+        raise WildLensError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{path}: is no sound XML: {reason}") from None
+
+
+def local_name(element: Element) -> str:
+    """Name of an element without its namespace."""
+    return element.tag.rpartition("}")[2]
+
+
+def all_of(element: Element, name: str) -> Iterator[Element]:
+    """All elements of this local name under (or at) an element, in the order of the file."""
+    return (e for e in element.iter() if local_name(e) == name)
+
+
+def text_of(element: Element) -> str:
+    """The text of an element in one line."""
+    return " ".join((element.text or "").split())[:MAX_TEXT]
+
+
+def text_at(element: Element, name: str) -> str:
+    """The text of the first element of this local name; empty if there is none."""
+    found = next(all_of(element, name), None)
+    return "" if found is None else text_of(found)
+
+
+def number_at(path: Path, element: Element, name: str) -> float:
+    """The finite number in the first element of this local name; an error that names it if not."""
+    text = text_at(element, name)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise WildLensError(f"{path}: {name} is missing or no number, found {text!r}")
+    return value

@@ -1,0 +1,175 @@
+"""What each tile of a scene holds: its shares, the label they give it, and where it lies."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas
+import rasterio
+import shapely
+from odc.geo.geobox import GeoBox
+from rasterio.windows import Window
+
+from wildlens.areas import DEGREES, cut_areas, rasterize_areas, to_world
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.progress import track
+from wildlens.raster import open_raster, read
+from wildlens.settings import Tiles
+
+log = logging.getLogger(__name__)
+
+PROTECTED, ANTHROPOGENIC, UNLABELLED = 1, 0, -1
+SHARES = ("protected_share", "anthropogenic_share", "missing_share")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A scene, its grid, its bands, and the rasters on the same grid."""
+
+    scene: Path
+    landcover: Path
+    truth: Path | None
+    grid: GeoBox
+    bands: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """Name of the scene, as its tiles bear it."""
+        return self.scene.stem
+
+
+def survey(
+    source: Source, areas: geopandas.GeoDataFrame, settings: Tiles
+) -> geopandas.GeoDataFrame:
+    """All tiles of a scene, side by side from its upper-left corner; what is left over is not used.
+
+    Parameters
+    ----------
+    source
+        The scene; it is read by rows of tiles.
+    areas
+        Protected areas in EPSG:4326.
+    settings
+        Size of the tiles and thresholds of the labels.
+
+    Returns
+    -------
+    One row for each tile, with its outline in EPSG:4326 and the columns `name`
+    ('{scene}_r{row}_c{col}', counted in tiles), `scene`, `row`, `col` (offset in the scene, px,
+    int32), `crs`, the three SHARES (0..1; the anthropogenic one is a share of the pixels that have
+    land cover, NaN where none has), `label` (1 protected, 0 anthropogenic, -1 none) and `reason`
+    (why it has no label, else empty).
+    """
+    size = settings.size
+    height, width = source.grid.shape
+    used = width // size * size
+    areas = cut_areas(areas, source.grid)
+    anthropogenic = _lookup(settings.anthropogenic_classes)
+    shares = []
+    with open_raster(source.scene) as scene, open_raster(source.landcover) as landcover:
+        tops = range(0, height - size + 1, size)
+        for top in track(tops, f"tiles of {source.name}", unit="rows"):
+            window = Window(0, top, used, size)
+            missing = (read(scene, window=window) == 0).any(axis=0)
+            classes = read_classes(landcover, window)
+            inside = rasterize_areas(areas, source.grid[top : top + size, :used])
+            shares.append(_shares(inside, classes > 0, anthropogenic[classes], missing))
+    tiles = _places(source, size)
+    tiles[list(SHARES)] = np.concatenate(shares)
+    tiles["label"], tiles["reason"] = _labels(tiles, settings)
+    _log_counts(source.name, tiles)
+    return tiles
+
+
+def read_classes(dataset: rasterio.DatasetReader, window: Window) -> np.ndarray:
+    """Class indices of a window, uint8 (H, W), 0 = none; what the legend lacks is refused."""
+    classes = read(dataset, 1, window=window)
+    if classes.max(initial=0) > len(CORINE.classes):
+        raise WildLensError(
+            f"{dataset.name}: holds class {classes.max()}, but the legend ends at"
+            f" {len(CORINE.classes)}; make it with 'wildlens landcover'"
+        )
+    return classes
+
+
+def _lookup(codes: Sequence[int]) -> np.ndarray:
+    """Which class indices belong to these codes, bool (256,)."""
+    table = np.zeros(256, dtype=bool)
+    try:
+        table[CORINE.indices_of(codes)] = True
+    except KeyError as error:
+        raise WildLensError(
+            f"tiles.anthropogenic_classes: {error.args[0]} is no CORINE code"
+        ) from None
+    return table
+
+
+def _shares(
+    inside: np.ndarray, covered: np.ndarray, anthropogenic: np.ndarray, missing: np.ndarray
+) -> np.ndarray:
+    """SHARES (n, 3) of a row of n tiles, from its masks, bool (size, n * size)."""
+    size = len(inside)
+    # rows, tiles, columns: the pixels of a tile are counted over the outer two
+    counts = [
+        mask.reshape(size, -1, size).sum(axis=(0, 2))
+        for mask in (inside, covered, anthropogenic, missing)
+    ]
+    protected, valid, built, lost = counts
+    share = np.full(len(valid), np.nan)
+    np.divide(built, valid, out=share, where=valid > 0)
+    return np.stack([protected / size**2, share, lost / size**2], axis=1)
+
+
+def _places(source: Source, size: int) -> geopandas.GeoDataFrame:
+    """Name, offset, CRS and outline of all tiles of a scene, row by row."""
+    height, width = source.grid.shape
+    row, col = np.indices((height // size, width // size)).reshape(2, -1)
+    corner_col = (col[:, None] + [0, 1, 1, 0]) * size
+    corner_row = (row[:, None] + [0, 0, 1, 1]) * size
+    x, y = to_world(source.grid, corner_col, corner_row)
+    crs = source.grid.crs
+    outlines = geopandas.GeoSeries(shapely.polygons(np.stack([x, y], axis=-1)), crs=crs.to_wkt())
+    return geopandas.GeoDataFrame(
+        {
+            "name": [f"{source.name}_r{r}_c{c}" for r, c in zip(row, col, strict=True)],
+            "scene": source.name,
+            "row": (row * size).astype(np.int32),
+            "col": (col * size).astype(np.int32),
+            "crs": f"EPSG:{crs.epsg}" if crs.epsg else crs.to_wkt(),
+        },
+        # long edges are bent in other projections
+        geometry=outlines.segmentize(2000).to_crs(DEGREES),
+    )
+
+
+def _labels(tiles: pandas.DataFrame, settings: Tiles) -> tuple[np.ndarray, np.ndarray]:
+    """Label of each tile, int8 (N,), and why it has none, str (N,), empty where it has one."""
+    share, anthropogenic = tiles["protected_share"], tiles["anthropogenic_share"]
+    unprotected = share <= settings.unprotected_max_share
+    built = anthropogenic >= settings.anthropogenic_min_share
+    cases = [
+        (tiles["missing_share"] > settings.max_missing, UNLABELLED, "missing data"),
+        (share >= settings.protected_min_share, PROTECTED, ""),
+        (unprotected & built, ANTHROPOGENIC, ""),
+        (unprotected & anthropogenic.isna(), UNLABELLED, "no land cover"),
+        (unprotected, UNLABELLED, "hardly anthropogenic"),
+        (built, UNLABELLED, "mixed"),
+    ]
+    conditions, labels, reasons = zip(*cases, strict=True)
+    label = np.select(conditions, labels, UNLABELLED).astype(np.int8)
+    return label, np.select(conditions, reasons, "partly protected")
+
+
+def _log_counts(scene: str, tiles: pandas.DataFrame) -> None:
+    reasons = tiles["reason"].value_counts().drop("", errors="ignore")
+    missing = reasons.pop("missing data") if "missing data" in reasons else 0
+    detail = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+    log.info(
+        "%s: all %d, missing data %d, protected %d, anthropogenic %d, unlabelled %d%s",
+        scene, len(tiles), missing, (tiles["label"] == PROTECTED).sum(),
+        (tiles["label"] == ANTHROPOGENIC).sum(), reasons.sum(), f" ({detail})" if detail else "",
+    )  # fmt: skip

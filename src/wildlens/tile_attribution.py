@@ -1,0 +1,87 @@
+"""Attribution of the protected validation and test tiles, for the evaluation."""
+
+import itertools
+import logging
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+
+from wildlens import provenance
+from wildlens.atomic import atomic
+from wildlens.attribution import Models, create, describe
+from wildlens.errors import WildLensError
+from wildlens.networks.device import choose_device
+from wildlens.progress import track
+from wildlens.reflectance import to_images
+from wildlens.settings import Attribution
+from wildlens.tiles import open_tiles
+
+log = logging.getLogger(__name__)
+
+SPLITS = ("val", "test")
+
+
+def attribute_tiles(
+    tiles: Path,
+    method: str,
+    classifier: Path,
+    generators: Path | None,
+    output: Path,
+    settings: Attribution,
+    device: str = "auto",
+) -> None:
+    """Attribute up to `max_tiles` protected tiles of each split; the same tiles for every method.
+
+    Writes a zarr with `attribution` (tile, y, x) float32, NaN where the image is missing, the
+    coordinates of the tiles, and the method's unit and sign as attributes.
+    """
+    models = Models(classifier, generators, choose_device(device))
+    attribute = create(method, models, settings)
+    with open_tiles(tiles) as dataset:
+        bands = [str(band) for band in dataset["band"].values]
+        if bands != models.classifier.bands:
+            raise WildLensError(
+                f"{tiles}: bands {bands}, but the classifier takes {models.classifier.bands}"
+            )
+        chosen = choose_tiles(
+            dataset["label"].values, dataset["split"].values.astype(str), settings
+        )
+        dataset = dataset.isel(tile=chosen)
+        fill = models.classifier.standardise.mean.cpu()
+        results = []
+        batches = np.array_split(chosen, -(-len(chosen) // settings.batch_size))
+        starts = np.cumsum([0, *map(len, batches)])
+        spans = list(itertools.pairwise(starts))
+        for first, last in track(spans, f"attribute: {method}", unit="batches"):
+            stored = dataset["reflectance"].isel(tile=slice(first, last)).values
+            images, valid = to_images(stored, fill)
+            values = attribute(images.to(models.device)).float().cpu().numpy()
+            results.append(np.where(valid.numpy(), values, np.nan).astype(np.float32))
+        coordinates = dataset[["name", "split", "block", "label", "scene", "row", "col"]].coords
+        attributes = describe(attribute, method) | provenance.record(
+            "attribute", settings, [tiles, *models.paths]
+        )
+        result = xr.Dataset(
+            {"attribution": (("tile", "y", "x"), np.concatenate(results))},
+            coords={name: coordinates[name] for name in coordinates if name != "band"},
+            attrs=attributes,
+        )
+    with atomic(output) as temporary:
+        result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
+    log.info("attribute: %s of %d tiles -> %s", method, len(chosen), output)
+
+
+def choose_tiles(labels: np.ndarray, splits: np.ndarray, settings: Attribution) -> np.ndarray:
+    """Positions of the protected tiles to attribute: a seeded choice, in their own order."""
+    generator = np.random.default_rng(settings.seed)
+    chosen = []
+    for split in SPLITS:
+        candidates = np.flatnonzero((labels == 1) & (splits == split))
+        if not len(candidates):
+            raise WildLensError(
+                f"no protected tile in the {split} split: there is nothing to compare"
+            )
+        count = min(settings.max_tiles, len(candidates))
+        chosen.append(np.sort(generator.choice(candidates, count, replace=False)))
+    return np.concatenate(chosen)

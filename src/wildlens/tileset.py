@@ -1,0 +1,131 @@
+"""The training set as it is stored: a Zarr group that one step writes and all later ones open."""
+
+import warnings
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray
+import zarr
+from zarr.codecs import BloscCodec
+
+from wildlens.errors import WildLensError
+
+STEP = "tiles"
+
+# Variables over the tiles: dtype and dimensions. In all of them 0 is missing.
+_VARIABLES = {
+    "reflectance": ("uint16", ("tile", "band", "y", "x")),
+    "landcover": ("uint8", ("tile", "y", "x")),
+    "truth": ("uint8", ("tile", "y", "x")),
+}
+_COORDINATES = ("name", "label", "split", "scene", "row", "col", "crs", "block")
+_SHARD_BYTES = 128 * 2**20  # of the largest variable: what the writer holds in memory
+
+
+def write_tileset(
+    path: Path, coordinates: xarray.Dataset, tiles: Iterable[Mapping[str, np.ndarray]]
+) -> None:
+    """Write a training set as it comes, tile by tile; memory does not depend on their number.
+
+    Parameters
+    ----------
+    path
+        New folder; the caller sees to it that it appears under its name only when complete.
+    coordinates
+        Coordinates over `tile` and `band`, no variables, and the attributes of the group,
+        `tile_size` among them.
+    tiles
+        One mapping a tile, in the order of the coordinates: `reflectance` (band, y, x) uint16,
+        `landcover` (y, x) uint8 and maybe `truth` (y, x) uint8.
+    """
+    coordinates.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
+    group = zarr.open_group(path, mode="r+")
+    count = coordinates.sizes["tile"]
+    buffers, start = {}, 0
+    for index, tile in enumerate(tiles):
+        if not buffers:
+            length = _tiles_per_shard(tile, count)
+            for name, values in tile.items():
+                _create(group, name, count, length, values.shape)
+                buffers[name] = np.empty((length, *values.shape), _VARIABLES[name][0])
+        for name, values in tile.items():
+            buffers[name][index - start] = values
+        stop = index + 1
+        if stop - start == length or stop == count:
+            for name, buffer in buffers.items():
+                group[name][start:stop] = buffer[: stop - start]
+            start = stop
+    assert start == count, "as many tiles as coordinates"
+    with warnings.catch_warnings():
+        # readers that do not know consolidated metadata pass over it
+        warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
+        zarr.consolidate_metadata(group.store)
+
+
+def open_tiles(path: Path) -> xarray.Dataset:
+    """Open a training set; its arrays are read when they are used.
+
+    Returns
+    -------
+    Dataset with `reflectance` (tile, band, y, x) uint16 = reflectance x 10000, 0 = missing,
+    `landcover` (tile, y, x) uint8 index of the legend, 0 = none, and, for simulated land,
+    `truth` (tile, y, x) uint8; coordinates over `tile`: `name`, `label` (1 protected,
+    0 anthropogenic), `split` ('train', 'val', 'test'), `scene`, `row` and `col` (offset in the
+    scene, px), `crs`, `block` and the shares; `band` with the names of the bands.
+
+    Raises
+    ------
+    WildLensError
+        If there is no training set of ours.
+    """
+    try:
+        # format 3 alone: an array of format 2 may ask for pickle
+        tiles = xarray.open_zarr(path, chunks=None, zarr_format=3)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{path}: cannot be opened as a training set: {reason}") from None
+    if problem := _flaw(tiles):
+        raise WildLensError(f"{path}: {problem}; make it with 'wildlens tiles'")
+    # text as numpy's fixed-width strings, whatever zarr and xarray hand out for it
+    texts = {
+        name: (coordinate.dims, np.array(coordinate.values.tolist(), dtype=str))
+        for name, coordinate in tiles.coords.items()
+        if coordinate.dtype.kind in "TO"
+    }
+    return tiles.assign_coords(texts)
+
+
+def _flaw(tiles: xarray.Dataset) -> str | None:
+    """What keeps a dataset from being a training set."""
+    if tiles.attrs.get("wildlens_step") != STEP:
+        return "is not a training set of WildLens"
+    for name, (dtype, dimensions) in _VARIABLES.items():
+        if name not in tiles:
+            if name != "truth":
+                return f"has no variable '{name}'"
+        elif tiles[name].dtype != dtype or tiles[name].dims != dimensions:
+            return f"variable '{name}' is {tiles[name].dtype} over {tiles[name].dims}"
+    for name in _COORDINATES:
+        if name not in tiles.coords or tiles[name].dims != ("tile",):
+            return f"has no coordinate '{name}' over the tiles"
+    return None if "band" in tiles.coords else "has no names of bands"
+
+
+def _tiles_per_shard(tile: Mapping[str, np.ndarray], count: int) -> int:
+    return min(count, max(1, _SHARD_BYTES // max(v.nbytes for v in tile.values())))
+
+
+def _create(group: zarr.Group, name: str, count: int, length: int, shape: tuple[int, ...]) -> None:
+    """A new array over the tiles: any tile can be read alone, files hold `length` tiles."""
+    dtype, dimensions = _VARIABLES[name]
+    group.create_array(
+        name,
+        shape=(count, *shape),
+        chunks=(1, *shape),
+        shards=(length, *shape),
+        dtype=dtype,
+        fill_value=0,
+        dimension_names=dimensions,
+        compressors=BloscCodec(cname="zstd", clevel=5, shuffle="bitshuffle"),
+    )

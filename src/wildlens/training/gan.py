@@ -1,0 +1,256 @@
+"""Pattern enhancement (paper, II.B): two generators learn to raise and to lower the score.
+
+Generators and discriminators see protected tiles only. Two phases: first without activation
+maximisation, until both generators reproduce their input; then with the complete loss.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wildlens import provenance
+from wildlens.errors import WildLensError
+from wildlens.networks import files
+from wildlens.networks.device import choose_device
+from wildlens.networks.discriminator import PatchDiscriminator
+from wildlens.networks.generator import Generator
+from wildlens.progress import INTERVAL, duration
+from wildlens.settings import Gan
+from wildlens.training import losses
+from wildlens.training.averaging import RunningMean
+from wildlens.training.data import TileSet, TrainingSet, batches, cropped, load_training_set, turned
+from wildlens.training.tables import write_table
+
+log = logging.getLogger(__name__)
+
+GRADIENT_NORM = 5.0  # clipped above; a generator that leaps does not come back
+
+
+def train(
+    tiles: Path,
+    classifier: Path,
+    output: Path,
+    metrics: Path,
+    settings: Gan,
+    *,
+    device: str = "auto",
+) -> None:
+    """Train both generators; write `output` (safetensors) and `metrics/training.csv`."""
+    where = choose_device(device)
+    data = load_training_set(tiles)
+    frozen = files.load_classifier(classifier).to(where)
+    if frozen.bands != data.bands:
+        raise WildLensError(
+            f"{classifier}: was trained on {frozen.bands}, {tiles} has {data.bands}"
+        )
+    torch.manual_seed(settings.seed)
+    arguments = {
+        "bands": len(data.bands),
+        "width": settings.width,
+        "downsamplings": settings.downsamplings,
+        "blocks": settings.blocks,
+    }
+    trainer = Trainer.build(frozen, data, arguments, settings, where)
+    history = _fit(trainer, data.splits["train"].only(label=1), settings, where)
+    write_table(metrics / "training.csv", history)
+    files.save(
+        output,
+        {
+            "maximizer": trainer.kept["maximizer"].network,
+            "minimizer": trainer.kept["minimizer"].network,
+        },
+        kind="generator",
+        arguments=arguments,
+        bands=data.bands,
+        tile_size=data.tile_size,
+        provenance=provenance.record("train-gan", settings, [tiles, classifier]),
+    )
+    scores = [_mean_of_last(history, key) for key in ("score", "score_max", "score_min")]
+    log.info(
+        "gan: %d steps; scores of the last batches: X %.3f, X+ %.3f, X- %.3f",
+        settings.steps,
+        *scores,
+    )
+
+
+@dataclass
+class Trainer:
+    """The networks of the modified CycleGAN, their optimizers, and one training step."""
+
+    classifier: nn.Module
+    maximizer: Generator
+    minimizer: Generator
+    discriminators: nn.ModuleDict
+    generator_optimizer: torch.optim.Optimizer
+    discriminator_optimizer: torch.optim.Optimizer
+    kept: dict[str, RunningMean]
+    unit: Tensor | float
+    settings: Gan
+
+    @classmethod
+    def build(cls, classifier, data: TrainingSet, arguments: dict, settings: Gan, where):
+        """Fresh networks from the present random state."""
+        maximizer, minimizer = Generator(**arguments), Generator(**arguments)
+        discriminators = nn.ModuleDict(
+            {
+                name: PatchDiscriminator(len(data.bands), settings.discriminator_width)
+                for name in ("maximizer", "minimizer")
+            }
+        )
+        for network in (maximizer, minimizer, *discriminators.values()):
+            network.standardise.set_statistics(data.mean, data.sd)
+            network.to(where, memory_format=torch.channels_last)
+        pair = [*maximizer.parameters(), *minimizer.parameters()]
+        betas = (0.5, 0.999)
+        return cls(
+            classifier=classifier,
+            maximizer=maximizer,
+            minimizer=minimizer,
+            discriminators=discriminators,
+            generator_optimizer=torch.optim.Adam(pair, settings.rate, betas),
+            discriminator_optimizer=torch.optim.Adam(
+                discriminators.parameters(), settings.rate, betas
+            ),
+            kept={
+                "maximizer": RunningMean(maximizer, settings.averaging),
+                "minimizer": RunningMean(minimizer, settings.averaging),
+            },
+            unit=data.sd[:, None, None].to(where) if settings.loss_unit == "standardised" else 1.0,
+            settings=settings,
+        )
+
+    def step(self, images: Tensor, lambda_am: float) -> dict[str, float]:
+        """One step of both generators, then one of both discriminators. images: (N, C, H, W)."""
+        high, low = self.maximizer(images), self.minimizer(images)
+        row, loss = self.generator_loss(images, high, low, lambda_am)
+        self.generator_optimizer.zero_grad()
+        loss.backward()
+        for generator in (self.maximizer, self.minimizer):
+            nn.utils.clip_grad_norm_(generator.parameters(), GRADIENT_NORM)
+        self.generator_optimizer.step()
+        row["discriminator"] = self._discriminator_step(images, high.detach(), low.detach())
+        self.kept["maximizer"].update(self.maximizer)
+        self.kept["minimizer"].update(self.minimizer)
+        return row
+
+    def generator_loss(
+        self, images: Tensor, high: Tensor, low: Tensor, lambda_am: float
+    ) -> tuple[dict[str, float], Tensor]:
+        """Equation 6 for both generators, summed; `high` = w+(images), `low` = w-(images)."""
+        s = self.settings
+        terms = {
+            "similarity_max": losses.similarity(images, high, self.unit),
+            "similarity_min": losses.similarity(images, low, self.unit),
+            "cycle": losses.cycle(images, self.maximizer(low), self.unit)
+            + losses.cycle(images, self.minimizer(high), self.unit),
+        }
+        with _frozen(self.discriminators):
+            terms["adversarial"] = losses.adversarial(
+                self.discriminators["maximizer"](high)
+            ) + losses.adversarial(self.discriminators["minimizer"](low))
+        high_logits, low_logits = self.classifier(high), self.classifier(low)
+        terms["activation_max"] = losses.activation_maximisation(high_logits, natural=True)
+        terms["activation_min"] = losses.activation_maximisation(low_logits, natural=False)
+        loss = (
+            s.lambda_sim * (terms["similarity_max"] + terms["similarity_min"])
+            + s.lambda_cyc * terms["cycle"]
+            + s.lambda_adv * terms["adversarial"]
+            + lambda_am * (terms["activation_max"] + terms["activation_min"])
+        )
+        row = {name: value.item() for name, value in terms.items()}
+        with torch.no_grad():
+            row["score"] = self.classifier(images).sigmoid().mean().item()
+            row["score_max"] = high_logits.sigmoid().mean().item()
+            row["score_min"] = low_logits.sigmoid().mean().item()
+        return row, loss
+
+    def _discriminator_step(self, images: Tensor, high: Tensor, low: Tensor) -> float:
+        loss = sum(
+            losses.discrimination(
+                self.discriminators[name](images), self.discriminators[name](fake)
+            )
+            for name, fake in (("maximizer", high), ("minimizer", low))
+        )
+        self.discriminator_optimizer.zero_grad()
+        loss.backward()
+        self.discriminator_optimizer.step()
+        return loss.item()
+
+
+class _frozen:
+    """Weights inside get no gradient while the block runs; gradients still pass through."""
+
+    def __init__(self, network: nn.Module):
+        self.network = network
+
+    def __enter__(self):
+        self.network.requires_grad_(False)
+
+    def __exit__(self, *_):
+        self.network.requires_grad_(True)
+
+
+def activation_weight(step: int, settings: Gan) -> float:
+    """lambda_am at a step (from 0): 0 in pre-training, then rising over `ramp_steps`."""
+    after = step - settings.pretraining_steps
+    if after < 0:
+        return 0.0
+    if settings.ramp_steps == 0:
+        return settings.lambda_am
+    return settings.lambda_am * min(1.0, (after + 1) / settings.ramp_steps)
+
+
+def rate_factor(step: int, settings: Gan) -> float:
+    """Share of the rate at a step (from 0): 1 until `decay_from`, then linearly to 0 at the end."""
+    start = settings.decay_from * settings.steps
+    if step < start:
+        return 1.0
+    return (settings.steps - step) / (settings.steps - start)
+
+
+def _fit(trainer: Trainer, tile_set: TileSet, settings: Gan, where) -> list[dict]:
+    generator = np.random.default_rng(settings.seed)
+    history, queue = [], []
+    start = last = time.monotonic()
+    for step in range(settings.steps):
+        if not queue:
+            queue = batches(len(tile_set), settings.batch_size, generator)
+        images = cropped(tile_set.images(queue.pop()), settings.crop, generator)
+        images = turned(images, generator).to(where)
+        factor = rate_factor(step, settings)
+        for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
+            for group in optimizer.param_groups:
+                group["lr"] = settings.rate * factor
+        row = trainer.step(
+            images.contiguous(memory_format=torch.channels_last), activation_weight(step, settings)
+        )
+        history.append({"step": step + 1, "rate": settings.rate * factor, **row})
+        if not all(np.isfinite(value) for value in row.values()):
+            raise WildLensError(f"gan: a loss is not finite at step {step + 1}; lower gan.rate")
+        now = time.monotonic()
+        if now - last >= INTERVAL or step + 1 == settings.steps:
+            last = now
+            _report(history, settings, (now - start) / (step + 1))
+    return history
+
+
+def _report(history: list[dict], settings: Gan, seconds: float) -> None:
+    step = history[-1]["step"]
+    phase = "pre-training" if step <= settings.pretraining_steps else "training"
+    log.info(
+        "gan: step %d of %d (%s), similarity %.4f / %.4f, score X %.3f X+ %.3f X- %.3f, "
+        "%.2f steps/s, %s left",
+        step, settings.steps, phase,
+        *(_mean_of_last(history, key) for key in
+          ("similarity_max", "similarity_min", "score", "score_max", "score_min")),
+        1 / seconds, duration((settings.steps - step) * seconds),
+    )  # fmt: skip
+
+
+def _mean_of_last(history: list[dict], key: str, count: int = 20) -> float:
+    return float(np.mean([row[key] for row in history[-count:]]))

@@ -1,0 +1,41 @@
+"""The paper's loss terms, one function each, in its notation (II.B.b)."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+
+def similarity(images: Tensor, generated: Tensor, unit: Tensor | float = 1.0) -> Tensor:
+    """L_sim, equation 2, as L1: mean absolute difference in units of `unit` (by band, (C, 1, 1)).
+
+    The paper writes a Frobenius norm and says L1; the mean makes the value free of the tile size.
+    """
+    return ((images - generated).abs() / unit).mean()
+
+
+def cycle(images: Tensor, restored: Tensor, unit: Tensor | float = 1.0) -> Tensor:
+    """L_cyc, equation 3: the same distance after both generators."""
+    return similarity(images, restored, unit)
+
+
+def adversarial(patch_logits: Tensor) -> Tensor:
+    """L_adv, equation 4: (d(w(X)) - 1)^2 with d in (0, 1), for the generator."""
+    return (torch.sigmoid(patch_logits) - 1).square().mean()
+
+
+def discrimination(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
+    """L_CE, equation 1, for the discriminator: real 1, generated 0; mean of both halves."""
+    real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
+    generated = binary_cross_entropy_with_logits(
+        generated_logits, torch.zeros_like(generated_logits)
+    )
+    return (real + generated) / 2
+
+
+def activation_maximisation(logits: Tensor, natural: bool) -> Tensor:
+    """L_AM, equation 5: cross entropy of the classifier's score with y = 1 (w+) or y = 0 (w-).
+
+    From logits, since the score saturates and its gradient would vanish.
+    """
+    target = torch.full_like(logits, float(natural))
+    return binary_cross_entropy_with_logits(logits, target)

@@ -1,0 +1,85 @@
+"""Cutting a scene into pieces that a network can take, such that nothing is seen of the cuts.
+
+Two ways. Where an output depends on a finite neighbourhood, windows are read with a halo that is
+trimmed from the result: exact. Where it depends on the whole tile, tiles overlap and their results
+are averaged with weights that sum to one.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from rasterio.windows import Window
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One window to read, and the part of it that is kept.
+
+    Attributes:
+        read: window of the scene to read, halo included.
+        core: window of the scene that this piece fills.
+        inner: (rows, columns) of the core inside the read window.
+    """
+
+    read: Window
+    core: Window
+    inner: tuple[slice, slice]
+
+
+def halo_pieces(
+    height: int, width: int, *, core: int, halo: int, multiple: int = 1
+) -> Iterator[Piece]:
+    """Pieces whose cores cover the scene once, row by row.
+
+    Read windows start at multiples of `multiple` (a strided network gives other numbers elsewhere)
+    and end at the scene's border or `halo` beyond their core.
+
+    Args:
+        core: side of the cores, px; rounded up to a multiple of `multiple`.
+        halo: px read around a core; a multiple of `multiple`.
+    """
+    if halo % multiple:
+        raise ValueError(f"a halo of {halo} px is no multiple of {multiple}")
+    core = -(-core // multiple) * multiple
+    for top, bottom in _cuts(height, core):
+        rows = max(0, top - halo), min(height, bottom + halo)
+        for left, right in _cuts(width, core):
+            columns = max(0, left - halo), min(width, right + halo)
+            inner = (
+                slice(top - rows[0], bottom - rows[0]),
+                slice(left - columns[0], right - columns[0]),
+            )
+            yield Piece(_window(rows, columns), _window((top, bottom), (left, right)), inner)
+
+
+def tile_starts(length: int, size: int, overlap: int) -> list[int]:
+    """First pixels of tiles of `size` that cover `length` with at least `overlap`.
+
+    The last tile ends at the border. A length under `size` gives one tile that reaches beyond it.
+    """
+    if overlap >= size:
+        raise ValueError(f"an overlap of {overlap} px leaves no step for tiles of {size} px")
+    last = max(0, length - size)
+    return [*range(0, last, size - overlap), last]
+
+
+def tile_weight(size: int, overlap: int) -> np.ndarray:
+    """(size, size) float32 weight of a tile: 1 inside, falling linearly over the overlap.
+
+    Never 0, so that a pixel at the border of the scene, seen by one tile only, keeps its value once
+    the sum is divided by the sum of the weights.
+    """
+    position = np.arange(size)
+    from_edge = np.minimum(position, position[::-1]) + 0.5
+    side = np.minimum(1.0, from_edge / max(overlap, 0.5))
+    return np.outer(side, side).astype(np.float32)
+
+
+def _cuts(length: int, size: int) -> Iterator[tuple[int, int]]:
+    for start in range(0, length, size):
+        yield start, min(length, start + size)
+
+
+def _window(rows: tuple[int, int], columns: tuple[int, int]) -> Window:
+    return Window(columns[0], rows[0], columns[1] - columns[0], rows[1] - rows[0])

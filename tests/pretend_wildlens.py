@@ -1,0 +1,69 @@
+"""A stand-in for the command `wildlens`: parses with its parser, computes nothing, writes stubs.
+
+So the workflow is tested in seconds: a rule whose command line `wildlens` would refuse fails here,
+too, and so does one that runs before its inputs are there.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from wildlens.cli import cli
+
+TABLES = {
+    "evaluate": ["methods.csv", "classes.csv", "scores.csv", "provenance.json"],
+    "figures": [
+        f"{name}.png" for name in ("tiles", "training", "examples", "map", "methods", "classes")
+    ],
+    "train-classifier": ["training.csv", "accuracy.csv"],
+    "train-gan": ["training.csv"],
+}
+
+
+def write(path: Path, text: str) -> None:
+    """A stub that says how it was made; zarr stores and products are folders."""
+    if path.suffix in (".zarr", ".SAFE"):
+        path = path / "stub"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def pretend(name: str):
+    """What stands in for the command `name`."""
+
+    def make(output: Path, metrics=None, footprints=None, **values) -> None:
+        text = yaml.safe_dump({key: str(value) for key, value in values.items()})
+        tables = metrics if name.startswith("train-") else output
+        for table in TABLES.get(name, []):
+            write(tables / table, text)
+        if name == "demo":
+            for product in demo_files():
+                write(Path(product), text)
+        if name not in ("demo", "evaluate", "figures"):
+            write(output, text)
+        if name == "landcover":
+            write(Path(f"{output}.aux.xml"), text)
+        if name == "map":
+            write(output.with_suffix(".qml"), text)
+        if footprints:
+            write(footprints, text)
+
+    return make
+
+
+def demo_files() -> list[str]:
+    """The files of the demo that the embedded default names."""
+    path = Path(__file__).parents[1] / "config.yaml"
+    inputs = yaml.safe_load(path.read_text(encoding="utf-8"))["inputs"]
+    products = inputs["training"] + inputs["mapping"]
+    return [
+        inputs["landcover"],
+        inputs["areas"],
+        *(p[key] for p in products for key in ("product", "truth")),
+    ]
+
+
+if __name__ == "__main__":
+    for name, command in cli.commands.items():
+        command.callback = pretend(name)
+    cli()

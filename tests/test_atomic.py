@@ -1,0 +1,139 @@
+"""Finished or absent: a failure leaves what was there before, and nothing else."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from wildlens.atomic import atomic, remove, scratch, write_text
+from wildlens.errors import WildLensError
+
+
+def entries(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def write(path: Path, text: str) -> None:
+    """A file, or a folder with a file in it where the path has the suffix .zarr."""
+    if path.suffix == ".zarr":
+        path.mkdir()
+        path = path / "zarr.json"
+    path.write_text(text)
+
+
+def content(path: Path) -> str:
+    return (path / "zarr.json" if path.is_dir() else path).read_text()
+
+
+@pytest.fixture(params=["a.tif", "a.zarr"])
+def target(request, tmp_path):
+    return tmp_path / "made/by/us" / request.param
+
+
+def test_a_result_appears_with_its_folder_when_the_block_ends(target):
+    with atomic(target) as temporary:
+        write(temporary, "new")
+        assert not target.exists() and temporary.parent == target.parent
+        assert temporary.suffix == target.suffix
+    assert content(target) == "new" and entries(target.parent) == [target.name]
+
+
+def test_a_result_replaces_the_old_one(target):
+    for text in ("old", "new"):
+        with atomic(target) as temporary:
+            write(temporary, text)
+    assert content(target) == "new" and entries(target.parent) == [target.name]
+
+
+@pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_result_and_nothing_else(target, failure):
+    with atomic(target) as temporary:
+        write(temporary, "old")
+    with pytest.raises(failure), atomic(target) as temporary:
+        write(temporary, "half")
+        raise failure
+    assert content(target) == "old" and entries(target.parent) == [target.name]
+
+
+def test_a_failure_without_an_old_result_leaves_nothing(target):
+    with pytest.raises(ValueError, match="half"), atomic(target) as temporary:
+        write(temporary, "half")
+        raise ValueError("half")
+    assert entries(target.parent) == []
+
+
+def test_a_file_replaces_a_folder_of_its_name(tmp_path):
+    path = tmp_path / "a"
+    path.mkdir()
+    (path / "old").touch()
+    write_text(path, "new ü")
+    assert path.read_text(encoding="utf-8") == "new ü" and entries(tmp_path) == ["a"]
+
+
+def test_a_block_that_writes_nothing_is_an_error_that_names_the_result(target):
+    with pytest.raises(WildLensError, match=f"{target.name}: could not be written"), atomic(target):
+        pass
+
+
+def test_where_no_folder_can_be_the_result_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    path = tmp_path / "file/a.txt"
+    with pytest.raises(WildLensError, match=r"file/a\.txt: could not be written") as error:
+        write_text(path, "text")
+    assert "\n" not in str(error.value)
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_result(tmp_path):
+    # a limit on the size of files stands for the full disk: the write itself fails, half done
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    code = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from wildlens.atomic import write_text\n"
+        "from wildlens.errors import WildLensError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+        "try:\n"
+        "    write_text(Path(sys.argv[1]), 'x' * 100_000)\n"
+        "except WildLensError as error:\n"
+        "    print(error)\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True
+    )
+    assert run.stdout == f"{path}: could not be written: File too large\n"
+    assert path.read_text() == "old" and entries(tmp_path) == ["a.txt"]
+
+
+def test_two_writers_do_not_share_a_temporary(tmp_path):
+    path = tmp_path / "a.tif"
+    with scratch(path) as temporary:
+        assert str(os.getpid()) in temporary.name
+        temporary.touch()
+    assert entries(tmp_path) == []
+
+
+def test_what_a_killed_process_left_does_not_stop_the_next(target):
+    with scratch(target) as temporary:
+        pass
+    write(temporary, "left over")
+    with atomic(target) as again:
+        assert again == temporary
+        write(again, "new")
+    assert content(target) == "new" and entries(target.parent) == [target.name]
+
+
+def test_remove_takes_files_folders_and_links_but_not_what_links_point_to(tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").touch()
+    link = tmp_path / "link"
+    link.symlink_to(kept)
+    remove(link)
+    remove(tmp_path / "nosuch")
+    assert entries(tmp_path) == ["kept"] and entries(kept) == ["file"]
+    remove(kept)
+    assert entries(tmp_path) == []

@@ -1,0 +1,153 @@
+"""The whole chain, for real, on a tiny simulated region: from products to maps, tables, report."""
+
+import csv
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import rio_cogeo
+import xarray
+from safetensors import safe_open
+
+from wildlens.settings import METHODS
+
+ROOT = Path(__file__).parents[1]
+CONFIGURATION = [ROOT / "config.yaml", ROOT / "workflow/configs/tiny.yaml"]
+SCENE = "T35WNT"
+MAPPED = [method for method in METHODS if method not in ("brightness", "random")]
+
+pytestmark = pytest.mark.chain
+
+
+def snakemake(folder: Path, *arguments) -> subprocess.CompletedProcess:
+    """Run the workflow in a folder, on the tiny region."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "-s", ROOT / "workflow/Snakefile"),
+            *("--directory", folder, "--cores", "2", "--resources", "gpu=1"),
+            *("--configfile", *CONFIGURATION, *arguments),
+        ],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+    )
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """The results folder of one run of the chain."""
+    folder = tmp_path_factory.mktemp("chain")
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder / "results"
+
+
+def rows(path: Path) -> list[dict]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("method", MAPPED)
+def test_a_map_lies_on_its_scene_pixel_by_pixel(results, method):
+    path = results / f"maps/{SCENE}/{method}.tif"
+    with (
+        rasterio.open(path) as attribution,
+        rasterio.open(results / f"scenes/{SCENE}.tif") as scene,
+    ):
+        assert attribution.crs == scene.crs and attribution.transform == scene.transform
+        assert attribution.shape == scene.shape == (640, 640)
+        assert attribution.dtypes == ("float32",) and np.isnan(attribution.nodata)
+        values, valid = attribution.read(1), (scene.read() > 0).all(axis=0)
+        assert attribution.overviews(1)
+        tags = attribution.tags()
+        statistics = attribution.tags(1)
+    assert 0 < valid.mean() < 1, "the mapped scene should have pixels without data"
+    assert np.array_equal(np.isfinite(values), valid)
+    assert tags["wildlens_scene"] == SCENE and tags["wildlens_method"] == method
+    assert tags["wildlens_version"] and tags["wildlens_inputs"] and tags["wildlens_settings"]
+    assert float(statistics["STATISTICS_MAXIMUM"]) == pytest.approx(values[valid].max(), rel=1e-6)
+    is_valid, errors, _ = rio_cogeo.cog_validate(path)
+    assert is_valid, errors
+    assert path.with_suffix(".qml").read_text().startswith(("<!DOCTYPE qgis", "<qgis", "<?xml"))
+
+
+def test_land_cover_lies_on_its_scene_with_names(results):
+    with (
+        rasterio.open(results / f"landcover/{SCENE}.tif") as landcover,
+        rasterio.open(results / f"scenes/{SCENE}.tif") as scene,
+    ):
+        assert landcover.transform == scene.transform and landcover.shape == scene.shape
+        assert landcover.colormap(1)[36] == (77, 77, 255, 255)  # 412, peat bogs
+        assert set(np.unique(landcover.read(1))) <= set(range(45))
+    assert "Peat bogs" in (results / f"landcover/{SCENE}.tif.aux.xml").read_text()
+
+
+def test_the_training_set_holds_both_classes_in_every_split(results):
+    with xarray.open_zarr(results / "tiles.zarr") as tiles:
+        seen = set(zip(tiles.split.values.tolist(), tiles.label.values.tolist(), strict=True))
+        assert seen == {(split, label) for split in ("train", "val", "test") for label in (0, 1)}
+        assert tiles.reflectance.shape[1:] == (4, 64, 64)
+    assert (results / "tiles.gpkg").stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["classifier", "generators"])
+def test_models_say_where_they_come_from(results, name):
+    with safe_open(results / f"models/{name}.safetensors", "numpy") as file:
+        metadata = file.metadata()
+    assert metadata["wildlens_version"] and "tiles.zarr" in metadata["wildlens_inputs"]
+
+
+@pytest.mark.parametrize(
+    ("table", "columns", "methods"),
+    [
+        ("metrics/classifier/training.csv", {"epoch", "train_loss", "val_loss"}, None),
+        ("metrics/classifier/accuracy.csv", {"split", "tiles", "accuracy", "auroc"}, None),
+        ("metrics/gan/training.csv", {"step"}, None),
+        ("evaluation/methods.csv", {"method", "reference", "iou", "iou_low", "iou_high"}, METHODS),
+        ("evaluation/classes.csv", {"method", "scene", "class_code", "share_high"}, METHODS),
+        ("evaluation/scores.csv", {"image", "mean_score", "l1_reflectance"}, None),
+    ],
+)
+def test_tables_have_their_columns_and_methods(results, table, columns, methods):
+    content = rows(results / table)
+    assert content and columns <= set(content[0])
+    if methods:
+        assert {row["method"] for row in content} == set(methods)
+
+
+def test_figures_are_pictures(results):
+    figures = {path.stem: path for path in (results / "figures").glob("*.png")}
+    assert set(figures) == {"tiles", "training", "examples", "map", "methods", "classes"}
+    for path in figures.values():
+        assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_every_step_logs_what_it_made(results):
+    logs = list((results / "logs").rglob("*.log"))
+    silent = [p for p in logs if "settings" not in p.parts and not p.read_text().strip()]
+    assert logs and not silent
+
+
+def test_a_second_run_has_nothing_to_do(results):
+    run = snakemake(results.parent)
+    assert run.returncode == 0 and "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_another_weight_reruns_only_what_the_generators_reach(results):
+    run = snakemake(results.parent, "-n", "--config", "gan={lambda_am: 0.5}")
+    counts = dict(re.findall(r"^([a-z]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
+    expected = {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
+    expected |= {"evaluate": 1, "figures": 1, "all": 1, "total": 9}
+    assert {rule: int(count) for rule, count in counts.items()} == expected
+
+
+def test_results_make_a_report(results):
+    report = results.parent / "report.html"
+    run = snakemake(results.parent, "--report", report)
+    assert run.returncode == 0, run.stderr
+    assert report.stat().st_size > 100_000

@@ -1,0 +1,82 @@
+"""The command line: help without heavy imports, and errors in one line without traceback."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from wildlens.cli import cli
+
+ROOT = Path(__file__).parents[1]
+
+
+def wildlens(*arguments, **options) -> subprocess.CompletedProcess:
+    """Run the command in a process of its own, by its entry point."""
+    code = "from wildlens.cli import main; main()"
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **options)
+
+
+@pytest.mark.parametrize("name", sorted(cli.commands))
+def test_every_command_explains_itself(name):
+    result = CliRunner().invoke(cli, [name, "--help"])
+    assert result.exit_code == 0
+    assert cli.commands[name].help and "--output" in result.output
+
+
+def test_help_names_every_command_in_the_order_of_the_pipeline():
+    text = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
+    listed = re.search(r"in this order: (.*?)\.", text).group(1).split(", ")
+    assert listed == list(cli.commands)
+
+
+def test_help_imports_neither_torch_nor_rasterio():
+    code = (
+        "import sys\n"
+        "from wildlens.cli import cli\n"
+        "cli(['--help'], standalone_mode=False)\n"
+        "heavy = {'torch', 'rasterio', 'numpy', 'geopandas', 'xarray', 'pydantic'}\n"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_version():
+    assert CliRunner().invoke(cli, ["--version"]).output.startswith("wildlens, version ")
+
+
+def test_a_missing_input_is_named(tmp_path):
+    run = wildlens("scene", tmp_path / "nosuch.SAFE", "-o", tmp_path / "a.tif")
+    assert run.returncode == 2
+    assert "nosuch.SAFE' does not exist" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_a_wrong_setting_is_one_line_and_status_1(tmp_path):
+    settings = tmp_path / "demo.yaml"
+    settings.write_text("sise: 64\n")
+    log = tmp_path / "logs/demo.log"
+    run = wildlens("--log", log, "demo", "-o", tmp_path / "demo", "--settings", settings)
+    line = f"wildlens: error: {settings}: unknown key 'sise' (did you mean 'size'?)\n"
+    assert (run.returncode, run.stderr, run.stdout) == (1, line, "")
+    assert log.read_text() == line
+    assert not (tmp_path / "demo").exists()
+
+
+def test_an_unreadable_raster_is_one_line_and_status_1(tmp_path):
+    scene = tmp_path / "scene.tif"
+    scene.write_bytes(b"II*\0 and then nothing")
+    out = tmp_path / "out.tif"
+    run = wildlens("landcover", scene, "--scene", scene, "-o", out)
+    assert run.returncode == 1
+    assert run.stderr.startswith(f"wildlens: error: {scene}: ") and run.stderr.count("\n") == 1
+    assert not out.exists()
+
+
+def test_an_unknown_command_or_device_is_refused(tmp_path):
+    assert wildlens("scenes").returncode == 2
+    run = wildlens("train-classifier", tmp_path, "-o", "a", "--metrics", "b", "--device", "tpu")
+    assert run.returncode == 2 and "tpu" in run.stderr

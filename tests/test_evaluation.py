@@ -1,0 +1,419 @@
+"""Evaluation: exact thresholds, block bootstrap, tables that follow the rule fixed beforehand."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from attributed import BOG, FOREST, ROCK, SETTINGS, SIDE, World, write_tiles
+from wildlens.errors import WildLensError
+from wildlens.evaluation.bootstrap import draw_blocks, interval, resampled_iou
+from wildlens.evaluation.classes import ClassTotals, map_totals
+from wildlens.evaluation.methods import methods_table, otsu_masks
+from wildlens.evaluation.thresholds import best_threshold, iou, otsu_threshold
+from wildlens.networks import files
+
+pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+
+
+# --- thresholds ---------------------------------------------------------------------------------
+
+
+# few distinct values, so that ties are the rule
+values_and_targets = st.lists(
+    st.tuples(st.integers(-3, 4), st.booleans()), min_size=1, max_size=40
+).filter(lambda pairs: any(target for _, target in pairs))
+
+
+@given(values_and_targets)
+@settings(max_examples=200, deadline=None)
+def test_best_threshold_equals_brute_force(pairs):
+    values = np.array([value for value, _ in pairs], np.float32)
+    target = np.array([target for _, target in pairs])
+    by_threshold = {t: iou(values >= t, target) for t in np.unique(values)}
+    best = max(by_threshold.values())
+    found = best_threshold(values, target)
+    assert by_threshold[np.float32(found)] == best
+    # of equals, the highest
+    assert found == max(t for t, value in by_threshold.items() if value == best)
+
+
+def test_best_threshold_does_not_depend_on_the_order_of_equal_values():
+    # a sort that let a threshold cut through equal values would find IoU 1 here
+    values = np.array([2, 2, 1, 1], np.float32)
+    for target in ([1, 0, 0, 0], [0, 1, 0, 0]):
+        target = np.array(target, bool)
+        assert best_threshold(values, target) == 2
+        assert iou(values >= 2, target) == 0.5
+
+
+def test_constant_attribution_is_all_high_by_the_first_rule_and_not_at_all_by_otsu():
+    values = np.full(10, 0.25, np.float32)
+    assert best_threshold(values, np.arange(10) < 3) == 0.25
+    assert otsu_threshold(values) == np.inf
+
+
+@given(st.lists(st.integers(-5, 5), min_size=2, max_size=30))
+@settings(max_examples=200, deadline=None)
+def test_otsu_equals_brute_force(numbers):
+    values = np.array(numbers, np.float32)
+    cuts = np.unique(values)[1:]
+    if not cuts.size:
+        assert otsu_threshold(values) == np.inf
+        return
+
+    def between(t):
+        high, low = values[values >= t], values[values < t]
+        return high.size * low.size * (high.mean(dtype=float) - low.mean(dtype=float)) ** 2
+
+    assert between(otsu_threshold(values)) == pytest.approx(max(map(between, cuts)))
+    assert otsu_threshold(values) in cuts
+
+
+def test_otsu_of_each_tile_ignores_missing_pixels():
+    values = np.zeros((2, 4, 4), np.float32)
+    values[0, :2] = 1
+    values[1, 0] = 100  # another unit altogether: a rule over all tiles would miss tile 0
+    values[0, 3, 3] = np.nan
+    high = otsu_masks(values, np.isfinite(values))
+    assert high[0].sum() == 8 and high[0, :2].all()
+    assert high[1].sum() == 4 and high[1, 0].all()
+
+
+# --- bootstrap ----------------------------------------------------------------------------------
+
+
+def test_resampled_iou_pools_the_pixels_of_the_drawn_blocks():
+    rng = np.random.default_rng(3)
+    union = rng.integers(50, 100, 5)
+    intersection = rng.integers(0, 50, 5)
+    draws = draw_blocks(5, 20, seed=1)
+    for drawn, value in zip(draws, resampled_iou(intersection, union, draws), strict=True):
+        blocks = np.repeat(np.arange(5), drawn)
+        assert len(blocks) == 5
+        assert value == intersection[blocks].sum() / union[blocks].sum()
+
+
+def test_interval_is_wide_when_blocks_differ_and_closed_when_they_agree():
+    draws = draw_blocks(8, 500, seed=0)
+    union = np.full(8, 100)
+    alike = interval(resampled_iou(np.full(8, 60), union, draws), 8)
+    assert alike == (0.6, 0.6)
+    low, high = interval(resampled_iou(np.array([10, 90] * 4), union, draws), 8)
+    assert low < 0.35 and high > 0.65
+    assert low >= 0.1 and high <= 0.9
+
+
+def test_one_block_gives_no_interval_and_empty_resamples_do_not_count():
+    assert np.isnan(interval(np.array([0.5, 0.5]), 1)).all()
+    draws = np.array([[2, 0], [1, 1]])
+    values = resampled_iou(np.array([0, 1]), np.array([0, 2]), draws)
+    assert np.isnan(values[0]) and values[1] == 0.5
+    assert interval(values, 2) == (0.5, 0.5)
+
+
+# --- classes ------------------------------------------------------------------------------------
+
+
+def test_class_totals_by_windows_equal_totals_at_once():
+    rng = np.random.default_rng(0)
+    values = rng.normal(1, 1, (40, 30)).astype(np.float32)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    classes = rng.choice([0, BOG, ROCK, FOREST], values.shape).astype(np.uint8)
+    totals = ClassTotals()
+    for top in range(0, 40, 7):
+        totals.add(values[top : top + 7], classes[top : top + 7], 1.2)
+    rows = {row["class_code"]: row for row in totals.rows([412, 332], "wet and bare")}
+    assert list(rows) == [312, 332, 412, "targets"]  # only what is present
+
+    known = np.isfinite(values) & (classes > 0)
+    high = known & (values >= np.float32(1.2))
+    for code, members in {412: [BOG], 312: [FOREST], "targets": [BOG, ROCK]}.items():
+        mask = np.isin(classes, members) & known
+        row = rows[code]
+        assert row["pixels"] == mask.sum()
+        assert row["iou"] == iou(high, mask)
+        assert row["mean_attribution"] == pytest.approx(values[mask].mean(), rel=1e-5)
+        assert row["relative_attribution"] == pytest.approx(
+            values[mask].mean() / values[known].mean(), rel=1e-5
+        )
+        assert row["share_high"] == pytest.approx(high[mask].mean())
+    assert rows["targets"]["class_name"] == "wet and bare"
+
+
+def test_relative_attribution_is_empty_where_the_mean_is_not_positive():
+    totals = ClassTotals()
+    totals.add(np.array([-1, -3], np.float32), np.array([BOG, FOREST], np.uint8), 0)
+    assert all(np.isnan(row["relative_attribution"]) for row in totals.rows([412], "bog"))
+
+
+# --- the whole step -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def world(tmp_path):
+    return World(tmp_path)
+
+
+def test_methods_follow_the_rule(world):
+    table = world.write().run()["methods"]
+    assert table[["reference", "method"]].values.tolist() == [
+        [reference, method]
+        for reference in ("corine", "truth")
+        for method in ("gan", "gradcam", "random")
+    ]
+    valid = np.isfinite(world.attributions["gan"])
+    val, test = world.split == "val", world.split == "test"
+    for row in table.itertuples():
+        classes = {"corine": world.landcover, "truth": world.truth}[row.reference]
+        target = np.isin(classes, [BOG, ROCK])
+        known = valid & (classes > 0)
+        values = world.attributions[row.method]
+        chosen = best_threshold(values[val][known[val]], target[val][known[val]])
+        assert np.float32(row.threshold) == np.float32(chosen)
+        assert row.tiles == 12 and row.blocks == 6
+        t, v = target[test][known[test]], values[test][known[test]]
+        assert row.iou == pytest.approx(iou(v >= np.float32(chosen), t), rel=1e-5)
+        assert row.auroc == pytest.approx(roc_auc_score(t, v), rel=1e-5)
+        assert row.average_precision == pytest.approx(average_precision_score(t, v), rel=1e-5)
+        assert row.target_share == pytest.approx(t.mean(), rel=1e-5)
+        assert row.iou_low <= row.iou <= row.iou_high
+    best = table.set_index(["reference", "method"])["iou"]
+    assert best["truth", "gan"] > best["truth", "gradcam"] > best["truth", "random"]
+
+
+def test_paired_difference_is_narrower_than_the_intervals_and_empty_for_the_papers_map(world):
+    rng = np.random.default_rng(1)
+    # blocks differ much in how well any method does; the second method is a bit worse in all
+    quality = rng.uniform(0.1, 3, 50)[world.block % 50][:, None, None]
+    target = np.isin(world.truth, [BOG, ROCK])
+    noise = rng.normal(0, 1, target.shape)
+    world.attributions = {
+        "gan": (quality * target + noise).astype(np.float32),
+        "minimizer": (0.97 * quality * target + noise).astype(np.float32),
+    }
+    table = world.write().run()["methods"].set_index(["reference", "method"])
+    assert np.isnan(table.loc[("truth", "gan"), "iou_minus_gan"])
+    row = table.loc[("truth", "minimizer")]
+    assert row.iou_minus_gan == pytest.approx(
+        row.iou - table.loc[("truth", "gan"), "iou"], abs=1e-5
+    )
+    assert row.iou_minus_gan_low <= row.iou_minus_gan <= row.iou_minus_gan_high
+    paired = row.iou_minus_gan_high - row.iou_minus_gan_low
+    assert paired < 0.5 * (row.iou_high - row.iou_low)
+
+
+def test_test_tiles_choose_nothing(world):
+    before = world.write().run()["methods"]
+    test = world.split == "test"
+    for values in world.attributions.values():
+        values[test] = -values[test]
+    after = world.write().run()["methods"]
+    assert (before["threshold"] == after["threshold"]).all()
+    assert (before["iou"] != after["iou"]).all()
+
+
+def test_all_methods_are_compared_on_the_same_pixels(world):
+    world.attributions["gradcam"][:, -4:] = np.inf  # missing, in this method only
+    table = world.write().run()["methods"]
+    assert table.groupby("reference")["pixels"].nunique().eq(1).all()
+    assert table["pixels"].min() == 12 * (SIDE - 4 - 2) * SIDE
+
+
+def test_same_seed_gives_the_same_files(world):
+    world.write().run()
+    first = {p.name: p.read_text() for p in world.path("out").iterdir()}
+    world.run()
+    assert {p.name: p.read_text() for p in world.path("out").iterdir()} == first
+    assert set(first) == {"methods.csv", "classes.csv", "scores.csv", "provenance.json"}
+    record = json.loads(first["provenance.json"])
+    assert record["wildlens_step"] == "evaluate"
+    assert set(json.loads(record["wildlens_inputs"])) >= {"tiles.zarr", "gan.zarr"}
+
+
+def test_one_block_has_no_interval(world):
+    world.block[:] = 7
+    table = world.write().run()["methods"]
+    assert table[["iou_low", "iou_high", "iou_minus_gan_low"]].isna().all(axis=None)
+    assert table["iou"].notna().all()
+
+
+def test_constant_attribution_equals_the_map_of_ones(world):
+    world.attributions["gradcam"][:] = 0.5
+    table = world.write().run()["methods"].set_index(["reference", "method"])
+    row = table.loc[("truth", "gradcam")]
+    assert row.iou == pytest.approx(row.target_share) and row.auroc == 0.5
+    assert row.iou_otsu == 0
+
+
+def test_exact_land_cover_is_optional(world, caplog):
+    truth, world.truth = world.truth, None
+    assert set(world.write().run()["methods"]["reference"]) == {"corine"}
+    world.truth = np.zeros_like(truth)
+    with caplog.at_level(logging.INFO, "wildlens"):
+        assert set(world.write().run()["methods"]["reference"]) == {"corine"}
+    assert "truth: not known" in caplog.text
+
+
+def test_log_ends_with_the_table(world, caplog):
+    with caplog.at_level(logging.INFO, "wildlens"):
+        world.write().run()
+    table = caplog.messages[-7:]
+    assert "auroc" in table[0] and table[1].split()[:2] == ["gan", "corine"]
+    assert len({len(line) for line in table}) == 1  # aligned
+    assert any("6 blocks only" in message for message in caplog.messages)
+
+
+def test_scenes_use_the_thresholds_of_the_tiles(world, caplog):
+    rng = np.random.default_rng(2)
+    values = rng.normal(0.02, 0.02, (700, 40)).astype(np.float32)
+    values[:3] = np.nan
+    landcover = rng.choice([0, BOG, FOREST], values.shape).astype(np.uint8)
+    world.add_map("lake", "gan", values, landcover)
+    world.add_map("hill", "gan", values)
+    world.add_map("lake", "occlusion", values)
+    with caplog.at_level(logging.INFO, "wildlens"):
+        tables = world.write().run()
+    rows = tables["classes"].query("scene == 'lake'").set_index("class_code")
+    assert set(rows["method"]) == {"gan"} and set(rows["reference"]) == {"corine"}
+    assert set(rows.index) == {"312", "412", "targets"}
+    chosen = (
+        tables["methods"].query("method == 'gan' and reference == 'corine'")["threshold"].item()
+    )
+    known = np.isfinite(values) & (landcover > 0)
+    high = known & (values >= np.float32(chosen))
+    assert rows.loc["412", "iou"] == pytest.approx(iou(high, known & (landcover == BOG)), rel=1e-5)
+    assert rows.loc["targets", "class_name"] == "wetlands and bare land"
+    assert "left out of classes.csv: hill" in caplog.text
+    assert "no attributions of 'occlusion'" in caplog.text
+    assert "test tiles" in set(tables["classes"]["scene"])
+
+
+def test_scores_tell_what_the_generators_do(world):
+    table = world.write().run()["scores"]
+    assert table["image"].tolist() == ["X", "X+", "X-"]
+    assert table["tiles"].tolist() == [12] * 3
+    # untrained generators shift every pixel by 3 tanh(0.5 / 3) of the bands' standard deviation
+    shift = 3 * np.tanh(0.5 / 3) * 0.08
+    assert table["l1_reflectance"].tolist() == pytest.approx([0, shift, shift], rel=1e-4)
+    classifier = files.load_classifier(world.path("classifier.safetensors"))
+    images = torch.from_numpy(world.reflectance[world.split == "test"] / np.float32(10_000))
+    expected = [classifier(images + s).sigmoid() for s in (0, shift, -shift)]
+    assert table["mean_score"].tolist() == pytest.approx([float(e.mean()) for e in expected], 1e-4)
+    assert table["std_score"].tolist() == pytest.approx(
+        [float(e.std(correction=0)) for e in expected], 1e-3
+    )
+    in_order = (expected[2] < expected[0]) & (expected[0] < expected[1])
+    assert table["share_in_order"].tolist() == pytest.approx([float(in_order.float().mean())] * 3)
+
+
+# --- what is refused ----------------------------------------------------------------------------
+
+
+def refused(world, *words, settings=SETTINGS):
+    with pytest.raises(WildLensError) as error:
+        world.run(settings)
+    message = str(error.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+    assert not world.path("out").exists()
+
+
+def test_no_target_pixel_names_the_group_and_the_setting(world):
+    for classes in (world.truth, world.landcover):
+        part = classes[:8]
+        part[np.isin(part, [BOG, ROCK])] = FOREST
+    world.write()
+    refused(world, "validation", "411, 412, 332, 333, 335", "landcover", "evaluation.targets")
+
+
+def test_nothing_but_targets_is_refused(world):
+    world.landcover[:] = BOG
+    refused(world.write(), "nothing but", "evaluation.targets")
+
+
+def test_methods_with_other_tiles_are_refused(world):
+    world.write().write_attribution("gradcam", world.attributions["gradcam"], slice(1, None))
+    refused(world, "gradcam.zarr", "tile-00", "same tiles")
+
+
+def test_no_validation_tile_is_refused(world):
+    world.split[:] = "test"
+    refused(world.write(), "no validation tile", "tiles.validation")
+
+
+def test_a_method_without_values_is_refused(world):
+    world.attributions["random"][:] = np.nan
+    refused(world.write(), "'random'", "no value")
+
+
+def test_unknown_tiles_are_refused(world):
+    world.write()
+    world.names[4] = "other"
+    for method, values in world.attributions.items():
+        world.write_attribution(method, values, slice(None))
+    refused(world, "tiles.zarr", "'other'")
+
+
+def test_what_is_no_store_is_refused(world):
+    world.write()
+    world.path("random.zarr").rename(world.path("aside"))
+    refused(world, "random.zarr", "cannot be opened")
+    xr.Dataset({"attribution": ("tile", [1.0])}).to_zarr(
+        world.path("random.zarr"), mode="w", consolidated=False
+    )
+    refused(world, "random.zarr", "lacks name, split, block")
+
+
+def test_no_corine_index_is_refused(world):
+    world.landcover[2, 5, 5] = 45
+    refused(world.write(), "landcover holds 45", "1..44")
+
+
+def test_models_of_other_bands_are_refused(world):
+    world.write()
+    write_tiles(world, np.arange(20), bands=["B05", "B03", "B04"])
+    refused(world, "B05, B03, B04", "B02, B03, B04")
+
+
+def test_a_map_on_another_grid_is_refused(world):
+    values = np.ones((64, 64), np.float32)
+    world.add_map("lake", "gan", values, np.full(values.shape, BOG, np.uint8), origin=500_010)
+    refused(world.write(), "lake.tif", "another grid")
+
+
+def test_two_maps_of_one_scene_and_method_are_refused(world):
+    world.add_map("lake", "gan", np.ones((64, 64), np.float32), np.full((64, 64), BOG, np.uint8))
+    world.maps.append(world.maps[0])
+    refused(world.write(), "second map", "lake")
+
+
+def test_a_raster_that_is_no_map_is_refused(world):
+    world.add_map("lake", "gan", np.ones((64, 64), np.float32), np.full((64, 64), BOG, np.uint8))
+    world.maps = [world.landcovers[0]]
+    refused(world.write(), "lake.tif", "wildlens_scene")
+
+
+def test_map_totals_are_read_by_windows(world):
+    rng = np.random.default_rng(4)
+    values = rng.random((1100, 20)).astype(np.float32)
+    landcover = rng.choice([0, BOG, FOREST], values.shape).astype(np.uint8)
+    world.add_map("tall", "gan", values, landcover)
+    totals, whole = map_totals(world.maps[0], world.landcovers[0], 0.5), ClassTotals()
+    whole.add(values, landcover, 0.5)
+    for name in ("pixels", "attribution", "high"):
+        np.testing.assert_allclose(getattr(totals, name), getattr(whole, name))
+
+
+def test_table_without_the_papers_map_leaves_the_difference_empty(world):
+    del world.attributions["gan"]
+    table = world.write().run()["methods"]
+    assert table["iou_minus_gan"].isna().all() and table["iou"].notna().all()
+    assert methods_table([]).empty

@@ -1,0 +1,140 @@
+"""Networks: shapes, fields of view, halos, files, and what a missing pixel is to them."""
+
+import numpy as np
+import pytest
+import torch
+
+from wildlens.errors import WildLensError
+from wildlens.networks import files
+from wildlens.networks.classifier import LocalClassifier, PixelOcclusion, UNetClassifier
+from wildlens.networks.discriminator import PatchDiscriminator
+from wildlens.networks.generator import BOUND, Generator
+from wildlens.reflectance import to_images
+
+
+def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
+    """Random positive weights of mean size 1 / fan-in, eval mode: no unit is dead or saturated."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in network.parameters():
+        values = torch.rand(parameter.shape, generator=generator) + 0.5
+        fan_in = parameter[0].numel() if parameter.dim() > 1 else 1
+        parameter.data.copy_(values / fan_in)
+    return network.eval()
+
+
+@pytest.mark.parametrize("tile_size, strides", [(128, (2, 3, 2)), (256, (3, 3, 3))])
+def test_unet_classifier_gives_one_logit_and_8x8_cells(tile_size, strides):
+    network = UNetClassifier(3, tile_size, strides=strides).eval()
+    cells = []
+    network.last_convolution.register_forward_hook(lambda *args: cells.append(args[2].shape))
+    assert network(torch.rand(2, 3, tile_size, tile_size)).shape == (2,)
+    assert cells[0][-2:] == (8, 8)
+
+
+def test_unet_classifier_refuses_tiles_that_its_strides_use_up():
+    with pytest.raises(ValueError, match="too small"):
+        UNetClassifier(3, 32)
+
+
+def test_pixel_occlusion_drops_whole_pixels_in_training_only():
+    torch.manual_seed(0)
+    layer, ones = PixelOcclusion(0.2), torch.ones(8, 3, 32, 32)
+    dropped = [layer(ones) for _ in range(20)]
+    mixed = [maps for maps in dropped if (maps == 0).any()]
+    assert 0 < len(mixed) < 20
+    for maps in mixed:
+        assert ((maps == 0).all(dim=1) | (maps == 1).all(dim=1)).all()
+        assert (maps == 0).float().mean().item() == pytest.approx(0.2, abs=0.03)
+    assert (layer.eval()(ones) == 1).all()
+
+
+def test_local_classifier_takes_any_size():
+    network = LocalClassifier(4, width=4).eval()
+    for shape in ((64, 64), (61, 90), (128, 128)):
+        assert network(torch.rand(1, 4, *shape)).shape == (1,)
+
+
+def test_patch_discriminator_looks_at_70_pixels():
+    network = awake(PatchDiscriminator(2, width=4))
+    image = torch.rand(1, 2, 256, 256, requires_grad=True)
+    out = network(image)
+    assert out.shape == (1, 1, 30, 30)
+    (gradient,) = torch.autograd.grad(out[0, 0, 15, 15], image)
+    rows = np.flatnonzero(gradient[0].abs().sum(dim=(0, 2)).numpy())
+    columns = np.flatnonzero(gradient[0].abs().sum(dim=(0, 1)).numpy())
+    assert rows[-1] - rows[0] + 1 == columns[-1] - columns[0] + 1 == 70
+
+
+@pytest.mark.parametrize("downsamplings", [0, 1, 2, 3])
+@pytest.mark.parametrize("blocks", [1, 3])
+def test_generator_halo_holds_its_field_of_view_and_is_tight(downsamplings, blocks):
+    network = awake(Generator(1, width=2, downsamplings=downsamplings, blocks=blocks)).double()
+    side = 2 * network.halo + 8 * network.multiple
+    reach = 0
+    for offset in range(network.multiple):  # pixels of a cell do not see equally far
+        centre = side // 2 + offset
+        image = torch.rand(1, 1, side, side, dtype=torch.float64, requires_grad=True)
+        (gradient,) = torch.autograd.grad(network(image)[0, 0, centre, centre], image)
+        rows = np.flatnonzero(gradient[0, 0].abs().sum(dim=1).numpy())
+        reach = max(reach, centre - rows[0], rows[-1] - centre)
+    assert reach <= network.halo <= reach + 2 * network.multiple
+
+
+def test_generator_starts_as_identity_and_keeps_to_its_bound():
+    network = Generator(3, width=4)
+    network.standardise.set_statistics(torch.rand(3), torch.tensor([0.1, 0.2, 0.5]))
+    image = torch.rand(2, 3, 37, 50)
+    assert torch.equal(network(image), image)
+    change = awake(network)(image) - image
+    limit = BOUND * network.standardise.sd[:, None, None]
+    assert (change.abs() <= limit * 1.0001).all() and change.abs().max() > 0
+
+
+@pytest.mark.parametrize(
+    "kind, network",
+    [
+        ("unet", UNetClassifier(2, 64, width=4, strides=(2, 2, 2))),
+        ("local", LocalClassifier(2, width=4)),
+    ],
+)
+def test_classifier_file_round_trip(tmp_path, kind, network):
+    arguments = {"bands": 2, "width": 4}
+    if kind == "unet":
+        arguments |= {"tile_size": 64, "strides": [2, 2, 2]}
+    path = tmp_path / "model.safetensors"
+    files.save(
+        path, {"classifier": awake(network)}, kind=kind, arguments=arguments,
+        bands=["B04", "B08"], tile_size=64, provenance={"wildlens_version": "x"},
+    )  # fmt: skip
+    loaded = files.load_classifier(path)
+    image = torch.rand(3, 2, 64, 64)
+    assert torch.equal(loaded(image), network(image))
+    assert loaded.bands == ["B04", "B08"] and loaded.tile_size == 64
+    assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_model_files_are_refused_by_name(tmp_path):
+    text = tmp_path / "text.safetensors"
+    text.write_text("no model")
+    classifier = tmp_path / "classifier.safetensors"
+    save = {"bands": ["B04"], "tile_size": 64, "provenance": {}}
+    network = {"classifier": LocalClassifier(1, width=4)}
+    files.save(classifier, network, kind="local", arguments={"bands": 1, "width": 4}, **save)
+    other = tmp_path / "other.safetensors"
+    files.save(other, network, kind="local", arguments={"bands": 1, "width": 8}, **save)
+    with pytest.raises(WildLensError, match=r"text\.safetensors: is no model file"):
+        files.load_classifier(text)
+    with pytest.raises(WildLensError, match="holds no generators"):
+        files.load_generators(classifier)
+    with pytest.raises(WildLensError, match="do not fit"):
+        files.load_classifier(other)
+    with pytest.raises(WildLensError, match="missing"):
+        files.load_classifier(tmp_path / "missing.safetensors")
+
+
+def test_missing_pixels_hold_the_band_mean():
+    stored = np.array([[[[1, 0], [20_000, 5000]], [[2, 7], [3, 0]]]], np.uint16)
+    images, valid = to_images(stored, torch.tensor([0.25, 0.5]))
+    assert valid.tolist() == [[[True, False], [True, False]]]
+    expected = [[[1e-4, 0.25], [1.0, 0.25]], [[2e-4, 0.5], [3e-4, 0.5]]]
+    assert np.allclose(images[0].numpy(), expected)

@@ -1,0 +1,690 @@
+"""Presentation: figures say what their data say, nothing runs off the sheet, styles for QGIS."""
+
+import json
+import shutil
+import subprocess
+import sys
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from defusedxml import ElementTree
+from matplotlib import colormaps
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_hex
+from matplotlib.text import Text
+from PIL import Image
+
+from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, World, grid_at
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.presentation import draw, imagery, inputs, qml, style
+from wildlens.presentation.classes import draw_classes
+from wildlens.presentation.examples import Example, choose, draw_examples
+from wildlens.presentation.footprints import draw_tiles
+from wildlens.presentation.maps import SceneView, draw_maps
+from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.training import draw_training, smooth
+from wildlens.raster import open_raster, writing_cog, writing_geotiff
+from wildlens.settings import METHODS
+
+TARGETS = [411, 412, 332, 333, 335]
+FIGURES = {"examples", "methods", "classes", "training", "map", "tiles"}
+
+pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
+
+
+def texts(sheet):
+    """All text that is drawn, with its box in pixels."""
+    canvas = FigureCanvasAgg(sheet.figure)
+    canvas.draw()
+    hidden = {label for axes in sheet.figure.axes for label in labels_out_of_view(axes)}
+    found = [t for t in sheet.figure.findobj(Text) if t.get_visible() and t.get_text().strip()]
+    return {t: t.get_window_extent(canvas.get_renderer()) for t in found if t not in hidden}
+
+
+def labels_out_of_view(axes):
+    """Labels of ticks beyond the limits: matplotlib makes them, but does not draw them."""
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = sorted(axis.get_view_interval())
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not low <= tick.get_loc() <= high:
+                yield from (tick.label1, tick.label2)
+
+
+def words(sheet):
+    return [t.get_text() for t in texts(sheet)]
+
+
+def check_layout(sheet):
+    """Every text lies on the sheet, and no two lie on each other."""
+    boxes, width, height = texts(sheet), *sheet.figure.bbox.size
+    for text, box in boxes.items():
+        assert box.x0 >= -1 and box.y0 >= -1, text
+        assert box.x1 <= width + 1 and box.y1 <= height + 1, text
+    upright = [(t, b) for t, b in boxes.items() if t.get_rotation() == 0]
+    for (one, a), (other, b) in combinations(upright, 2):
+        across = min(a.x1, b.x1) - max(a.x0, b.x0)
+        down = min(a.y1, b.y1) - max(a.y0, b.y0)
+        assert across < 2 or down < 2, (one, other)
+
+
+# --- pictures -----------------------------------------------------------------------------------
+
+
+def test_true_colour_takes_the_bands_by_name_and_one_stretch():
+    bands = ["B08", "B02", "B03", "B04"]
+    stretch = imagery.stretch_for(bands, [np.linspace(0, 1, 101)[None].repeat(4, 0)])
+    assert (stretch.low, stretch.high) == pytest.approx((0.01, 0.98))
+    image = np.zeros((4, 2, 2), np.float32)
+    image[3, 0, 0] = 1  # red only
+    image[1, 0, 1] = 1  # blue only
+    valid = np.array([[True, True], [True, False]])
+    picture = stretch(image, valid)
+    assert picture[0, 0].tolist() == [1, 0, 0, 1]
+    assert picture[0, 1].tolist() == [0, 0, 1, 1]
+    assert picture[1, 1, 3] == 0
+    assert stretch.name == "True colour"
+
+
+def test_without_red_green_blue_the_first_band_is_grey():
+    stretch = imagery.stretch_for(["B08", "B11"], [np.random.default_rng(0).random((2, 50))])
+    picture = stretch(np.full((2, 1, 1), 0.5, np.float32), np.ones((1, 1), bool))
+    assert stretch.name == "Band B08"
+    assert picture[0, 0, 0] == picture[0, 0, 1] == picture[0, 0, 2]
+
+
+def test_an_empty_or_flat_image_has_a_stretch():
+    for sample in (np.zeros((3, 0)), np.full((3, 9), 0.2)):
+        stretch = imagery.stretch_for(BANDS, [sample])
+        assert stretch.high > stretch.low
+        assert np.isfinite(stretch(np.zeros((3, 1, 1), np.float32), np.ones((1, 1), bool))).all()
+
+
+def test_land_cover_has_its_official_colours_and_no_data_is_transparent():
+    picture = imagery.land_cover_picture(np.array([[0, BOG], [FOREST, 200]], np.uint8))
+    assert picture[0, 0, 3] == 0 and picture[1, 1, 3] == 0
+    assert picture[0, 1].tolist() == [77, 77, 255, 255]
+    assert picture[1, 0].tolist() == [0, 166, 0, 255]
+
+
+def test_limits_ignore_outliers_and_missing_values():
+    values = np.append(np.linspace(0, 1, 1000), [1e6, np.nan, np.inf])
+    limits = imagery.robust_limits(values)
+    assert limits.vmin == pytest.approx(0.01, abs=0.002) and limits.vmax < 1.001
+    for values in (np.full(5, np.nan), np.full(5, 3.0)):
+        limits = imagery.robust_limits(values)
+        assert limits.vmax > limits.vmin
+
+
+@pytest.mark.parametrize(
+    ("metres", "bar"), [(999, 500), (1000, 1000), (1999, 1000), (2000, 2000), (4e4, 2e4), (7, 5)]
+)
+def test_scale_bars_have_round_lengths(metres, bar):
+    assert imagery.round_length(metres) == bar
+
+
+def test_legend_shows_the_frequent_classes_and_counts_the_others():
+    sheet = style.Sheet(6, 4, "title")
+    classes = np.repeat([0, BOG, FOREST, HEATH, ROCK], [500, 9, 30, 20, 2]).astype(np.uint8)
+    imagery.land_cover_legend(sheet, 0, 1, [classes], TARGETS, most=3)
+    legend = sheet.figure.legends[0]
+    labels = {t.get_text(): t.get_fontweight() for t in legend.get_texts()}
+    # the rare target class stays, the rarer of the others goes
+    assert labels == {
+        "312 Coniferous forest": "normal",
+        "332 Bare rocks": "bold",
+        "412 Peat bogs": "bold",
+    }
+    assert "1 rarer class" in legend.get_title().get_text()
+
+
+# --- examples -----------------------------------------------------------------------------------
+
+
+def test_tiles_are_chosen_by_their_scores():
+    original = np.array([0.5, 0.9, 0.2, 0.7, 0.6])
+    lowered = np.array([0.4, 0.1, 0.1, 0.2, 0.5])
+    chosen = choose(np.stack([original, original, lowered], axis=1))
+    assert list(chosen) == [1, 4, 2, 3]  # tile 1 falls most, but is shown already
+    assert chosen[1] == "highest score" and chosen[3].startswith("largest fall")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_few_tiles_are_shown_once_each(count):
+    chosen = choose(np.random.default_rng(0).random((count, 3)))
+    assert sorted(chosen) == list(range(count))
+
+
+def example(name="tile", methods=METHODS, references=("corine", "truth"), seed=0):
+    rng = np.random.default_rng(seed)
+    valid = np.ones((SIDE, SIDE), bool)
+    valid[:6, :9] = False
+    classes = rng.choice([BOG, ROCK, FOREST], (SIDE, SIDE)).astype(np.uint8) * valid
+    return Example(
+        name=name,
+        reason="highest score",
+        images=rng.random((3, 3, SIDE, SIDE)).astype(np.float32),
+        scores=np.array([0.81, 0.92, 0.17]),
+        valid=valid,
+        references=dict.fromkeys(references, classes),
+        attributions={m: np.where(valid, rng.random(valid.shape), np.nan) for m in methods},
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "methods", "references"),
+    [(4, METHODS, ("corine", "truth")), (1, ("gan",), ("corine",)), (2, METHODS[:5], ("corine",))],
+)
+def test_examples_show_images_scores_land_cover_and_methods(count, methods, references):
+    sheet = draw_examples(
+        [example(f"T34WDA_{i}", methods, references, i) for i in range(count)], BANDS, TARGETS
+    )
+    check_layout(sheet)
+    shown = words(sheet)
+    for title in ("X, score 0.81", "X+, score 0.92", "X−, score 0.17"):
+        assert shown.count(title) == count
+    for method in methods:
+        assert shown.count(style.method_title(method)) == count
+    images = [axes.images[0] for axes in sheet.figure.axes if axes.images]
+    assert len(images) == count * (4 + len(references) + len(methods))
+    assert shown.count("500 m" if SIDE == 128 else "100 m") == count
+    # what is missing in the tile is missing in every picture of it
+    for image in images:
+        rgba = image.to_rgba(image.get_array())
+        assert (rgba[:6, :9, 3] == 0).all() and (rgba[6:, :, 3] > 0).all()
+
+
+def test_each_method_has_one_scale_for_all_tiles():
+    bright = example("bright")
+    bright.attributions["gan"] *= 100
+    sheet = draw_examples([example("dark"), bright], BANDS, TARGETS)
+    scales = [a.images[0].norm for a in sheet.figure.axes if a.get_title() == "GAN |X+ − X−|"]
+    assert len(scales) == 2 and scales[0].vmax == scales[1].vmax > 50
+
+
+# --- tables as figures --------------------------------------------------------------------------
+
+
+def methods_csv(methods=METHODS, references=("corine", "truth")):
+    rng = np.random.default_rng(0)
+    rows = []
+    for reference in references:
+        for number, method in enumerate(methods):
+            iou = 0.6 - 0.05 * number
+            rows.append(
+                {"method": method, "reference": reference, "tiles": 80, "blocks": 23,
+                 "auroc": rng.random(), "average_precision": rng.random(), "iou": iou,
+                 "iou_low": iou - 0.05, "iou_high": iou + 0.06, "iou_otsu": iou - 0.1,
+                 "target_share": 0.27, "iou_minus_gan": iou - 0.6 if number else np.nan,
+                 "iou_minus_gan_low": iou - 0.65, "iou_minus_gan_high": iou - 0.5}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("methods", "references"), [(METHODS, ("corine", "truth")), (("gan",), ("corine",))]
+)
+def test_methods_figure_puts_every_figure_in_its_place(methods, references):
+    table = methods_csv(methods, references)
+    sheet = draw_methods(table, "wetlands and bare land")
+    check_layout(sheet)
+    assert len(sheet.figure.axes) == len(references)
+    for axes, (_, rows) in zip(sheet.figure.axes, table.groupby("reference"), strict=True):
+        assert [t.get_text() for t in axes.get_yticklabels()] == [
+            style.method_title(m) for m in methods
+        ]
+        dots = [line for line in axes.lines if line.get_marker() == "o"]
+        assert [line.get_xdata()[0] for line in dots] == rows["iou"].tolist()
+        assert [line.get_ydata()[0] for line in dots] == list(range(len(methods)))
+        assert [line.get_color() for line in dots] == [style.method_colour(m) for m in methods]
+        bars = [line for line in axes.lines if len(line.get_xdata()) == 2]
+        bar = next(line for line in bars if line.get_ydata()[0] == 0)
+        assert tuple(bar.get_xdata()) == tuple(rows[["iou_low", "iou_high"]].iloc[0])
+        assert any(list(line.get_xdata()) == [0.27, 0.27] for line in axes.lines)
+        assert axes.get_ylim()[0] > axes.get_ylim()[1]  # first method on top
+        assert axes.get_xlim()[1] > rows["iou_high"].max()
+
+
+def test_methods_figure_writes_signed_differences_and_leaves_out_what_is_not_known():
+    table = methods_csv()
+    table.loc[table["method"] == "deeplift", ["iou_minus_gan_low", "iou_minus_gan_high"]] = np.nan
+    table["iou_low"] = table["iou_high"] = np.nan  # one block: no interval
+    shown = words(draw_methods(table, "bogs"))
+    assert "−0.05 [−0.10, +0.05]" in shown
+    assert "−0.10" in shown and "–" in shown
+    assert not any("nan" in text for text in shown)
+
+
+def classes_csv(codes=(312, 332, 412), methods=METHODS, references=("corine", "truth")):
+    rng = np.random.default_rng(0)
+    rows = [
+        {"method": method, "reference": reference, "scene": scene, "class_code": str(code),
+         "class_name": "wetlands and bare land" if code == "targets" else CORINE.of_code(code).name,
+         "pixels": 100, "relative_attribution": rng.uniform(0.05, 20)}
+        for reference in references
+        for method in methods
+        for scene in ("test tiles", "lake")
+        for code in (*codes, "targets")
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    ("codes", "methods", "references"),
+    [
+        ((312, 332, 412), METHODS, ("corine", "truth")),
+        ((412,), ("gan",), ("corine",)),
+        (tuple(c.code for c in CORINE.classes), METHODS, ("corine",)),
+    ],
+)
+def test_classes_figure_shows_every_class_of_every_method(codes, methods, references):
+    table = classes_csv(codes, methods, references)
+    sheet = draw_classes(table, TARGETS)
+    check_layout(sheet)
+    shown = words(sheet)
+    for code in codes:
+        assert sum(text.startswith(f"{code} ") for text in shown) == len(references)
+    panels = [axes for axes in sheet.figure.axes if axes.get_xticklabels()[0].get_rotation()]
+    assert len(panels) == len(references)
+    cells = table[(table["scene"] == "test tiles") & (table["reference"] == references[0])]
+    wanted = cells.pivot(index="class_code", columns="method", values="relative_attribution")
+    wanted = wanted.loc[[*map(str, codes), "targets"], list(methods)].to_numpy().ravel()
+    written = [float(t.get_text()) for t in panels[0].texts if t.get_ha() == "center"]
+    # rows follow each other by code, the group last
+    np.testing.assert_allclose(written, wanted, rtol=0.06)
+
+
+def test_classes_figure_marks_targets_missing_and_negative_values():
+    table = classes_csv(methods=("gan", "occlusion"), references=("corine",))
+    table.loc[(table["method"] == "gan"), "relative_attribution"] = np.nan
+    table.loc[(table["method"] == "occlusion"), "relative_attribution"] = -0.5
+    found = texts(draw_classes(table, TARGETS))
+    weights = {t.get_text(): t.get_fontweight() for t in found}
+    assert weights["412 Peat bogs"] == weights["Wetlands and bare land"] == "bold"
+    assert weights["312 Coniferous forest"] == "normal"
+    assert sum(t.get_text() == "–" for t in found) == 4
+    assert sum(t.get_text() == "−0.50" for t in found) == 4
+
+
+def training_tables(epochs=12, steps=200):
+    rng = np.random.default_rng(0)
+    epoch, step = np.arange(1, epochs + 1), np.arange(1, steps + 1)
+    loss = 1 / epoch + 0.1
+    classifier = pd.DataFrame(
+        {"epoch": epoch, "rate": 0.01, "train_loss": loss, "val_loss": loss + 0.1,
+         "val_accuracy": 1 - loss / 3}
+    )  # fmt: skip
+    names = ("similarity_max", "similarity_min", "cycle", "adversarial", "discriminator",
+             "score_max", "score_min")  # fmt: skip
+    gan = pd.DataFrame({"step": step} | {name: rng.random(steps) for name in names})
+    gan.loc[0, ["similarity_max", "cycle"]] = 0  # generators start as the identity
+    accuracy = pd.DataFrame(
+        {"split": ["train", "val", "test"], "tiles": [1400, 190, 300], "accuracy": [0.9, 0.8, 0.8],
+         "auroc": [0.99, 0.97, 0.96], "fgsm_accuracy": [0.6, 0.5, 0.45]}
+    )  # fmt: skip
+    return classifier, gan, accuracy
+
+
+@pytest.mark.parametrize(("epochs", "steps"), [(12, 200), (1, 1)])
+def test_training_figure_draws_every_curve(epochs, steps):
+    classifier, gan, accuracy = training_tables(epochs, steps)
+    sheet = draw_training(classifier, gan, accuracy)
+    check_layout(sheet)
+    loss, rate, final, *_, scores = sheet.figure.axes
+    assert loss.lines[0].get_ydata().tolist() == classifier["train_loss"].tolist()
+    assert loss.lines[1].get_ydata().tolist() == classifier["val_loss"].tolist()
+    assert rate.lines[0].get_ydata().tolist() == classifier["val_accuracy"].tolist()
+    # the loss is lowest in the last epoch
+    assert any(list(line.get_xdata()) == [epochs, epochs] for line in loss.lines)
+    assert final.lines[2].get_ydata().tolist() == accuracy["fgsm_accuracy"].tolist()
+    assert [t.get_text() for t in scores.get_legend().get_texts()] == ["X+", "X−"]
+    assert scores.lines[0].get_ydata().tolist() == gan["score_max"].tolist()
+
+
+def test_smoothing_keeps_the_mean_level_and_the_length():
+    values = pd.Series(np.r_[np.zeros(100), np.ones(100)])
+    smoothed = smooth(values)
+    assert len(smoothed) == 200 and smoothed.iloc[50] == 0 and smoothed.iloc[150] == 1
+    assert smoothed.iloc[100] == pytest.approx(0.5, abs=0.1)
+
+
+# --- scenes and footprints ----------------------------------------------------------------------
+
+
+def view(name="T35WNT", shape=(40, 60), methods=METHODS[:5], landcover=True):
+    rng = np.random.default_rng(0)
+    valid = rng.random(shape) > 0.1
+    return SceneView(
+        name=name,
+        crs="EPSG:32635",
+        pixel_m=137.25,
+        reflectance=rng.random((3, *shape)).astype(np.float32),
+        valid=valid,
+        bands=BANDS,
+        landcover=rng.integers(0, 45, shape).astype(np.uint8) if landcover else None,
+        maps={m: np.where(valid, rng.normal(size=shape), np.nan) for m in methods},
+    )
+
+
+@pytest.mark.parametrize(
+    "scenes",
+    [
+        [view()],
+        [view(shape=(90, 30), methods=METHODS), view("T34WDA", landcover=False)],
+        [view(shape=(10, 90), methods=("gan",))],
+        [view(methods=METHODS[:2])],
+    ],
+)
+def test_maps_figure_shows_every_scene_and_method(scenes):
+    sheet = draw_maps(scenes, TARGETS)
+    check_layout(sheet)
+    titles = [axes.get_title() for axes in sheet.figure.axes]
+    for scene in scenes:
+        assert f"Scene {scene.name} (EPSG:32635)" in words(sheet)
+    for method in METHODS:
+        wanted = sum(method in scene.maps for scene in scenes)
+        assert sum(t.startswith(style.method_title(method)) for t in titles) == wanted
+    wanted = sum(scene.landcover is not None for scene in scenes)
+    assert titles.count("CORINE land cover") == wanted
+    assert words(sheet).count("N") == len(scenes)
+
+
+def test_without_mapped_scenes_the_figure_says_so():
+    assert any("No scene was mapped" in text for text in words(draw_maps([], TARGETS)))
+
+
+def footprints(scenes=("A", "B")):
+    rows = [
+        (scene, row * 128, col * 128, (row + col) % 2, ("train", "val", "test")[col % 3])
+        for scene in scenes
+        for row in range(4)
+        for col in range(5)
+    ]
+    return pd.DataFrame(rows, columns=["scene", "row", "col", "label", "split"])
+
+
+def test_tiles_figure_places_footprints_in_kilometres():
+    table = footprints()
+    sheet = draw_tiles(table, 128)
+    check_layout(sheet)
+    assert len(sheet.figure.axes) == 2
+    corners = set()
+    for collection in sheet.figure.axes[0].collections:
+        for path in collection.get_paths():
+            box = path.get_extents()
+            assert box.width == pytest.approx(1.28) and box.height == pytest.approx(1.28)
+            corners.add((round(box.x0, 2), round(box.y0, 2)))
+    rows = table[table["scene"] == "A"]
+    assert corners == {
+        (round(c / 100, 2), round(r / 100, 2))
+        for r, c in zip(rows["row"], rows["col"], strict=True)
+    }
+    assert sheet.figure.axes[0].get_ylim()[0] > sheet.figure.axes[0].get_ylim()[1]  # north is up
+    counts = {t.get_text() for t in sheet.figure.legends[0].get_texts()}
+    protected = table[(table["label"] == 1) & (table["split"] == "train")]
+    assert f"protected, training: {len(protected)}" in counts
+
+
+def test_tiles_figure_shows_the_scenes_with_the_most_tiles():
+    table = pd.concat([footprints("ABCDEFGH"), footprints("BCDEFG")])
+    sheet = draw_tiles(table, 128)
+    check_layout(sheet)
+    assert [a.get_title(loc="left")[0] for a in sheet.figure.axes] == list("BCDEFG")
+
+
+# --- styles for QGIS ----------------------------------------------------------------------------
+
+
+def write_map(path, values):
+    with writing_cog(path, grid_at(500_000, values), tags={}, description="gan") as dataset:
+        dataset.write(values.astype(np.float32), 1)
+    return path
+
+
+def test_attribution_style_ramps_from_zero_to_the_99th_percentile(tmp_path):
+    rng = np.random.default_rng(0)
+    values = np.abs(rng.normal(0.01, 0.003, (300, 200)))
+    values[:30] = np.nan
+    values[40, 40] = 5  # an outlier
+    path = write_map(tmp_path / "gan.tif", np.clip(values, 0, None))
+    written = qml.write_attribution_style(path, 'GAN <|X+ − X−|> & "more"')
+    assert written == tmp_path / "gan.qml"
+    assert written.read_text(encoding="utf-8").startswith("<!DOCTYPE qgis")
+    renderer = ElementTree.parse(written).getroot().find("pipe/rasterrenderer")
+    assert renderer.get("type") == "singlebandpseudocolor" and renderer.get("band") == "1"
+    shader = renderer.find("rastershader/colorrampshader")
+    assert shader.get("colorRampType") == "INTERPOLATED"
+    steps = [float(item.get("value")) for item in shader]
+    assert steps == sorted(steps) and steps[0] == 0
+    with open_raster(path) as dataset:
+        tags = dataset.tags(1)
+    mean, deviation = (float(tags[f"STATISTICS_{name}"]) for name in ("MEAN", "STDDEV"))
+    assert steps[-1] == pytest.approx(mean + 2.33 * deviation)
+    assert [item.get("color") for item in shader] == [
+        to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 1, len(steps))
+    ]
+    assert shader[0].get("label").startswith('GAN <|X+ − X−|> & "more"')
+
+
+def test_the_99th_percentile_is_met_where_values_are_normal(tmp_path):
+    values = np.random.default_rng(1).normal(10, 1, (400, 300))
+    qml.write_attribution_style(write_map(tmp_path / "m.tif", values), "m")
+    assert top_and_bottom(tmp_path / "m.qml")[0] == pytest.approx(
+        np.percentile(values, 99), rel=0.02
+    )
+
+
+def top_and_bottom(path):
+    root = ElementTree.parse(path).getroot()
+    steps = [float(item.get("value")) for item in root.iter("item")]
+    return steps[-1], steps[0]
+
+
+def test_signed_constant_and_empty_maps_have_a_ramp(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, values in {
+        "signed": rng.normal(0, 1, (20, 20)),
+        "constant": np.full((20, 20), 0.3),
+        "zero": np.zeros((20, 20)),
+        "negative": -rng.random((20, 20)) - 3,
+        "empty": np.full((20, 20), np.nan),
+    }.items():
+        style_path = qml.write_attribution_style(write_map(tmp_path / f"{name}.tif", values), name)
+        top, bottom = top_and_bottom(style_path)
+        assert bottom < top, name
+        if name != "empty":
+            assert bottom <= np.median(values) <= top, name
+    assert top_and_bottom(tmp_path / "signed.qml")[1] < -1
+
+
+def write_scene(path, bands=("B02", "B03", "B04", "B08")):
+    rng = np.random.default_rng(0)
+    stored = rng.integers(1, 2500, (len(bands), 60, 80)).astype(np.uint16)
+    stored[:, :20, :20] = 0
+    options = {"count": len(bands), "dtype": "uint16", "nodata": 0, "tags": {}}
+    with writing_geotiff(path, grid_at(500_000, stored[0]), descriptions=bands, **options) as out:
+        out.write(stored)
+    return path
+
+
+def test_scene_style_takes_red_green_and_blue_by_name(tmp_path):
+    path = qml.write_scene_style(tmp_path / "s.tif", ["B08", "B02", "B03", "B04"])
+    renderer = ElementTree.parse(path).getroot().find("pipe/rasterrenderer")
+    assert renderer.get("type") == "multibandcolor"
+    assert [renderer.get(f"{c}Band") for c in ("red", "green", "blue")] == ["4", "3", "2"]
+    for colour in ("red", "green", "blue"):
+        enhancement = renderer.find(f"{colour}ContrastEnhancement")
+        assert 0 < float(enhancement.findtext("minValue")) < float(enhancement.findtext("maxValue"))
+    path = qml.write_scene_style(tmp_path / "grey.tif", ["B08"])
+    renderer = ElementTree.parse(path).getroot().find("pipe/rasterrenderer")
+    assert renderer.get("type") == "singlebandgray" and renderer.get("grayBand") == "1"
+
+
+IN_QGIS = """
+import os, sys
+from qgis.core import QgsApplication, QgsRasterLayer
+application = QgsApplication([], False)
+application.initQgis()
+for path in sys.argv[1:]:
+    layer = QgsRasterLayer(path, "layer")
+    print(layer.isValid(), layer.loadDefaultStyle()[1], layer.renderer().type())
+sys.stdout.flush()
+os._exit(0)  # tearing QGIS down may crash
+"""
+
+
+def test_qgis_takes_the_styles(tmp_path):
+    """QGIS itself opens map and scene; needs Debian's python3-qgis."""
+    python = "/usr/bin/python3"
+    environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)}
+    try:
+        subprocess.run([python, "-c", "import qgis.core"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("QGIS (python3-qgis) is not installed")
+    path = write_map(tmp_path / "gan.tif", np.random.default_rng(0).random((300, 300)))
+    qml.write_attribution_style(path, "GAN")
+    scene = write_scene(tmp_path / "scene.tif")
+    qml.write_scene_style(scene, ["B02", "B03", "B04", "B08"])
+    done = subprocess.run(
+        [python, "-c", IN_QGIS, path, scene], capture_output=True, text=True, env=environment
+    )
+    assert done.stdout.splitlines() == [
+        "True True singlebandpseudocolor",
+        "True True multibandcolor",
+    ], done.stderr
+
+
+# --- from files to figures ----------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A world with a mapped scene, evaluated, with the metrics of its trainings."""
+    world = World(tmp_path_factory.mktemp("world"))
+    rng = np.random.default_rng(0)
+    shape = (900, 640)
+    stored = rng.integers(100, 2500, (3, *shape)).astype(np.uint16)
+    stored[:, :100, :100] = 0
+    values = np.where(stored[0] > 0, rng.normal(0.02, 0.01, shape), np.nan).astype(np.float32)
+    landcover = rng.choice([0, BOG, FOREST], shape).astype(np.uint8)
+    world.add_map("lake", "gradcam", values, landcover)
+    world.add_map("lake", "gan", values)
+    world.add_scene("lake", stored)
+    world.add_scene("T34WDA", stored[:, : SIDE * 20, :SIDE])  # where the tiles come from
+    world.write().run()
+    for name, table in zip(("classifier/training", "gan/training", "classifier/accuracy"),
+                           training_tables(), strict=True):  # fmt: skip
+        path = world.path(f"metrics/{name}.csv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(path, index=False)
+    return world
+
+
+def run_draw(world, output="figures", **changed):
+    arguments = {
+        "tiles": world.path("tiles.zarr"),
+        "classifier": world.path("classifier.safetensors"),
+        "generators": world.path("generators.safetensors"),
+        "attributions": [world.path(f"{method}.zarr") for method in world.attributions],
+        "scenes": world.scenes,
+        "maps": world.maps,
+        "landcovers": world.landcovers,
+        "evaluation": world.path("out"),
+        "metrics": world.path("metrics"),
+        "output": world.path(output),
+        "device": "cpu",
+    }
+    draw(**(arguments | changed))
+
+
+@pytest.fixture(scope="module")
+def drawn(evaluated):
+    run_draw(evaluated)
+    return evaluated
+
+
+def test_all_figures_are_drawn_from_files(drawn):
+    written = {path.name for path in drawn.path("figures").iterdir()}
+    assert written == {f"{name}.png" for name in FIGURES}
+    for name in FIGURES:
+        with Image.open(drawn.path(f"figures/{name}.png")) as image:
+            assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
+            assert image.info["wildlens_step"] == "figures"
+            assert "landcover/lake.tif" in json.loads(image.info["wildlens_inputs"])
+            assert len(image.convert("RGB").getcolors(2**24)) > 20
+
+
+def test_same_inputs_give_the_same_pictures(drawn):
+    run_draw(drawn, "again")
+    for name in FIGURES:
+        one, two = (drawn.path(f"{f}/{name}.png").read_bytes() for f in ("figures", "again"))
+        assert one == two, name
+
+
+def test_a_scene_is_thinned_with_its_maps_and_land_cover(evaluated):
+    by_method = inputs.maps_by_scene(evaluated.maps)["lake"]
+    scene = inputs.read_scene(evaluated.scenes[0], by_method, evaluated.landcovers[0])
+    assert list(scene.maps) == ["gan", "gradcam"]  # in the order of the settings
+    assert scene.valid.shape == (800, 569) == scene.maps["gan"].shape == scene.landcover.shape
+    assert scene.pixel_m == pytest.approx(10 * 640 / 569)
+    assert scene.crs == "EPSG:32634" and list(scene.bands) == BANDS
+    assert not scene.valid[:85, :85].any() and scene.valid[95:, 95:].all()
+    assert np.isnan(scene.maps["gan"][:85, :85]).all()
+    assert scene.reflectance.max() < 0.25
+
+
+def test_footprints_lie_on_the_picture_of_their_scene(evaluated):
+    tiles, size = inputs.read_footprints(evaluated.path("tiles.zarr"))
+    assert size == SIDE and len(tiles) == 20
+    picture = inputs.read_picture(evaluated.scenes[1])
+    assert picture.shape == (640, 32)
+    sheet = draw_tiles(tiles, size, {"T34WDA": picture})
+    left, right, south, north = sheet.figure.axes[0].images[0].get_extent()
+    assert (left, north) == (0, 0) and (right, south) == pytest.approx((0.32, 6.4))
+
+
+def test_mapped_scenes_without_a_scene_file_are_named_in_the_log(evaluated, caplog):
+    with caplog.at_level("INFO", "wildlens"):
+        run_draw(evaluated, "less", scenes=[])
+    assert "map.png: left out" in caplog.text and "lake" in caplog.text
+
+
+def test_figures_need_no_pyplot():
+    code = "import sys, wildlens.presentation; sys.exit('matplotlib.pyplot' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def refused(world, *expected, **changed):
+    with pytest.raises(WildLensError) as error:
+        run_draw(world, "refused", **changed)
+    message = str(error.value)
+    assert "\n" not in message and not world.path("refused").exists()
+    for word in expected:
+        assert word in message
+
+
+def test_tables_that_are_missing_or_incomplete_are_refused(evaluated, tmp_path):
+    refused(evaluated, "provenance.json", "wildlens evaluate", evaluation=tmp_path)
+    shutil.copytree(evaluated.path("out"), tmp_path / "out")
+    (tmp_path / "out/methods.csv").write_text("method,reference\ngan,corine\n")
+    refused(evaluated, "methods.csv", "lacks tiles, blocks", evaluation=tmp_path / "out")
+    table = pd.read_csv(evaluated.path("out/methods.csv")).assign(iou="much")
+    table.to_csv(tmp_path / "out/methods.csv", index=False)
+    refused(evaluated, "methods.csv", "no numbers in iou", evaluation=tmp_path / "out")
+    (tmp_path / "out/methods.csv").write_text("")
+    refused(evaluated, "methods.csv", "cannot be read", evaluation=tmp_path / "out")
+    (tmp_path / "out/provenance.json").write_text('{"wildlens_settings": "targets: [999]"}')
+    refused(evaluated, "provenance.json", "999", evaluation=tmp_path / "out")
+    refused(evaluated, "training.csv", "cannot be read", metrics=tmp_path)
+
+
+def test_maps_on_another_grid_or_without_tags_are_refused(evaluated, tmp_path):
+    refused(evaluated, "scenes/lake.tif", "does not say its scene", maps=[evaluated.scenes[0]])
+    small = np.ones((64, 64), np.uint8)
+    path = tmp_path / "lake.tif"
+    options = {"count": 1, "dtype": "uint8", "nodata": 0, "tags": {}}
+    with writing_geotiff(path, grid_at(500_000, small), **options) as dataset:
+        dataset.write(small, 1)
+    refused(evaluated, "lake.tif", "another grid", landcovers=[path])

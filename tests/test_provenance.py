@@ -1,0 +1,145 @@
+"""Where results come from: digests of code, of files and of folders, and the record of a step."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wildlens import __version__, provenance
+from wildlens.errors import WildLensError
+from wildlens.settings import Gan, validate
+
+PACKAGE = {
+    "__init__.py": "",
+    "provenance.py": Path(provenance.__file__).read_text(encoding="utf-8"),
+    "errors.py": "class WildLensError(Exception): ...",
+    "settings.py": "",
+    "step.py": "import numpy\nfrom toy.parts import first\nfrom toy.parts.second import two\n",
+    "parts/__init__.py": "",
+    "parts/first.py": "def one():\n    from toy import deep\n    return deep.ONE\n",
+    "parts/second.py": "import toy.ring\n\ntwo = 2\n",
+    "ring.py": "import toy.parts.second\n",
+    "deep.py": "ONE = 1\n",
+    "unrelated.py": "THREE = 3\n",
+}
+
+
+class Toy:
+    """A small package on disk, with provenance.py as its own module, to be edited."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        for name, text in PACKAGE.items():
+            self.write(name, text.replace("wildlens", "toy"))
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / "toy" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+    def digest(self, module: str = "toy.step") -> str:
+        """As a new process sees it: nothing remembered."""
+        path = self.folder / "toy/provenance.py"
+        spec = importlib.util.spec_from_file_location("toy.provenance", path)
+        fresh = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(fresh)
+        return fresh.code_digest(module)
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    toy = Toy(tmp_path)
+    toy.write("__init__.py", "__version__ = '1'\n")
+    toy.write("settings.py", "class Section: ...\n\n\ndef dump_section(section): ...\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield toy
+    for name in [name for name in sys.modules if name.split(".")[0] == "toy"]:
+        del sys.modules[name]
+
+
+def test_comments_and_layout_do_not_change_the_digest(toy):
+    before = toy.digest()
+    toy.write("deep.py", "# a remark\n\n\nONE   = 1  # and another\n")
+    assert toy.digest() == before
+
+
+@pytest.mark.parametrize(
+    "module", ["step.py", "parts/first.py", "parts/second.py", "deep.py", "ring.py"]
+)
+def test_an_edit_of_what_is_reached_changes_the_digest(toy, module):
+    before = toy.digest()
+    text = (toy.folder / "toy" / module).read_text()
+    toy.write(module, text + "\nMORE = 4\n")
+    assert toy.digest() != before
+
+
+@pytest.mark.parametrize("module", ["unrelated.py", "__init__.py", "errors.py"])
+def test_an_edit_of_what_is_not_reached_does_not(toy, module):
+    before = toy.digest()
+    text = (toy.folder / "toy" / module).read_text()
+    toy.write(module, text + "\nMORE = 4\n")
+    assert toy.digest() == before
+
+
+def test_the_name_of_a_module_counts(toy):
+    toy.write("again.py", PACKAGE["step.py"].replace("wildlens", "toy"))
+    assert toy.digest("toy.again") != toy.digest("toy.step")
+
+
+def test_digesting_code_runs_none_of_it(toy):
+    toy.write("parts/__init__.py", "raise RuntimeError('was run')\n")
+    toy.write("deep.py", "raise RuntimeError('was run')\n")
+    assert toy.digest()
+
+
+def test_an_unknown_module_is_an_error():
+    with pytest.raises(ModuleNotFoundError, match="nosuch"):
+        provenance.code_digest("wildlens.nosuch")
+
+
+def test_digest_of_a_file_is_that_of_its_content(tmp_path):
+    first, second = tmp_path / "a", tmp_path / "b"
+    first.write_bytes(b"same")
+    second.write_bytes(b"same")
+    assert provenance.digest(first) == provenance.digest(second)
+    second.write_bytes(b"sane")
+    assert provenance.digest(first) != provenance.digest(second)
+
+
+def test_digest_of_a_folder_changes_with_content_and_with_names(tmp_path):
+    folder = tmp_path / "a.zarr"
+    (folder / "c").mkdir(parents=True)
+    (folder / "c/0").write_bytes(b"x")
+    (folder / "c/1").write_bytes(b"y")
+    digests = [provenance.digest(folder)]
+    (folder / "c/1").write_bytes(b"z")
+    digests.append(provenance.digest(folder))
+    (folder / "c/1").rename(folder / "c/2")
+    digests.append(provenance.digest(folder))
+    (folder / "c/2").rename(folder / "2")
+    digests.append(provenance.digest(folder))
+    assert len(set(digests)) == 4
+    assert provenance.digest(folder.rename(tmp_path / "b.zarr")) == digests[-1]
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(WildLensError, match="nosuch: cannot be read"):
+        provenance.digest(tmp_path / "nosuch")
+
+
+def test_a_record_gives_settings_and_inputs_back(tmp_path):
+    path = tmp_path / "tiles.zarr"
+    path.write_bytes(b"tiles")
+    settings = Gan(steps=77)
+    record = provenance.record("gan", settings, [path])
+    assert record["wildlens_step"] == "gan" and record["wildlens_version"] == __version__
+    assert validate(yaml.safe_load(record["wildlens_settings"]), Gan) == settings
+    assert json.loads(record["wildlens_inputs"]) == {"tiles.zarr": provenance.digest(path)}
+    assert all(isinstance(value, str) for value in record.values())
+
+
+def test_a_record_of_a_step_without_settings(tmp_path):
+    assert provenance.record("figures", None, [])["wildlens_settings"] == ""

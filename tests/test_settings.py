@@ -1,0 +1,157 @@
+"""The configuration: what is refused and how it is said, and what survives a round trip."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from wildlens import settings
+from wildlens.errors import WildLensError
+from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, validate
+
+DEFAULT = Path(__file__).parents[1] / "config.yaml"
+SECTIONS = {
+    name: field.annotation for name, field in Settings.model_fields.items() if name != "inputs"
+}
+
+
+def configuration(**sections) -> dict:
+    """The smallest valid configuration, with sections laid over it."""
+    inputs = {"training": [{"name": "a", "product": "a.SAFE"}], "landcover": "c", "areas": "w"}
+    return {"inputs": inputs} | sections
+
+
+def product(**values) -> dict:
+    return {"name": "a", "product": "a.SAFE"} | values
+
+
+def inputs(**values) -> dict:
+    return {"inputs": configuration()["inputs"] | values}
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_defaults_are_valid_and_survive_a_round_trip(name, tmp_path):
+    section = SECTIONS[name]()
+    path = tmp_path / "section.yaml"
+    path.write_text(dump_section(section), encoding="utf-8")
+    assert load_section(SECTIONS[name], path) == section
+    assert load_section(SECTIONS[name], None) == section
+    assert set(yaml.safe_load(path.read_text())) == set(SECTIONS[name].model_fields)
+
+
+@given(
+    lambda_am=st.floats(0, 100),
+    rate=st.floats(0, 1, exclude_min=True),
+    seed=st.integers(0, 2**31 - 1),
+)
+def test_values_survive_a_round_trip_exactly(lambda_am, rate, seed):
+    section = Gan(lambda_am=lambda_am, rate=rate, seed=seed)
+    assert validate(yaml.safe_load(dump_section(section)), Gan) == section
+
+
+def test_the_embedded_default_is_valid_and_shows_every_section():
+    data = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+    assert list(data) == list(Settings.model_fields)
+    assert [p.name for p in validate(data).inputs.mapping] == ["T35WNT"]
+
+
+def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
+    # a command that is typed without --settings must do what the demo does
+    data = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
+    merged = validate(data)
+    for name, model in SECTIONS.items():
+        assert getattr(merged, name) == model(), name
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        # unknown keys at each depth, with the nearest that is known there
+        (configuration(tilse={}), "unknown key 'tilse' (did you mean 'tiles'?)"),
+        (
+            configuration(gan={"lamda_am": 1}),
+            "unknown key 'gan.lamda_am' (did you mean 'lambda_am'",
+        ),
+        (inputs(landcovr="c"), "unknown key 'inputs.landcovr' (did you mean 'landcover'?)"),
+        (
+            inputs(training=[product(), product(name="b", trth="t")]),
+            "unknown key 'inputs.training.1.trth' (did you mean 'truth'?)",
+        ),
+        # missing keys
+        ({}, "missing key 'inputs'"),
+        (inputs(training=[{"name": "a"}]), "missing key 'inputs.training.0.product'"),
+        # values out of range, of the wrong type, or that do not fit together
+        (
+            configuration(tiles={"size": 130}),
+            "tiles.size: Input should be a multiple of 4, found 130",
+        ),
+        (configuration(tiles={"validation": 0}), "tiles.validation: "),
+        (configuration(tiles={"validation": 0.5, "test": 0.5}), "leave a share for training"),
+        (configuration(tiles={"anthropogenic_classes": [112, 9]}), "anthropogenic_classes.1: "),
+        (configuration(classifier={"epochs": "many"}), "classifier.epochs: "),
+        (configuration(classifier={"max_rate": float("nan")}), "classifier.max_rate: "),
+        (configuration(classifier={"strides": []}), "classifier.strides: "),
+        (configuration(gan={"steps": 10}), "gan: pretraining_steps must be fewer than steps"),
+        (configuration(gan={"seed": -1}), "gan.seed: "),
+        (configuration(scene={"bands": ["B02", "B99"]}), "scene.bands.1: "),
+        (configuration(attribution={"methods": ["gan", "lime"]}), "attribution.methods.1: "),
+        (configuration(attribution={"occlusion_stride": 17}), "occlusion_stride must not exceed"),
+        (configuration(evaluation={"targets": [413]}), "413 is no CORINE code"),
+        (configuration(demo=None), "demo: "),
+        (inputs(training=[]), "inputs.training: "),
+        (inputs(training=[product(name="../up")]), "inputs.training.0.name: "),
+        (inputs(mapping=[product()]), "two products have the same name: a"),
+    ],
+)
+def test_what_is_wrong_is_refused_in_one_line_that_names_the_key(data, said):
+    with pytest.raises(WildLensError) as error:
+        validate(data, source="mine.yaml")
+    message = str(error.value)
+    assert message.startswith("mine.yaml: ") and said in message
+    assert "\n" not in message
+
+
+def test_several_mistakes_are_said_together():
+    with pytest.raises(WildLensError, match=r"tiles\.seed: .*; .*unknown key 'gan\.x'"):
+        validate(configuration(tiles={"seed": -1}, gan={"x": 1}))
+
+
+@pytest.mark.parametrize("data", [["gan"], "gan", 3])
+def test_what_is_no_mapping_is_refused(data):
+    with pytest.raises(WildLensError, match="expected keys and values"):
+        validate(data)
+
+
+@pytest.mark.parametrize("content", [b"a: [", b"\xff\xfe\x00", b"a: !!python/object:os.system {}"])
+def test_a_file_that_is_no_yaml_is_named(tmp_path, content):
+    path = tmp_path / "gan.yaml"
+    path.write_bytes(content)
+    with pytest.raises(WildLensError, match=r"gan\.yaml: cannot be read as YAML") as error:
+        load_section(Gan, path)
+    assert "\n" not in str(error.value)
+
+
+def test_a_wrong_value_in_a_file_names_the_file(tmp_path):
+    path = tmp_path / "tiles.yaml"
+    path.write_text("sise: 64\n")
+    with pytest.raises(WildLensError, match=r"tiles\.yaml: unknown key 'sise' .*'size'"):
+        load_section(Tiles, path)
+
+
+def test_an_empty_file_gives_the_defaults(tmp_path):
+    path = tmp_path / "gan.yaml"
+    path.touch()
+    assert load_section(Gan, path) == Gan()
+
+
+def test_sections_are_frozen():
+    with pytest.raises(ValidationError):
+        Gan().steps = 3
+
+
+def test_every_method_can_be_chosen():
+    section = settings.Attribution(methods=list(settings.METHODS))
+    assert tuple(section.methods) == settings.METHODS

@@ -1,0 +1,446 @@
+import json
+import logging
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+import xarray
+from odc.geo.geobox import GeoBox
+from pyproj import Transformer
+from rasterio.transform import from_origin
+
+from wildlens import raster
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.provenance import digest
+from wildlens.settings import Tiles
+from wildlens.tiles import build_tiles, open_tiles
+
+SIZE = 32
+BANDS = ("B02", "B03", "B08")
+FIELD, FOREST, BOG = CORINE.indices_of([211, 312, 412])
+# near 24 degrees east, 50.05 north, where zones 34 and 35 meet: scenes there overlap
+CORNERS = {32634: (714_000.0, 5_549_000.0), 32635: (285_000.0, 5_549_000.0)}
+
+
+def settings(**changed) -> Tiles:
+    return Tiles(**({"size": SIZE, "block_km": 0.4, "validation": 0.2, "test": 0.2} | changed))
+
+
+@dataclass
+class Region:
+    """Scenes with what belongs to them, as files; arrays as they were written."""
+
+    folder: Path
+    scenes: list = field(default_factory=list)
+    landcovers: list = field(default_factory=list)
+    truths: list = field(default_factory=list)
+    pixels: dict = field(default_factory=dict)
+    polygons: list = field(default_factory=list)
+
+    @property
+    def areas(self) -> Path:
+        return self.folder / "areas.gpkg"
+
+    @property
+    def output(self) -> Path:
+        return self.folder / "results" / "tiles.zarr"
+
+    @property
+    def footprints(self) -> Path:
+        return self.folder / "results" / "tiles.gpkg"
+
+    def build(self, *, truth=False, **changed) -> xarray.Dataset:
+        build_tiles(
+            self.scenes, self.landcovers, self.truths if truth else (), self.areas,
+            self.output, self.footprints, settings(**changed),
+        )  # fmt: skip
+        return open_tiles(self.output)
+
+
+def write(path: Path, grid: GeoBox, pixels: np.ndarray, names=()) -> Path:
+    pixels = pixels if pixels.ndim == 3 else pixels[None]
+    kind = {"count": len(pixels), "dtype": pixels.dtype.name, "nodata": 0, "tags": {}}
+    with raster.writing_geotiff(path, grid, descriptions=names, **kind) as dataset:
+        dataset.write(pixels)
+    return path
+
+
+def patches(rng, shape, values, probabilities, side=24) -> np.ndarray:
+    """Classes in square patches that do not fit the tiles."""
+    coarse = rng.choice(values, (shape[0] // side + 1, shape[1] // side + 1), p=probabilities)
+    return np.kron(coarse, np.ones((side, side), np.uint8)).astype(np.uint8)[: shape[0], : shape[1]]
+
+
+def add_scene(region: Region, name: str, rng, epsg=32634, shape=(300, 330), shift=(0.0, 0.0)):
+    x, y = CORNERS[epsg]
+    grid = GeoBox(shape, from_origin(x + shift[0], y + shift[1], 10, 10), f"EPSG:{epsg}")
+    reflectance = rng.integers(1, 10_000, (len(BANDS), *shape), dtype=np.uint16)
+    for _ in range(3):  # no data; in the last place in one band only
+        row, col = rng.integers(0, shape[0] - 20), rng.integers(0, shape[1] - 20)
+        reflectance[:, row : row + 20, col : col + 20] = 0
+    reflectance[1, row + 20 : row + 30, col : col + 9] = 0
+    landcover = patches(rng, shape, [0, FIELD, FOREST, BOG], [0.1, 0.2, 0.4, 0.3])
+    truth = patches(rng, shape, [FIELD, FOREST, BOG], [0.3, 0.3, 0.4], side=5)
+    region.scenes.append(write(region.folder / "scenes" / f"{name}.tif", grid, reflectance, BANDS))
+    region.landcovers.append(write(region.folder / "landcover" / f"{name}.tif", grid, landcover))
+    region.truths.append(write(region.folder / "truth" / f"{name}.tif", grid, truth))
+    region.pixels[name] = (grid, reflectance, landcover, truth)
+    corners = rng.uniform(0, 1, (6, 2)) * (shape[1] * 10 - 1200, shape[0] * 10 - 1200)
+    left, bottom = grid.extent.boundingbox.left, grid.extent.boundingbox.bottom
+    boxes = [
+        shapely.box(left + u, bottom + v, left + u + 1203, bottom + v + 1107) for u, v in corners
+    ]
+    region.polygons += list(geopandas.GeoSeries(boxes, crs=epsg).to_crs(4326))
+    write_areas(region)
+
+
+def write_areas(region: Region, category="Ib", status="Designated"):
+    region.areas.unlink(missing_ok=True)
+    geopandas.GeoDataFrame(
+        {"WDPAID": range(len(region.polygons)), "IUCN_CAT": category, "STATUS": status},
+        geometry=region.polygons,
+        crs=4326,
+    ).to_file(region.areas)
+
+
+@pytest.fixture
+def region(tmp_path) -> Region:
+    """One scene of 9 x 10 tiles, with pixels left over at the right and below."""
+    region = Region(tmp_path)
+    add_scene(region, "north", np.random.default_rng(1))
+    return region
+
+
+@pytest.fixture
+def regions(region) -> Region:
+    """The same, and one that overlaps it from the next zone."""
+    add_scene(region, "east", np.random.default_rng(2), 32635, (290, 300))
+    return region
+
+
+def naive_shares(region: Region, scene: str, row: int, col: int, classes) -> tuple:
+    """Protected, anthropogenic and missing share of one tile, pixel by pixel."""
+    grid, reflectance, landcover, _ = region.pixels[scene]
+    y, x = np.mgrid[row : row + SIZE, col : col + SIZE] + 0.5
+    a, _, x0, _, e, y0 = grid.affine[:6]
+    to_degrees = Transformer.from_crs(grid.crs.to_wkt(), 4326, always_xy=True)
+    lon, lat = to_degrees.transform(x0 + a * x, y0 + e * y)
+    inside = shapely.contains_xy(shapely.union_all(region.polygons), lon, lat)
+    cover = landcover[row : row + SIZE, col : col + SIZE]
+    valid = cover[cover > 0]
+    built = np.isin(valid, CORINE.indices_of(classes)).mean() if valid.size else np.nan
+    missing = (reflectance[:, row : row + SIZE, col : col + SIZE] == 0).any(axis=0).mean()
+    return inside.mean(), built, missing
+
+
+def naive_fate(shares, s: Tiles) -> str:
+    protected, built, missing = shares
+    if missing > s.max_missing:
+        return "missing data"
+    if protected >= s.protected_min_share:
+        return "protected"
+    if protected > s.unprotected_max_share:
+        return "mixed" if built >= s.anthropogenic_min_share else "partly protected"
+    if np.isnan(built):
+        return "no land cover"
+    return "anthropogenic" if built >= s.anthropogenic_min_share else "hardly anthropogenic"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"protected_min_share": 0.6, "unprotected_max_share": 0.2, "max_missing": 0.0},
+        {"anthropogenic_classes": [211, 312], "anthropogenic_min_share": 0.9, "max_missing": 1},
+    ],
+    ids=["defaults", "looser", "other classes"],
+)
+def test_shares_labels_and_reasons_of_every_tile(regions, changed):
+    regions.build(**changed)
+    fates = geopandas.read_file(regions.footprints, layer="tiles")
+    assert len(fates) == 9 * 10 + 9 * 9  # all, those without a label too
+    chosen = settings(**changed)
+    seen = set()
+    for tile in fates.itertuples():
+        scene, row, col = tile.name.split("_")
+        shares = naive_shares(
+            regions, scene, int(row[1:]) * SIZE, int(col[1:]) * SIZE, chosen.anthropogenic_classes
+        )
+        written = (tile.protected_share, tile.anthropogenic_share, tile.missing_share)
+        assert written == pytest.approx(shares, nan_ok=True)
+        fate = naive_fate(shares, chosen)
+        seen.add(fate)
+        if fate in ("protected", "anthropogenic"):
+            assert tile.label == fate
+            assert (tile.reason, tile.split == "dropped") in (
+                ("", False),
+                ("near stricter split", True),
+            )
+        else:
+            assert (tile.label, tile.reason) == ("unlabelled", fate)
+            assert not isinstance(tile.split, str)
+    assert len(seen) >= 5
+
+
+@pytest.mark.parametrize("truth", [False, True])
+def test_stored_tiles_are_the_pixels_of_the_scenes(regions, truth):
+    tiles = regions.build(truth=truth)
+    assert set(tiles.data_vars) == {"reflectance", "landcover"} | ({"truth"} if truth else set())
+    assert tiles["reflectance"].dims == ("tile", "band", "y", "x")
+    assert tiles["reflectance"].dtype == np.uint16
+    assert tiles["landcover"].dtype == np.uint8
+    assert tiles["band"].values.tolist() == list(BANDS)
+    loaded = tiles.load()
+    for tile in range(tiles.sizes["tile"]):
+        one = loaded.isel(tile=tile)
+        row, col = int(one["row"]), int(one["col"])
+        assert str(one["name"].values) == f"{one.scene.values}_r{row // SIZE}_c{col // SIZE}"
+        grid, reflectance, landcover, exact = regions.pixels[str(one["scene"].values)]
+        part = np.s_[..., row : row + SIZE, col : col + SIZE]
+        np.testing.assert_array_equal(one["reflectance"], reflectance[part])
+        np.testing.assert_array_equal(one["landcover"], landcover[part])
+        if truth:
+            np.testing.assert_array_equal(one["truth"], exact[part])
+        assert rasterio.crs.CRS.from_string(str(one["crs"].values)).to_epsg() == grid.crs.epsg
+
+
+def test_coordinates_agree_with_the_footprints(regions):
+    tiles = regions.build()
+    fates = geopandas.read_file(regions.footprints).set_index("name")
+    assert fates.crs == "EPSG:4326"
+    used = fates[fates["split"].isin(["train", "val", "test"])]
+    assert tiles["name"].values.tolist() == used.index.tolist()
+    names = {1: "protected", 0: "anthropogenic"}
+    assert [names[n] for n in tiles["label"].values] == used["label"].tolist()
+    assert (tiles["label"].dtype, tiles["row"].dtype) == (np.int8, np.int32)
+    for column in ("split", "scene", "block"):
+        assert tiles[column].dtype.kind == "U"
+        assert tiles[column].values.tolist() == used[column].tolist()
+    for column in ("protected_share", "anthropogenic_share", "missing_share"):
+        assert tiles[column].dtype == np.float32
+        np.testing.assert_array_equal(tiles[column], used[column].to_numpy(np.float32))
+    for name, outline in used.geometry.items():
+        scene, row, col = name.split("_")
+        grid = regions.pixels[scene][0]
+        top, left = int(row[1:]) * SIZE, int(col[1:]) * SIZE
+        own = geopandas.GeoSeries([outline], crs=4326).to_crs(grid.crs.to_wkt()).total_bounds
+        box = grid[top : top + SIZE, left : left + SIZE].extent.boundingbox
+        assert own == pytest.approx([box.left, box.bottom, box.right, box.top], abs=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_pixel_of_a_stricter_split_is_in_a_laxer_one(regions, seed):
+    regions.build(seed=seed, protected_min_share=0.5, unprotected_max_share=0.4)
+    fates = geopandas.read_file(regions.footprints).to_crs(3035)
+    parts = [fates[fates["split"] == split] for split in ("train", "val", "test")]
+    assert all(len(part) for part in parts)
+    assert (fates["split"] == "dropped").any()
+    for one in range(3):
+        for other in range(one):
+            overlaps = parts[one].geometry.union_all() & parts[other].geometry.union_all()
+            assert overlaps.area < 100  # of no pixel
+
+
+def test_few_files_no_warnings_provenance_and_the_same_bytes_again(regions):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", category=PendingDeprecationWarning)  # of affine
+        tiles = regions.build(truth=True)
+    assert sum(path.is_file() for path in regions.output.rglob("*")) < 40
+    assert tiles.attrs["wildlens_step"] == "tiles"
+    assert tiles.attrs["tile_size"] == SIZE
+    assert "block_km: 0.4" in tiles.attrs["wildlens_settings"]
+    digests = json.loads(tiles.attrs["wildlens_inputs"])
+    assert digest(regions.areas) in digests.values()
+    assert digest(regions.scenes[1]) in digests.values()
+    layer = pyogrio.read_info(regions.footprints, layer="tiles")
+    assert layer["layer_metadata"]["wildlens_step"] == "tiles"
+    first = digest(regions.output)
+    regions.build(truth=True)
+    assert digest(regions.output) == first
+    assert sorted(path.name for path in regions.output.parent.iterdir()) == [
+        "tiles.gpkg",
+        "tiles.zarr",
+    ]
+
+
+def test_log_says_what_became_of_the_tiles(region, caplog):
+    caplog.set_level(logging.INFO, "wildlens")
+    tiles = region.build()
+    counts = next(m for m in caplog.messages if m.startswith("north: all 90, missing data"))
+    assert f"protected {int((tiles['label'] == 1).sum())}, " in counts
+    table = {m.split()[0]: m.split()[1:] for m in caplog.messages if m and len(m.split()) == 5}
+    for name, label in (("protected", 1), ("anthropogenic", 0)):
+        of_label = tiles["split"].values[tiles["label"].values == label]
+        expected = [str((of_label == split).sum()) for split in ("train", "val", "test")]
+        assert table[name][:3] == expected
+
+
+def test_a_scene_in_a_crs_without_a_code_keeps_it(region):
+    odd = "+proj=tmerc +lon_0=24 +x_0=0 +y_0=-5500000 +datum=WGS84"
+    for path in [*region.scenes, *region.landcovers]:
+        with rasterio.open(path, "r+") as dataset:
+            dataset.crs = odd
+            dataset.transform = from_origin(0, 50_000, 10, 10)
+    area = geopandas.GeoSeries([shapely.box(1, 48_000, 1600, 49_999)], crs=odd)
+    region.polygons = list(area.to_crs(4326))
+    write_areas(region)
+    tiles = region.build()
+    stored = rasterio.crs.CRS.from_wkt(str(tiles["crs"].values[0]))
+    assert stored == rasterio.crs.CRS.from_string(odd)
+
+
+# --- what a user can mend -------------------------------------------------------------------------
+
+
+def _reshaped(path, **changed):
+    """Rewrite a raster with another grid, band names or type."""
+    with rasterio.open(path) as dataset:
+        profile, pixels, names = dataset.profile, dataset.read(), dataset.descriptions
+    names = changed.pop("names", names)
+    with rasterio.open(path, "w", **(profile | changed)) as dataset:
+        dataset.write(pixels.astype(changed.get("dtype", pixels.dtype)))
+        dataset.descriptions = names
+
+
+def _other_bands(region):
+    _reshaped(region.scenes[1], names=("B03", "B02", "B08"))
+
+
+def _nameless_bands(region):
+    _reshaped(region.scenes[0], names=(None, None, None))
+
+
+def _shifted(paths):
+    def change(region):
+        path = getattr(region, paths)[1]
+        _reshaped(path, transform=from_origin(285_010.0, 5_549_000.0, 10, 10))
+
+    return change
+
+
+def _codes(region):
+    _reshaped(region.landcovers[0], dtype="uint16", nodata=0)
+
+
+def _unknown_class(region):
+    with rasterio.open(region.landcovers[0], "r+") as dataset:
+        dataset.write(np.full((1, 4, 4), 48, np.uint8), window=((0, 4), (0, 4)))
+
+
+def _same_name(region):
+    region.scenes[1] = region.scenes[1].rename(region.folder / "north.tif")
+
+
+def _proposed(region):
+    write_areas(region, status="Proposed")
+
+
+def _broken(region):
+    region.scenes[0].write_bytes(region.scenes[0].read_bytes()[:3000])
+
+
+def _one_less(paths):
+    return lambda region: getattr(region, paths).pop()
+
+
+def _nothing(region):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("change", "changed", "message"),
+    [
+        (_one_less("landcovers"), {}, "2 scenes, but 1 land cover rasters"),
+        (_one_less("truths"), {}, "2 scenes, but 1 truth rasters"),
+        (_other_bands, {}, r"east.tif: has bands B03, B02, B08, but .*north.tif has B02, B03, B08"),
+        (_nameless_bands, {}, r"north.tif: is no scene"),
+        (_shifted("landcovers"), {}, r"landcover/east.tif: is not on the grid of .*scenes/east"),
+        (_shifted("truths"), {}, r"truth/east.tif: is not on the grid of .*scenes/east"),
+        (_codes, {}, r"landcover/north.tif: is no land cover"),
+        (_unknown_class, {}, r"landcover/north.tif: holds class 48, but the legend ends at 44"),
+        (_same_name, {}, "another scene is called 'north'"),
+        (_broken, {}, r"north.tif: cannot be"),
+        (_nothing, {"size": 512}, r"north.tif: is smaller than a tile; lower tiles.size \(512\)"),
+        (_nothing, {"anthropogenic_classes": [250]}, "250 is no CORINE code"),
+        (_proposed, {}, r"areas.gpkg: no polygon counts of 12 sites.*Proposed 12.*tiles.statuses"),
+        (_nothing, {"protected_min_share": 1.0, "size": 256}, "none of 2 tiles is protected.*ask"),
+        (_nothing, {"anthropogenic_classes": [523]}, r"is anthropogenic: \d+ are un.* 0 of one"),
+        (_nothing, {"block_km": 500}, r"in the split '\w+' \(protected: train \d+, .*block_km"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line_and_leave_nothing(regions, change, changed, message):
+    change(regions)
+    with pytest.raises(WildLensError, match=message) as caught:
+        regions.build(truth=True, **changed)
+    assert "\n" not in str(caught.value)
+    assert not regions.output.exists()
+    assert not regions.footprints.exists()
+
+
+def test_a_failed_run_leaves_the_last_result(regions):
+    regions.build()
+    before = digest(regions.output), digest(regions.footprints)
+    with rasterio.open(regions.truths[1], "r+") as dataset:  # found in the second pass only
+        dataset.write(np.full((1, *dataset.shape), 99, np.uint8))
+    with pytest.raises(WildLensError, match="holds class 99"):
+        regions.build(truth=True)
+    assert (digest(regions.output), digest(regions.footprints)) == before
+
+
+def _no_group(path):
+    path.mkdir()
+
+
+def _file(path):
+    path.write_text("tiles")
+
+
+def _junk(path):
+    path.mkdir()
+    (path / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": 5}')
+
+
+def _foreign(path):
+    xarray.Dataset({"reflectance": ("tile", np.zeros(3))}).to_zarr(path, zarr_format=3)
+
+
+def _format_2(path):
+    xarray.Dataset({"a": ("x", [1])}, attrs={"wildlens_step": "tiles"}).to_zarr(path, zarr_format=2)
+
+
+def _incomplete(path):
+    data = xarray.Dataset(
+        {"reflectance": (("tile", "band", "y", "x"), np.zeros((1, 1, 2, 2), np.uint16))},
+        attrs={"wildlens_step": "tiles"},
+    )
+    data.to_zarr(path, zarr_format=3)
+
+
+@pytest.mark.filterwarnings("ignore:Consolidated metadata")
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda path: None, "cannot be opened as a training set"),
+        (_no_group, "cannot be opened as a training set"),
+        (_file, "cannot be opened as a training set"),
+        (_junk, "cannot be opened as a training set"),
+        (_format_2, "cannot be opened as a training set"),
+        (_foreign, "is not a training set of WildLens"),
+        (_incomplete, "has no variable 'landcover'"),
+    ],
+)
+def test_what_is_no_training_set_is_refused(tmp_path, make, message):
+    path = tmp_path / "tiles.zarr"
+    make(path)
+    with pytest.raises(WildLensError, match=message) as caught:
+        open_tiles(path)
+    assert "\n" not in str(caught.value)
+    assert str(path) in str(caught.value)

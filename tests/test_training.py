@@ -1,0 +1,259 @@
+"""Training: losses against hand-computed values, gradients where they belong, schedules, mixing."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from wildlens.errors import WildLensError
+from wildlens.networks import files
+from wildlens.networks.classifier import LocalClassifier
+from wildlens.settings import Classifier, Gan
+from wildlens.training import classifier as classifier_training
+from wildlens.training import gan as gan_training
+from wildlens.training import losses
+from wildlens.training.averaging import RunningMean
+from wildlens.training.cutmix import cutmix
+from wildlens.training.data import (
+    TileSet, TrainingSet, band_statistics, batches, cropped, turned,
+)  # fmt: skip
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x))
+
+
+def test_each_loss_equals_its_formula_in_float64():
+    x = torch.tensor([[[[0.1, 0.4]], [[0.3, 0.2]]]], dtype=torch.float64)
+    y = torch.tensor([[[[0.2, 0.1]], [[0.3, 0.6]]]], dtype=torch.float64)
+    unit = torch.tensor([0.5, 2.0], dtype=torch.float64)[:, None, None]
+    expected = (0.1 / 0.5 + 0.3 / 0.5 + 0.0 + 0.4 / 2.0) / 4
+    assert losses.similarity(x, y, unit).item() == pytest.approx(expected, abs=1e-15)
+    assert losses.cycle(x, y).item() == pytest.approx((0.1 + 0.3 + 0.4) / 4, abs=1e-15)
+
+    logits = torch.tensor([-1.5, 0.0, 2.0], dtype=torch.float64)
+    scores = [sigmoid(v) for v in (-1.5, 0.0, 2.0)]
+    expected = sum((s - 1) ** 2 for s in scores) / 3
+    assert losses.adversarial(logits).item() == pytest.approx(expected, abs=1e-15)
+    up = -sum(math.log(s) for s in scores) / 3
+    down = -sum(math.log(1 - s) for s in scores) / 3
+    assert losses.activation_maximisation(logits, True).item() == pytest.approx(up, abs=1e-14)
+    assert losses.activation_maximisation(logits, False).item() == pytest.approx(down, abs=1e-14)
+    both = losses.discrimination(logits, logits).item()
+    assert both == pytest.approx((up + down) / 2, abs=1e-14)
+
+
+def tile_set(random, count=24, bands=2, side=32) -> TileSet:
+    """Tiles of two textures: bright spots mean natural, dark ones anthropogenic."""
+    labels = np.arange(count) % 2
+    stored = random.normal(2000, 100, (count, bands, side, side))
+    spots = random.random((count, 1, side, side)) < 0.1
+    stored += np.where(spots, np.where(labels == 1, 900, -900)[:, None, None, None], 0)
+    stored = stored.clip(1, 9999).astype(np.uint16)
+    return TileSet(stored, torch.from_numpy(labels.astype(np.float32)), band_statistics(stored)[0])
+
+
+def training_set(seed=0, **options) -> TrainingSet:
+    random = np.random.default_rng(seed)
+    splits = {name: tile_set(random, **options) for name in ("train", "val", "test")}
+    mean, sd = band_statistics(splits["train"].stored)
+    return TrainingSet(splits, mean, sd, ["B04", "B08"], splits["train"].stored.shape[-1])
+
+
+def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
+    data = training_set(seed)
+    torch.manual_seed(seed)
+    classifier = LocalClassifier(2, width=4)
+    classifier.standardise.set_statistics(data.mean, data.sd)
+    brief = Classifier(architecture="local", width=4, epochs=5, batch_size=8, cutmix=0)
+    classifier_training._fit(classifier, data, brief, torch.device("cpu"))
+    classifier.requires_grad_(False)
+    arguments = {"bands": 2, "width": 4, "downsamplings": 1, "blocks": 2}
+    device = torch.device("cpu")
+    return gan_training.Trainer.build(classifier, data, arguments, settings, device), data
+
+
+def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apart():
+    settings = Gan(steps=40, pretraining_steps=0, ramp_steps=0, lambda_am=3.0, rate=3e-3)
+    t, data = trainer(settings)
+    images = data.splits["train"].images(np.arange(8))
+    frozen = {k: v.clone() for k, v in t.classifier.state_dict().items()}
+
+    high, low = t.maximizer(images), t.minimizer(images)
+    for generated, natural, generator in ((high, True, t.maximizer), (low, False, t.minimizer)):
+        loss = losses.activation_maximisation(t.classifier(generated), natural)
+        gradients = torch.autograd.grad(loss, list(generator.parameters()), allow_unused=True)
+        assert max(g.abs().max().item() for g in gradients if g is not None) > 1e-6
+
+    first = t.step(images, settings.lambda_am)
+    for _ in range(39):
+        last = t.step(images, settings.lambda_am)
+    assert last["activation_max"] < first["activation_max"] - 1e-3
+    assert last["activation_min"] < first["activation_min"] - 1e-3
+    assert last["score_min"] < last["score"] < last["score_max"]
+    for name, value in t.classifier.state_dict().items():
+        assert torch.equal(value, frozen[name]), name
+
+
+def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone():
+    settings = Gan(lambda_am=0.3, loss_unit="reflectance")
+    t, data = trainer(settings)
+    images = data.splits["train"].images(np.arange(4))
+    high, low = t.maximizer(images), t.minimizer(images)
+    row, loss = t.generator_loss(images, high, low, settings.lambda_am)
+    parts = ("similarity_max", "similarity_min", "cycle", "adversarial")
+    expected = sum(row[p] for p in parts) + 0.3 * (row["activation_max"] + row["activation_min"])
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    loss.backward()
+    assert all(p.grad is None for p in t.discriminators.parameters())
+    assert all(p.requires_grad for p in t.discriminators.parameters())
+
+
+def test_schedules_of_the_two_phases():
+    settings = Gan(steps=100, pretraining_steps=10, ramp_steps=5, lambda_am=0.5, decay_from=0.3)
+    weights = [gan_training.activation_weight(step, settings) for step in range(100)]
+    assert weights[:10] == [0.0] * 10
+    assert np.allclose(weights[10:15], [0.1, 0.2, 0.3, 0.4, 0.5]) and set(weights[15:]) == {0.5}
+    rates = [gan_training.rate_factor(step, settings) for step in range(101)]
+    assert rates[:31] == [1.0] * 31 and rates[100] == 0.0
+    assert np.allclose(np.diff(rates[30:]), -1 / 70)
+    assert gan_training.activation_weight(10, settings.model_copy(update={"ramp_steps": 0})) == 0.5
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_cutmix_label_is_the_share_of_its_pixels(seed):
+    random = np.random.default_rng(seed)
+    labels = torch.from_numpy(random.integers(0, 2, 6).astype(np.float32))
+    images = labels[:, None, None, None].expand(6, 3, 31, 40).clone()
+    mixed, mixed_labels = cutmix(images, labels, random)
+    assert torch.allclose(mixed.mean(dim=(1, 2, 3)), mixed_labels, atol=1e-6)
+    assert torch.equal(images, labels[:, None, None, None].expand(6, 3, 31, 40))
+
+
+def test_one_cycle_schedule_starts_low_peaks_at_the_maximum_and_ends_near_zero():
+    data = training_set(count=16)
+    settings = Classifier(architecture="local", width=4, epochs=10, batch_size=4, max_rate=0.02)
+    network = LocalClassifier(2, width=4)
+    network.standardise.set_statistics(data.mean, data.sd)
+    history = classifier_training._fit(network, data, settings, torch.device("cpu"))
+    rates = [row["rate"] for row in history]
+    assert max(rates) == pytest.approx(0.02, rel=0.05) and rates[-1] < 0.02 / 1000
+    assert np.argmax(rates) in (2, 3)
+
+
+def test_running_mean_follows_by_its_decay():
+    network = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(network.weight, 0.0)
+    mean = RunningMean(network, 0.9)
+    torch.nn.init.constant_(network.weight, 1.0)
+    for _ in range(3):
+        mean.update(network)
+    assert mean.network.weight.item() == pytest.approx(1 - 0.9**3)
+
+
+def test_views_are_the_eight_symmetries_and_crops_lie_inside():
+    random = np.random.default_rng(0)
+    image = torch.arange(16.0).reshape(1, 1, 4, 4).expand(200, 1, 4, 4)
+    seen = {tuple(view.flatten().tolist()) for view in turned(image, random)}
+    assert len(seen) == 8
+    crop = cropped(image, 3, random)
+    assert crop.shape == (200, 1, 3, 3)
+    assert cropped(image, None, random) is image and cropped(image, 9, random) is image
+
+
+def test_batches_cover_without_repeats():
+    random = np.random.default_rng(0)
+    chosen = np.concatenate(batches(103, 10, random))
+    assert len(chosen) == 100 and len(set(chosen)) == 100
+    assert [len(b) for b in batches(3, 10, random)] == [3]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_band_statistics_equal_float64_and_ignore_missing(seed):
+    random = np.random.default_rng(seed)
+    stored = random.integers(0, 2**16, (5, 3, 8, 8)).astype(np.uint16)
+    stored[random.random(stored.shape) < 0.3] = 0
+    mean, sd = band_statistics(stored)
+    for band in range(3):
+        valid = stored[:, band][stored[:, band] > 0] / 1e4
+        assert mean[band].item() == pytest.approx(valid.mean(), rel=1e-6)
+        assert sd[band].item() == pytest.approx(valid.std(), rel=1e-6)
+
+
+@pytest.fixture
+def tiles(tmp_path):
+    """A training set on disk, in the form that `wildlens tiles` gives it."""
+    random = np.random.default_rng(5)
+    sets = {"train": tile_set(random, 48), "val": tile_set(random, 16), "test": tile_set(random, 16)}
+    stored = np.concatenate([s.stored for s in sets.values()])
+    count = len(stored)
+    on_tile = {
+        "label": np.concatenate([s.labels.numpy() for s in sets.values()]).astype(np.int8),
+        "split": np.repeat(list(sets), [len(s) for s in sets.values()]),
+        "name": np.array([f"t{i}" for i in range(count)]),
+        "block": np.array([f"b{i // 4}" for i in range(count)]),
+        "scene": np.full(count, "s"),
+        "row": np.arange(count, dtype=np.int32),
+        "col": np.zeros(count, np.int32),
+        "crs": np.full(count, "EPSG:32634"),
+    }
+    dataset = xr.Dataset(
+        {
+            "reflectance": (("tile", "band", "y", "x"), stored),
+            "landcover": (("tile", "y", "x"), np.full((count, 32, 32), 27, np.uint8)),
+        },
+        coords={k: ("tile", v) for k, v in on_tile.items()} | {"band": ["B04", "B08"]},
+        attrs={"wildlens_step": "tiles", "tile_size": 32},
+    )
+    path = tmp_path / "tiles.zarr"
+    dataset.to_zarr(path, consolidated=False, zarr_format=3)
+    return path
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_both_trainings_end_to_end_and_repeat_exactly(tiles, tmp_path):
+    classifier_settings = Classifier(
+        architecture="local", width=4, epochs=6, batch_size=8, max_rate=0.02, cutmix=0.3
+    )
+    gan_settings = Gan(steps=12, pretraining_steps=3, ramp_steps=2, blocks=1, width=4, batch_size=4)
+    for run in ("a", "b"):
+        folder = tmp_path / run
+        classifier_training.train(
+            tiles, folder / "c.safetensors", folder, classifier_settings, device="cpu"
+        )
+        gan_training.train(
+            tiles, folder / "c.safetensors", folder / "g.safetensors", folder / "gan",
+            gan_settings, device="cpu",
+        )  # fmt: skip
+    accuracy = {row["split"]: row for row in rows(tmp_path / "a" / "accuracy.csv")}
+    assert float(accuracy["test"]["accuracy"]) > 0.9 and int(accuracy["train"]["tiles"]) == 48
+    curve = rows(tmp_path / "a" / "gan" / "training.csv")
+    assert len(curve) == 12 and all(math.isfinite(float(v)) for v in curve[-1].values())
+    for name in ("c.safetensors", "g.safetensors"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+    maximizer, _ = files.load_generators(tmp_path / "a" / "g.safetensors")
+    assert maximizer.bands == ["B04", "B08"] and maximizer.tile_size == 32
+
+
+def test_gan_refuses_a_classifier_of_other_bands(tiles, tmp_path):
+    path = tmp_path / "c.safetensors"
+    files.save(
+        path, {"classifier": LocalClassifier(2, width=4)}, kind="local",
+        arguments={"bands": 2, "width": 4}, bands=["B02", "B03"], tile_size=32, provenance={},
+    )  # fmt: skip
+    with pytest.raises(WildLensError, match=r"c\.safetensors: was trained on .*B02"):
+        gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
+
+
+def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
+    with pytest.raises(WildLensError, match=r"classifier\.strides"):
+        classifier_training.train(
+            tiles, tmp_path / "c", tmp_path / "m", Classifier(epochs=1), device="cpu"
+        )

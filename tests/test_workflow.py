@@ -1,0 +1,268 @@
+"""The workflow around the package: what runs, what runs again, and what is refused.
+
+The commands are stand-ins (pretend_wildlens.py); test_chain.py runs the real ones.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from wildlens.settings import METHODS, validate
+
+ROOT = Path(__file__).parents[1]
+WORKFLOW = ROOT / "workflow"
+DEFAULT = ROOT / "config.yaml"
+
+
+def snakemake(folder: Path, *arguments, **environment) -> subprocess.CompletedProcess:
+    """Run the workflow in a folder, on the embedded default and what `arguments` lay over it."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(WORKFLOW / "Snakefile")]
+    command += ["--directory", str(folder), "--cores", "2", "--configfile", str(DEFAULT)]
+    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
+    return subprocess.run(
+        [*command, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PATH": path} | environment,
+    )
+
+
+def planned(folder: Path, *arguments, **environment) -> dict[str, int]:
+    """How many jobs of each rule a dry run would start."""
+    run = snakemake(folder, "-n", *arguments, **environment)
+    assert run.returncode == 0, run.stderr + run.stdout
+    counts = dict(re.findall(r"^([a-z]+) +(\d+)$", run.stderr + run.stdout, re.MULTILINE))
+    counts.pop("total", None)
+    return {rule: int(count) for rule, count in counts.items()}
+
+
+def workplace(folder: Path) -> Path:
+    """A folder whose `wildlens` is the stand-in."""
+    command = folder / "bin/wildlens"
+    command.parent.mkdir(parents=True)
+    pretend = Path(__file__).with_name("pretend_wildlens.py")
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{pretend}" "$@"\n')
+    command.chmod(0o755)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder in which the whole workflow has run once; tests only plan further runs in it."""
+    folder = workplace(tmp_path_factory.mktemp("finished"))
+    run = snakemake(folder)
+    assert run.returncode == 0, run.stderr
+    return folder
+
+
+def test_a_finished_workflow_rests(finished):
+    run = snakemake(finished, "-n")
+    assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_every_declared_setting_lies_beside_the_results(finished):
+    written = {path.stem for path in (finished / "results/settings").iterdir()}
+    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"inputs"}
+    assert written == sections
+
+
+AFTER_MODELS = {"map": 5, "attribute": 7, "evaluate": 1, "figures": 1, "all": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "rules"),
+    [
+        (
+            "gan={lambda_am: 0.5}",
+            {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
+            | {"evaluate": 1, "figures": 1, "all": 1},
+        ),
+        (
+            "classifier={epochs: 3}",
+            {"settings": 1, "classifier": 1, "gan": 1} | AFTER_MODELS,
+        ),
+        ("attribution={occlusion_stride: 4}", {"settings": 1} | AFTER_MODELS),
+        ("evaluation={seed: 9}", {"settings": 1, "evaluate": 1, "figures": 1, "all": 1}),
+        (
+            "tiles={seed: 9}",
+            {"settings": 1, "tiles": 1, "classifier": 1, "gan": 1} | AFTER_MODELS,
+        ),
+        (
+            "scene={resampling: nearest}",
+            {"settings": 1, "scene": 5, "landcover": 5, "tiles": 1, "classifier": 1, "gan": 1}
+            | AFTER_MODELS,
+        ),
+    ],
+)
+def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, rules):
+    assert planned(finished, "--config", change) == rules
+
+
+@pytest.mark.parametrize(
+    ("module", "rules"),
+    [
+        ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1}),
+        ("mapping.py", {"map": 5, "evaluate": 1}),
+        ("evaluation/__init__.py", {"evaluate": 1}),
+    ],
+)
+def test_edited_code_reruns_the_steps_that_reach_it(finished, tmp_path, module, rules):
+    package = tmp_path / "wildlens"
+    shutil.copytree(ROOT / "src/wildlens", package, ignore=shutil.ignore_patterns("__pycache__"))
+    with (package / module).open("a") as file:
+        file.write("\n# a remark\n")
+    assert planned(finished, PYTHONPATH=str(tmp_path)) == {}
+    with (package / module).open("a") as file:
+        file.write("\nCHANGED = True\n")
+    expected = rules | {"figures": 1, "all": 1}
+    assert planned(finished, PYTHONPATH=str(tmp_path)) == expected
+
+
+def test_results_make_a_report_with_every_figure_and_table(finished):
+    report = finished / "report.html"
+    run = snakemake(finished, "--report", report)
+    assert run.returncode == 0, run.stderr
+    text = report.read_text(encoding="utf-8")
+    figures = [path.name for path in (finished / "results/figures").iterdir()]
+    assert len(figures) == 6
+    for name in [*figures, "methods.csv", "classes.csv", "scores.csv", "accuracy.csv"]:
+        assert name in text
+
+
+def test_planning_imports_neither_torch_nor_rasterio(finished, tmp_path):
+    for name in ("torch", "rasterio"):
+        (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} was imported')\n")
+    run = snakemake(finished, "-n", "--forceall", PYTHONPATH=str(tmp_path))
+    assert run.returncode == 0, run.stderr
+
+
+def own_land(folder: Path, **inputs) -> Path:
+    """A configuration of somebody's own files, which are there, in a folder with a bad name."""
+    data = folder / "my data; it's $HOME"
+    for name in ("a.SAFE", "b.SAFE"):
+        (data / name).mkdir(parents=True)
+    for name in ("clc.tif", "own.tif", "wdpa.gpkg"):
+        (data / name).touch()
+    configuration = {
+        "inputs": {
+            "training": [{"name": "a", "product": str(data / "a.SAFE"), "offset": -1000}],
+            "mapping": [
+                {"name": "b", "product": str(data / "b.SAFE"), "landcover": str(data / "own.tif")}
+            ],
+            "landcover": str(data / "clc.tif"),
+            "areas": str(data / "wdpa.gpkg"),
+        }
+        | inputs
+    }
+    path = folder / "mine.yaml"
+    path.write_text(yaml.safe_dump(configuration))
+    return path
+
+
+def test_own_products_need_no_demo_and_keep_their_paths(tmp_path):
+    folder = workplace(tmp_path)
+    mine = own_land(folder)
+    arguments = [DEFAULT, mine]
+    assert "demo" not in planned(folder, "--configfile", *arguments)
+    targets = ["results/landcover/b.tif", "results/tiles.zarr"]
+    run = snakemake(folder, *targets, "--configfile", *arguments)
+    assert run.returncode == 0, run.stderr
+    inputs = yaml.safe_load(mine.read_text())["inputs"]
+
+    def stub(path):
+        return yaml.safe_load((folder / "results" / path).read_text())
+
+    assert stub("scenes/a.tif")["product"] == inputs["training"][0]["product"]
+    assert stub("scenes/a.tif")["offset"] == "-1000"
+    assert stub("scenes/b.tif")["offset"] == "None"
+    assert stub("landcover/a.tif")["source"] == inputs["landcover"]
+    assert stub("landcover/b.tif")["source"] == inputs["mapping"][0]["landcover"]
+    assert inputs["areas"] in stub("tiles.zarr/stub")["areas"]
+    assert stub("tiles.zarr/stub")["truths"] == "()"
+
+
+def test_nothing_to_map_is_no_error(tmp_path):
+    mine = own_land(workplace(tmp_path), mapping=[])
+    rules = planned(tmp_path, "--configfile", DEFAULT, mine)
+    assert "map" not in rules and rules["attribute"] == 7
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "neighbour"),
+    [
+        ("gan={lamda_am: 1}", "gan.lamda_am", "lambda_am"),
+        ("clasifier={epochs: 1}", "clasifier", "classifier"),
+        ("inputs={training: [{name: a, product: b, trth: c}]}", "inputs.training.0.trth", "truth"),
+    ],
+)
+def test_a_typo_is_one_line_with_the_nearest_key(tmp_path, change, key, neighbour):
+    run = snakemake(tmp_path, "-n", "--config", change)
+    lines = [line for line in run.stderr.splitlines() if "rror" in line or "Traceback" in line]
+    assert run.returncode == 1
+    assert lines == [
+        f"wildlens: error: configuration: unknown key '{key}' (did you mean '{neighbour}'?)"
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((WORKFLOW / "configs").glob("*.yaml")), ids=lambda p: p.stem
+)
+def test_configurations_are_valid_over_the_default(path):
+    merged = yaml.safe_load(DEFAULT.read_text())
+    for section, values in yaml.safe_load(path.read_text()).items():
+        merged[section] = merged[section] | values
+    validate(merged)
+
+
+def test_methods_of_the_workflow_have_a_module_each():
+    modules = {path.stem for path in (ROOT / "src/wildlens/attribution").glob("*.py")}
+    assert set(METHODS) <= modules
+
+
+def test_profiles_use_options_that_snakemake_knows():
+    usage = subprocess.run(
+        [sys.executable, "-m", "snakemake", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    for path in WORKFLOW.glob("profiles/*/config.yaml"):
+        options = yaml.safe_load(path.read_text())
+        plugin = {key for key in options if key.startswith("slurm-")}  # its plugin's own
+        unknown = [key for key in options.keys() - plugin if f"--{key}" not in usage]
+        assert not unknown, path
+    slurm = yaml.safe_load((WORKFLOW / "profiles/slurm/config.yaml").read_text())
+    assert "resources" not in slurm, "a global gpu limit would hold jobs back from Slurm's queue"
+    assert yaml.safe_load((WORKFLOW / "profiles/default/config.yaml").read_text())["resources"] == {
+        "gpu": 1
+    }
+
+
+def requirements(lines) -> dict[str, str]:
+    """Requirement lines as name -> bounds."""
+    return dict(re.match(r"([A-Za-z0-9_-]+)(.*)", line).groups() for line in lines)
+
+
+def test_the_conda_environment_has_the_bounds_of_the_package():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    conda_names = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
+    expected = {
+        conda_names.get(name, name): bounds
+        for name, bounds in requirements(project["dependencies"]).items()
+    } | {"python": project["requires-python"], "pip": ""}
+    environment = yaml.safe_load((ROOT / "envs/wildlens.yaml").read_text())
+    assert requirements(environment["dependencies"]) == expected
+
+
+def test_constraints_are_plain_pins_of_every_dependency():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
+    assert lines == sorted(lines, key=str.lower)
+    pinned = {line.partition("==")[0].lower().replace("_", "-") for line in lines}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    assert requirements(wanted).keys() <= pinned

@@ -1,0 +1,34 @@
+# Classifier: the network that tells protected from anthropogenic land, and that is explained.
+#
+# Reads the tiles. Gives results/models/classifier.safetensors, results/metrics/classifier.
+
+
+rule classifier:
+    """Train the classifier; keep its curves and its accuracy by split."""
+    input:
+        tiles="results/tiles.zarr",
+        settings="results/settings/classifier.yaml",
+    output:
+        model="results/models/classifier.safetensors",
+        training="results/metrics/classifier/training.csv",
+        accuracy=report(
+            "results/metrics/classifier/accuracy.csv",
+            caption="../report/accuracy.rst",
+            category="2 The classifier",
+            labels={"what": "Accuracy by split", "kind": "table"},
+        ),
+    log:
+        "results/logs/classifier.log",
+    benchmark:
+        "results/benchmarks/classifier.tsv"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime="8h",
+        gpu=1,
+    params:
+        code=code_digest("wildlens.training.classifier"),
+        metrics=subpath(output.training, parent=True),
+    shell:
+        "wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
+        " --metrics {params.metrics:q} --settings {input.settings:q}"

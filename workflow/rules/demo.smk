@@ -1,0 +1,39 @@
+# Demo: a simulated region in the file formats of the real world.
+#
+# Reads nothing. Gives Sentinel-2 products, CORINE land cover and protected areas under
+# resources/demo. Runs only where the configuration names one of these files.
+
+
+rule demo:
+    """Simulate a region: products, land cover, protected areas, and the truth."""
+    input:
+        settings="results/settings/demo.yaml",
+    output:
+        products=directory(
+            [
+                "resources/demo/S2A_MSIL2A_20180712T102021_N0208_R065_T34WDA_20180712T134159.SAFE",
+                "resources/demo/S2B_MSIL2A_20190724T102029_N0213_R065_T34WEA_20190724T131520.SAFE",
+                "resources/demo/S2A_MSIL2A_20220710T101611_N0400_R065_T34WDB_20220710T163204.SAFE",
+                "resources/demo/S2B_MSIL2A_20230719T100559_N0509_R022_T35WMT_20230719T113805.SAFE",
+                "resources/demo/S2A_MSIL2A_20230723T101601_N0509_R065_T35WNT_20230723T150312.SAFE",
+            ]
+        ),
+        landcover="resources/demo/U2018_CLC2018_V2020_20u1_demo.tif",
+        areas="resources/demo/WDPA_WDOECM_demo.gpkg",
+        truths=expand(
+            "resources/demo/truth/{tile}.tif",
+            tile=["T34WDA", "T34WEA", "T34WDB", "T35WMT", "T35WNT"],
+        ),
+    log:
+        "results/logs/demo.log",
+    benchmark:
+        "results/benchmarks/demo.tsv"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime="1h",
+    params:
+        code=code_digest("wildlens.demo"),
+        folder=subpath(output.landcover, parent=True),
+    shell:
+        "wildlens --log {log:q} demo --output {params.folder:q} --settings {input.settings:q}"

@@ -1,0 +1,29 @@
+# GAN: the pattern-maximizer and the pattern-minimizer, trained through the frozen classifier.
+#
+# Reads tiles and classifier. Gives results/models/generators.safetensors, results/metrics/gan.
+
+
+rule gan:
+    """Train the two generators that raise and lower the classifier's score."""
+    input:
+        tiles="results/tiles.zarr",
+        classifier="results/models/classifier.safetensors",
+        settings="results/settings/gan.yaml",
+    output:
+        model="results/models/generators.safetensors",
+        training="results/metrics/gan/training.csv",
+    log:
+        "results/logs/gan.log",
+    benchmark:
+        "results/benchmarks/gan.tsv"
+    threads: 8
+    resources:
+        mem_mb=8000,
+        runtime="24h",
+        gpu=1,
+    params:
+        code=code_digest("wildlens.training.gan"),
+        metrics=subpath(output.training, parent=True),
+    shell:
+        "wildlens --log {log:q} train-gan {input.tiles:q} --classifier {input.classifier:q}"
+        " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"

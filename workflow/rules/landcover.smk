@@ -1,0 +1,27 @@
+# Land cover: CORINE on the grid of each scene.
+#
+# Reads the land cover and a scene. Gives results/landcover/{scene}.tif with its class names.
+
+
+rule landcover:
+    """Bring land cover onto a scene's grid."""
+    input:
+        source=landcover_of,
+        scene="results/scenes/{scene}.tif",
+        settings="results/settings/landcover.yaml",
+    output:
+        raster="results/landcover/{scene}.tif",
+        names="results/landcover/{scene}.tif.aux.xml",
+    log:
+        "results/logs/landcover/{scene}.log",
+    benchmark:
+        "results/benchmarks/landcover/{scene}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        code=code_digest("wildlens.landcover"),
+    shell:
+        "wildlens --log {log:q} landcover {input.source:q} --scene {input.scene:q}"
+        " --output {output.raster:q} --settings {input.settings:q}"

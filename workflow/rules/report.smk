@@ -1,0 +1,79 @@
+# Report: what people see. `snakemake --report report.html` puts it in one file.
+#
+# Reads everything before it. Gives results/figures/*.png; their captions are in workflow/report.
+
+
+rule figures:
+    """Draw the figures."""
+    input:
+        tiles="results/tiles.zarr",
+        classifier_training=rules.classifier.output.training,
+        gan_training=rules.gan.output.training,
+        classifier="results/models/classifier.safetensors",
+        generators="results/models/generators.safetensors",
+        attributions=expand("results/attributions/{method}.zarr", method=TILE_METHODS),
+        scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
+        maps=MAPS,
+        landcovers=expand("results/landcover/{scene}.tif", scene=MAPPED),
+        methods=rules.evaluate.output.methods,
+        classes=rules.evaluate.output.classes,
+        evaluation=rules.evaluate.output.provenance,
+    output:
+        tiles=report(
+            "results/figures/tiles.png",
+            caption="../report/tiles.rst",
+            category="1 The data",
+            labels={"what": "Where the tiles lie", "kind": "figure"},
+        ),
+        training=report(
+            "results/figures/training.png",
+            caption="../report/training.rst",
+            category="2 The classifier",
+            labels={"what": "Training curves", "kind": "figure"},
+        ),
+        examples=report(
+            "results/figures/examples.png",
+            caption="../report/examples.rst",
+            category="3 The explanation",
+            labels={"what": "Tiles and what is highlighted in them", "kind": "figure"},
+        ),
+        map=report(
+            "results/figures/map.png",
+            caption="../report/map.rst",
+            category="3 The explanation",
+            labels={"what": "A whole scene", "kind": "figure"},
+        ),
+        methods=report(
+            "results/figures/methods.png",
+            caption="../report/methods.rst",
+            category="4 How good they are",
+            labels={"what": "All methods compared", "kind": "figure"},
+        ),
+        classes=report(
+            "results/figures/classes.png",
+            caption="../report/classes.rst",
+            category="5 What they highlight",
+            labels={"what": "Attribution by land cover", "kind": "figure"},
+        ),
+    log:
+        "results/logs/figures.log",
+    benchmark:
+        "results/benchmarks/figures.tsv"
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime="1h",
+    params:
+        code=code_digest("wildlens.presentation"),
+        attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
+        scenes=lambda wildcards, input: repeated("--scene", input.scenes),
+        maps=lambda wildcards, input: repeated("--map", input.maps),
+        landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        evaluation=subpath(input.methods, parent=True),
+        metrics=subpath(input.gan_training, ancestor=2),
+        folder=subpath(output.tiles, parent=True),
+    shell:
+        "wildlens --log {log:q} figures --tiles {input.tiles:q} --classifier {input.classifier:q}"
+        " --generators {input.generators:q} {params.attributions:q} {params.scenes:q}"
+        " {params.maps:q} {params.landcovers:q} --evaluation {params.evaluation:q}"
+        " --metrics {params.metrics:q} --output {params.folder:q}"

@@ -1,0 +1,26 @@
+# Scene: a Sentinel-2 product in our form, on its own UTM grid at 10 m.
+#
+# Reads one product. Gives results/scenes/{scene}.tif.
+
+
+rule scene:
+    """Bring a product's bands to 10 m, apply its offset, mask what is no land."""
+    input:
+        product=product_of,
+        settings="results/settings/scene.yaml",
+    output:
+        "results/scenes/{scene}.tif",
+    log:
+        "results/logs/scene/{scene}.log",
+    benchmark:
+        "results/benchmarks/scene/{scene}.tsv"
+    threads: 2
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        code=code_digest("wildlens.scene"),
+        offset=offset_of,
+    shell:
+        "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.offset:q}"
+        " --output {output:q} --settings {input.settings:q}"

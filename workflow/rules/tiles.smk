@@ -1,0 +1,33 @@
+# Tiles: the training set, cut from the training scenes and split in space.
+#
+# Reads scenes, their land cover, protected areas. Gives results/tiles.zarr, results/tiles.gpkg.
+
+
+rule tiles:
+    """Cut tiles, label them protected or anthropogenic, split them."""
+    input:
+        scenes=expand("results/scenes/{scene}.tif", scene=TRAINING),
+        landcovers=expand("results/landcover/{scene}.tif", scene=TRAINING),
+        truths=[p.truth for p in settings.inputs.training if p.truth],
+        areas=settings.inputs.areas,
+        settings="results/settings/tiles.yaml",
+    output:
+        tiles=directory("results/tiles.zarr"),
+        footprints="results/tiles.gpkg",
+    log:
+        "results/logs/tiles.log",
+    benchmark:
+        "results/benchmarks/tiles.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="4h",
+    params:
+        code=code_digest("wildlens.tiles"),
+        scenes=lambda wildcards, input: repeated("--scene", input.scenes),
+        landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        truths=lambda wildcards, input: repeated("--truth", input.truths),
+    shell:
+        "wildlens --log {log:q} tiles {params.scenes:q} {params.landcovers:q} {params.truths:q}"
+        " --areas {input.areas:q} --output {output.tiles:q} --footprints {output.footprints:q}"
+        " --settings {input.settings:q}"
