@@ -74,7 +74,7 @@ class World:
             {"attribution": (("tile", "y", "x"), values)},
             coords={n: ("tile", v) for n, v in
                     {"name": self.names, "split": self.split, "block": self.block}.items()},
-            attrs={"method": method},
+            attrs={"wildlens_method": method},
         )  # fmt: skip
         store = store.isel(tile=keep)
         store.to_zarr(self.path(f"{method}.zarr"), mode="w", consolidated=False)

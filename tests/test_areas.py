@@ -95,13 +95,14 @@ def test_repair_keeps_area_that_is_covered_twice_and_drops_what_has_none(tmp_pat
     overlapping = shapely.MultiPolygon([SQUARE, shapely.box(0.5, 0, 1.5, 1)])
     spike = shapely.Polygon([(0, 0), (1, 0), (2, 0), (1, 0), (1, 1), (0, 1)])
     flat = shapely.Polygon([(0, 0), (1, 1), (2, 2), (0, 0)])
-    shapes = [overlapping, spike, flat, None]
+    nested = shapely.MultiPolygon([shapely.box(0, 0, 2, 2), shapely.box(0.5, 0.5, 1, 1)])
+    shapes = [overlapping, nested, spike, flat, None]
     table = geopandas.GeoDataFrame(
-        {"IUCN_CAT": "Ia", "STATUS": "Designated"}, index=range(4), geometry=shapes, crs=4326
+        {"IUCN_CAT": "Ia", "STATUS": "Designated"}, index=range(5), geometry=shapes, crs=4326
     )
     table.to_file(tmp_path / "areas.gpkg")
     areas = read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)
-    assert shapely.area(areas.geometry.array).tolist() == pytest.approx([1.5, 1.0])
+    assert shapely.area(areas.geometry.array).tolist() == pytest.approx([1.5, 4.0, 1.0])
 
 
 def _without(column):

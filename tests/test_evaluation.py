@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from wildlens.errors import WildLensError
 from wildlens.evaluation.bootstrap import draw_blocks, interval, resampled_iou
 from wildlens.evaluation.classes import ClassTotals, map_totals
 from wildlens.evaluation.methods import methods_table, otsu_masks
+from wildlens.evaluation.scores import scores_table
 from wildlens.evaluation.thresholds import best_threshold, iou, otsu_threshold
 from wildlens.networks import files
 
@@ -183,6 +185,8 @@ def test_methods_follow_the_rule(world):
         assert row.auroc == pytest.approx(roc_auc_score(t, v), rel=1e-5)
         assert row.average_precision == pytest.approx(average_precision_score(t, v), rel=1e-5)
         assert row.target_share == pytest.approx(t.mean(), rel=1e-5)
+        high = np.stack([tile >= otsu_threshold(tile.ravel()) for tile in values[test]])
+        assert row.iou_otsu == pytest.approx(iou(high[known[test]], t), rel=1e-5)
         assert row.iou_low <= row.iou <= row.iou_high
     best = table.set_index(["reference", "method"])["iou"]
     assert best["truth", "gan"] > best["truth", "gradcam"] > best["truth", "random"]
@@ -295,6 +299,35 @@ def test_scenes_use_the_thresholds_of_the_tiles(world, caplog):
     assert "test tiles" in set(tables["classes"]["scene"])
 
 
+def test_classes_of_test_tiles_use_the_threshold_of_their_reference(world):
+    tables = world.write().run()
+    rows = tables["classes"].query("scene == 'test tiles'")
+    thresholds = tables["methods"].set_index(["method", "reference"])["threshold"]
+    for reference, classes in (("corine", world.landcover), ("truth", world.truth)):
+        for method, values in world.attributions.items():
+            test = (world.split == "test")[:, None, None] & (classes > 0)
+            high = values[test] >= np.float32(thresholds[method, reference])
+            of = rows.query("method == @method and reference == @reference")
+            row = of.set_index("class_code").loc["412"]
+            assert row["pixels"] == (classes[test] == BOG).sum()
+            assert row["share_high"] == pytest.approx(high[classes[test] == BOG].mean(), rel=1e-4)
+
+
+def test_share_in_order_takes_both_steps():
+    scores = np.array([[0.5, 0.6, 0.4], [0.5, 0.4, 0.3], [0.5, 0.6, 0.5], [0.5, 0.7, 0.6]])
+    table = scores_table("test", scores, np.zeros((4, 3)))
+    assert table["share_in_order"].tolist() == [0.25] * 3
+    assert table["split"].tolist() == ["test"] * 3 and table["image"].tolist() == ["X", "X+", "X-"]
+
+
+def test_missing_pixels_do_not_count_as_change(world):
+    before = world.write().run()["scores"]["l1_reflectance"]
+    # these generators shift every pixel alike: the mean over valid pixels must stay
+    world.reflectance[world.split == "test", :, : SIDE // 2] = 0
+    after = world.write().run()["scores"]["l1_reflectance"]
+    assert after.tolist() == pytest.approx(before.tolist(), rel=1e-3)
+
+
 def test_scores_tell_what_the_generators_do(world):
     table = world.write().run()["scores"]
     assert table["image"].tolist() == ["X", "X+", "X-"]
@@ -342,6 +375,13 @@ def test_nothing_but_targets_is_refused(world):
 def test_methods_with_other_tiles_are_refused(world):
     world.write().write_attribution("gradcam", world.attributions["gradcam"], slice(1, None))
     refused(world, "gradcam.zarr", "tile-00", "same tiles")
+
+
+def test_two_files_of_one_method_are_refused(world):
+    world.write()
+    shutil.copytree(world.path("gan.zarr"), world.path("copy.zarr"))
+    world.attributions["copy"] = None
+    refused(world, "copy.zarr", "second file", "'gan'")
 
 
 def test_no_validation_tile_is_refused(world):

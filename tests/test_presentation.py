@@ -19,12 +19,14 @@ from PIL import Image
 from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, World, grid_at
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.presentation import draw, imagery, inputs, qml, style
+from wildlens.presentation import draw, imagery, qml, style
 from wildlens.presentation.classes import draw_classes
 from wildlens.presentation.examples import Example, choose, draw_examples
 from wildlens.presentation.footprints import draw_tiles
 from wildlens.presentation.maps import SceneView, draw_maps
 from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
+from wildlens.presentation.tiles import read_footprints
 from wildlens.presentation.training import draw_training, smooth
 from wildlens.raster import open_raster, writing_cog, writing_geotiff
 from wildlens.settings import METHODS
@@ -624,8 +626,8 @@ def test_same_inputs_give_the_same_pictures(drawn):
 
 
 def test_a_scene_is_thinned_with_its_maps_and_land_cover(evaluated):
-    by_method = inputs.maps_by_scene(evaluated.maps)["lake"]
-    scene = inputs.read_scene(evaluated.scenes[0], by_method, evaluated.landcovers[0])
+    by_method = maps_by_scene(evaluated.maps)["lake"]
+    scene = read_scene(evaluated.scenes[0], by_method, evaluated.landcovers[0])
     assert list(scene.maps) == ["gan", "gradcam"]  # in the order of the settings
     assert scene.valid.shape == (800, 569) == scene.maps["gan"].shape == scene.landcover.shape
     assert scene.pixel_m == pytest.approx(10 * 640 / 569)
@@ -636,9 +638,9 @@ def test_a_scene_is_thinned_with_its_maps_and_land_cover(evaluated):
 
 
 def test_footprints_lie_on_the_picture_of_their_scene(evaluated):
-    tiles, size = inputs.read_footprints(evaluated.path("tiles.zarr"))
+    tiles, size = read_footprints(evaluated.path("tiles.zarr"))
     assert size == SIDE and len(tiles) == 20
-    picture = inputs.read_picture(evaluated.scenes[1])
+    picture = read_picture(evaluated.scenes[1])
     assert picture.shape == (640, 32)
     sheet = draw_tiles(tiles, size, {"T34WDA": picture})
     left, right, south, north = sheet.figure.axes[0].images[0].get_extent()
@@ -688,3 +690,7 @@ def test_maps_on_another_grid_or_without_tags_are_refused(evaluated, tmp_path):
     with writing_geotiff(path, grid_at(500_000, small), **options) as dataset:
         dataset.write(small, 1)
     refused(evaluated, "lake.tif", "another grid", landcovers=[path])
+    classes = np.full((900, 640), 45, np.uint8)
+    with writing_geotiff(path, grid_at(500_000, classes), **options) as dataset:
+        dataset.write(classes, 1)
+    refused(evaluated, "lake.tif", "holds 45", landcovers=[path])

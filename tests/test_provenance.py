@@ -125,6 +125,13 @@ def test_digest_of_a_folder_changes_with_content_and_with_names(tmp_path):
     assert provenance.digest(folder.rename(tmp_path / "b.zarr")) == digests[-1]
 
 
+def test_what_a_workflow_manager_leaves_in_a_folder_does_not_count(tmp_path):
+    (tmp_path / "0").write_bytes(b"x")
+    before = provenance.digest(tmp_path)
+    (tmp_path / ".snakemake_timestamp").touch()
+    assert provenance.digest(tmp_path) == before
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(WildLensError, match="nosuch: cannot be read"):
         provenance.digest(tmp_path / "nosuch")

@@ -87,6 +87,7 @@ def add_scene(region: Region, name: str, rng, epsg=32634, shape=(300, 330), shif
         reflectance[:, row : row + 20, col : col + 20] = 0
     reflectance[1, row + 20 : row + 30, col : col + 9] = 0
     landcover = patches(rng, shape, [0, FIELD, FOREST, BOG], [0.1, 0.2, 0.4, 0.3])
+    landcover[-150:, :40] = 0  # whole tiles without land cover
     truth = patches(rng, shape, [FIELD, FOREST, BOG], [0.3, 0.3, 0.4], side=5)
     region.scenes.append(write(region.folder / "scenes" / f"{name}.tif", grid, reflectance, BANDS))
     region.landcovers.append(write(region.folder / "landcover" / f"{name}.tif", grid, landcover))
@@ -187,6 +188,7 @@ def test_shares_labels_and_reasons_of_every_tile(regions, changed):
             assert (tile.label, tile.reason) == ("unlabelled", fate)
             assert not isinstance(tile.split, str)
     assert len(seen) >= 5
+    assert "no land cover" in seen
 
 
 @pytest.mark.parametrize("truth", [False, True])

@@ -146,10 +146,13 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 def map_(scene, method, classifier, generators, output, settings, device) -> None:
     """Attribute a whole SCENE: a georeferenced map on the scene's own grid."""
     from wildlens.mapping import map_scene
+    from wildlens.presentation.qml import write_attribution_style
+    from wildlens.presentation.style import method_title
 
     map_scene(
         scene, method, classifier, generators, output, section("Attribution", settings), device
     )  # fmt: skip
+    write_attribution_style(output, method_title(method))
 
 
 @cli.command()
@@ -189,6 +192,25 @@ def evaluate(
         tiles, classifier, generators, attributions, maps, landcovers, output,
         section("Evaluation", settings), device,
     )  # fmt: skip
+
+
+@cli.command()
+@click.option("--tiles", type=existing, required=True)
+@classifier_file
+@click.option("--generators", type=existing, required=True)
+@click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
+@click.option("--scene", "scenes", type=existing, multiple=True, help="Scenes, named by file.")
+@click.option("--map", "maps", type=existing, multiple=True, help="Maps of whole scenes.")
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option("--evaluation", type=existing, required=True, help="Folder that evaluate wrote.")
+@click.option("--metrics", type=existing, required=True, help="Folder of both trainings' curves.")
+@output
+@device
+def figures(**paths) -> None:
+    """Draw the figures that the report shows."""
+    from wildlens.presentation import draw
+
+    draw(**paths)
 
 
 def main() -> None:

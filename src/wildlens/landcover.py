@@ -1,6 +1,7 @@
 """From a land-cover product to the grid of a scene: class indices of the product's legend."""
 
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +10,6 @@ from xml.sax.saxutils import escape
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
-from odc.geo.overlap import compute_reproject_roi
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -95,7 +95,7 @@ def _choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
 def _encoding(dataset: rasterio.DatasetReader, band: int, grid: GeoBox) -> Encoding:
     """The encoding, from all values in the part of the source that the grid covers."""
     own = raster.grid_of(dataset)
-    rows, columns = compute_reproject_roi(own, grid, padding=2).roi_src
+    rows, columns = _covered_part(own, grid)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         raise WildLensError(f"{dataset.name}: does not touch the scene")
     present = np.array([], dtype=dataset.dtypes[band - 1])
@@ -106,6 +106,18 @@ def _encoding(dataset: rasterio.DatasetReader, band: int, grid: GeoBox) -> Encod
         present = np.union1d(present, values)
     with _naming(dataset, band):
         return find_encoding(present, dataset.nodatavals[band - 1])
+
+
+def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, slice]:
+    """Rows and columns of the source that the grid covers; empty if they do not touch."""
+    box = grid.footprint(own.crs).boundingbox
+    corners = [~own.affine * (x, y) for x in (box.left, box.right) for y in (box.bottom, box.top)]
+    parts = []
+    for positions, length in zip(zip(*corners, strict=True), reversed(own.shape), strict=True):
+        start, stop = math.floor(min(positions)) - margin, math.ceil(max(positions)) + margin
+        parts.append(slice(max(0, start), min(length, stop)))
+    columns, rows = parts
+    return rows, columns
 
 
 @contextmanager

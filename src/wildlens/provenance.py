@@ -35,10 +35,15 @@ def record(step: str, settings: Section | None, inputs: Iterable[Path | str]) ->
 
 
 def digest(path: Path) -> str:
-    """Digest of a file's content, or of all files under a folder with their relative names."""
+    """Digest of a file's content, or of all files under a folder with their relative names.
+
+    Hidden files in a folder do not count: workflow managers and file browsers leave them there.
+    """
     total = hashlib.blake2b(digest_size=16)
     try:
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        files = [path]
+        if path.is_dir():
+            files = sorted(p for p in path.rglob("[!.]*") if p.is_file())
         for file in files:
             if path.is_dir():
                 total.update(file.relative_to(path).as_posix().encode() + b"\0")

@@ -15,7 +15,7 @@ from wildlens.networks.device import choose_device
 from wildlens.progress import track
 from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
-from wildlens.tiles import open_tiles
+from wildlens.tileset import open_tiles
 
 log = logging.getLogger(__name__)
 

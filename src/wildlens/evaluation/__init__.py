@@ -35,9 +35,7 @@ from wildlens.settings import Evaluation
 log = logging.getLogger(__name__)
 
 TEST_TILES = "test tiles"
-FEW_BLOCKS = (
-    10  # with fewer, the percentile bootstrap is known to give intervals that are too short
-)
+FEW_BLOCKS = 10  # with fewer, percentile intervals are known to be too short
 
 
 def evaluate(
@@ -95,7 +93,7 @@ def _references(samples: dict[str, Sample], settings: Evaluation) -> list[str]:
     references = []
     for reference in samples["test"].references:
         if reference != "corine" and not all(s.known(reference).any() for s in samples.values()):
-            log.info("%s: not known for the attributed tiles, left out", reference)
+            log.info("evaluate: %s: not known for the attributed tiles, left out", reference)
             continue
         check_targets(samples, reference, settings.targets)
         references.append(reference)
@@ -125,13 +123,14 @@ def _scene_rows(maps, landcovers, comparisons: list[Comparison], settings) -> li
         if scene not in landcover_of:
             without.add(scene)
         elif method not in thresholds:
-            log.info("%s: left out, no attributions of '%s' were given", path, method)
+            log.info("evaluate: %s: left out, no attributions of '%s' were given", path, method)
         else:
             totals = map_totals(path, landcover_of[scene], thresholds[method])
             rows += _rows(method, "corine", scene, totals, settings)
     if without:
         log.info(
-            "scenes without land cover, left out of classes.csv: %s", ", ".join(sorted(without))
+            "evaluate: scenes without land cover, left out of classes.csv: %s",
+            ", ".join(sorted(without)),
         )
     return rows
 
@@ -167,12 +166,13 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
 def _report(output: Path, methods: pd.DataFrame) -> None:
     first = methods.iloc[0]
     log.info(
-        "%s: %d methods on %d test tiles in %d blocks; IoU intervals cover 95 %% over blocks",
-        output, methods["method"].nunique(), first["tiles"], first["blocks"],
+        "evaluate: %d methods on %d test tiles in %d blocks (95 %% intervals over blocks) -> %s",
+        methods["method"].nunique(), first["tiles"], first["blocks"], output,
     )  # fmt: skip
     if first["blocks"] < FEW_BLOCKS:
         log.warning(
-            "the test tiles lie in %d blocks only: take the intervals of the IoU as too short",
+            "evaluate: WARNING: the test tiles lie in %d blocks only: intervals of the IoU are too "
+            "short",
             first["blocks"],
         )
     columns = [

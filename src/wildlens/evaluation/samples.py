@@ -50,7 +50,7 @@ def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
     stores: dict[str, xr.Dataset] = {}
     for path in paths:
         store = _open_attribution(path)
-        method = store.attrs["method"]
+        method = store.attrs["wildlens_method"]
         if method in stores:
             raise WildLensError(f"{path}: a second file of the method '{method}'; give each once")
         stores[method] = store
@@ -71,7 +71,7 @@ def _open_attribution(path: Path) -> xr.Dataset:
     lacking = [n for n in ("attribution", "name", "split", "block") if n not in store.variables]
     if lacking:
         raise WildLensError(f"{path}: lacks {', '.join(lacking)}; make it with wildlens attribute")
-    if not isinstance(store.attrs.get("method"), str):
+    if not isinstance(store.attrs.get("wildlens_method"), str):
         raise WildLensError(f"{path}: does not name its method; make it with wildlens attribute")
     return store
 
@@ -80,9 +80,10 @@ def _check_same_tiles(path: Path, store: xr.Dataset, first: xr.Dataset) -> None:
     names, others = (set(s["name"].values.tolist()) for s in (store, first))
     if names != others:
         example = min(names ^ others)
+        method = first.attrs["wildlens_method"]
         raise WildLensError(
-            f"{path}: holds other tiles than the file of '{first.attrs['method']}' ({example}, for "
-            "one, is in one of them only); attribute the same tiles with every method"
+            f"{path}: holds other tiles than the file of '{method}' ({example}, for one, is in one "
+            "of them only); attribute the same tiles with every method"
         )
 
 

@@ -83,8 +83,7 @@ class UNet(nn.Module):
         widths = [width * 2 ** min(level, depth - 1) for level in range(depth + 1)]
         self.stem = _step(bands, widths[0])
         self.down = nn.ModuleList(
-            nn.Sequential(nn.MaxPool2d(2), _step(a, b))
-            for a, b in itertools.pairwise(widths)
+            nn.Sequential(nn.MaxPool2d(2), _step(a, b)) for a, b in itertools.pairwise(widths)
         )
         self.enlarge = nn.ModuleList(
             nn.Upsample(scale_factor=2, mode="bilinear") for _ in range(depth)

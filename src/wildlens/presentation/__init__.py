@@ -6,12 +6,14 @@ from pathlib import Path
 
 from wildlens import provenance
 from wildlens.evaluation import group_name
-from wildlens.presentation import inputs
+from wildlens.presentation import tables
 from wildlens.presentation.classes import draw_classes
 from wildlens.presentation.examples import draw_examples
 from wildlens.presentation.footprints import draw_tiles
 from wildlens.presentation.maps import SceneView, draw_maps
 from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
+from wildlens.presentation.tiles import read_examples, read_footprints
 from wildlens.presentation.training import draw_training
 
 log = logging.getLogger(__name__)
@@ -42,24 +44,20 @@ def draw(
         metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
         device: where the networks run (`networks.device`).
     """
-    targets = inputs.read_targets(evaluation)
+    targets = tables.read_targets(evaluation)
     views = _mapped_scenes(scenes, maps, landcovers)
-    footprints, size = inputs.read_footprints(tiles)
-    pictures = {
-        p.stem: inputs.read_picture(p) for p in scenes if p.stem in set(footprints["scene"])
-    }
+    footprints, size = read_footprints(tiles)
+    pictures = {p.stem: read_picture(p) for p in scenes if p.stem in set(footprints["scene"])}
     figures = {
         "examples": draw_examples(
-            *inputs.read_examples(tiles, classifier, generators, attributions, device), targets
+            *read_examples(tiles, classifier, generators, attributions, device), targets
         ),
-        "methods": draw_methods(
-            inputs.read_table(evaluation, inputs.METHODS_TABLE), group_name(targets)
-        ),
-        "classes": draw_classes(inputs.read_table(evaluation, inputs.CLASSES_TABLE), targets),
+        "methods": draw_methods(tables.read_table(evaluation, tables.METHODS), group_name(targets)),
+        "classes": draw_classes(tables.read_table(evaluation, tables.CLASSES), targets),
         "training": draw_training(
-            inputs.read_table(metrics, inputs.CLASSIFIER_TABLE),
-            inputs.read_table(metrics, inputs.GAN_TABLE),
-            inputs.read_table(metrics, inputs.ACCURACY_TABLE),
+            tables.read_table(metrics, tables.CLASSIFIER),
+            tables.read_table(metrics, tables.GAN),
+            tables.read_table(metrics, tables.ACCURACY),
         ),
         "map": draw_maps(views, targets),
         "tiles": draw_tiles(footprints, size, pictures),
@@ -69,21 +67,21 @@ def draw(
     )
     for name, sheet in figures.items():
         sheet.save(output / f"{name}.png", record)
-    log.info("%s: %s", output, ", ".join(f"{name}.png" for name in figures))
+    log.info("figures: %s -> %s", ", ".join(f"{name}.png" for name in figures), output)
 
 
 def _mapped_scenes(scenes, maps, landcovers) -> list[SceneView]:
     """The mapped scenes, as many as one figure can hold; which are left out is logged."""
     scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
     views, left_out = [], []
-    for name, by_method in inputs.maps_by_scene(maps).items():
+    for name, by_method in maps_by_scene(maps).items():
         if name in scene_of and len(views) < MOST_SCENES:
-            views.append(inputs.read_scene(scene_of[name], by_method, landcover_of.get(name)))
+            views.append(read_scene(scene_of[name], by_method, landcover_of.get(name)))
         else:
             left_out.append(name)
     if left_out:
         log.info(
-            "map.png: left out, not given as --scene or more than %d: %s",
+            "figures: map.png: left out, not given as --scene or more than %d: %s",
             MOST_SCENES, ", ".join(left_out),
         )  # fmt: skip
     return views

@@ -33,19 +33,7 @@ def write_attribution_style(map_path: Path, method_title: str) -> Path:
     Returns:
         Path of the style.
     """
-    with open_raster(map_path) as dataset:
-        tags = dataset.tags(1)
-    try:
-        low, high, mean, deviation = (
-            float(tags.get(f"STATISTICS_{name}", default))
-            for name, default in (("MINIMUM", 0), ("MAXIMUM", 1), ("MEAN", 1), ("STDDEV", 0))
-        )
-    except ValueError as error:
-        raise WildLensError(f"{map_path}: its statistics are no numbers: {error}") from None
-    top = min(high, mean + DEVIATIONS_99 * deviation)
-    bottom = max(low, mean - DEVIATIONS_99 * deviation) if low < 0 else 0.0
-    if not bottom < top:
-        bottom, top = min(bottom, low), max(top, low) + 1
+    bottom, top = _limits(map_path)
     root, renderer = _document("singlebandpseudocolor")
     renderer.set("band", "1")
     renderer.set("classificationMin", repr(bottom))
@@ -70,6 +58,24 @@ def write_attribution_style(map_path: Path, method_title: str) -> Path:
             shader, "item", value=repr(value), color=colour, alpha="255", label=label
         )
     return _write(root, map_path)
+
+
+def _limits(map_path: Path) -> tuple[float, float]:
+    """Lower and upper end of the ramp."""
+    with open_raster(map_path) as dataset:
+        tags = dataset.tags(1)
+    try:
+        low, high, mean, deviation = (
+            float(tags.get(f"STATISTICS_{name}", default))
+            for name, default in (("MINIMUM", 0), ("MAXIMUM", 1), ("MEAN", 1), ("STDDEV", 0))
+        )
+    except ValueError as error:
+        raise WildLensError(f"{map_path}: its statistics are no numbers: {error}") from None
+    top = min(high, mean + DEVIATIONS_99 * deviation)
+    bottom = max(low, mean - DEVIATIONS_99 * deviation) if low < 0 else 0.0
+    if not bottom < top:
+        bottom, top = min(bottom, low), max(top, low) + 1
+    return bottom, top
 
 
 def write_scene_style(path: Path, bands: Sequence[str]) -> Path:

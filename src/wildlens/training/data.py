@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from wildlens.reflectance import SCALE, to_images
-from wildlens.tiles import open_tiles
+from wildlens.tileset import open_tiles
 
 
 @dataclass(frozen=True)

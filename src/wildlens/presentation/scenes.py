@@ -1,0 +1,87 @@
+"""What the figures show of whole scenes: rasters read thinned, at the size they are drawn in."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.presentation.footprints import Picture
+from wildlens.presentation.imagery import stretch_for
+from wildlens.presentation.maps import SceneView
+from wildlens.raster import grid_of, open_raster, read, read_grid
+from wildlens.reflectance import SCALE
+from wildlens.settings import METHODS
+
+MOST_PIXELS = 800  # of a displayed scene's longer side
+
+
+def maps_by_scene(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
+    """Scene -> method -> map, from the tags of the maps."""
+    found: dict[str, dict[str, Path]] = {}
+    for path in paths:
+        with open_raster(path) as dataset:
+            tags = dataset.tags()
+        if not {"wildlens_scene", "wildlens_method"} <= tags.keys():
+            raise WildLensError(
+                f"{path}: does not say its scene and method; is it no wildlens map?"
+            )
+        found.setdefault(tags["wildlens_scene"], {})[tags["wildlens_method"]] = path
+    return found
+
+
+def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> SceneView:
+    """A scene with its maps and land cover, thinned to at most `MOST_PIXELS` a side.
+
+    Raises:
+        WildLensError: a file lies on another grid than the scene, or land cover is none.
+    """
+    with open_raster(path) as scene:
+        grid = grid_of(scene)
+        shape = _display_shape(grid.shape)
+        stored = read(scene, out_shape=(scene.count, *shape), resampling=Resampling.average)
+        bands = [name or f"band {i}" for i, name in enumerate(scene.descriptions, start=1)]
+    valid = (stored > 0).all(axis=0)
+    ordered = sorted(maps, key=lambda m: METHODS.index(m) if m in METHODS else len(METHODS))
+    return SceneView(
+        name=path.stem,
+        crs=f"EPSG:{grid.crs.epsg}" if grid.crs.epsg else "own reference system",
+        pixel_m=abs(grid.affine.a) * grid.shape[1] / shape[1],
+        reflectance=np.where(valid, stored / np.float32(SCALE), 0).astype(np.float32),
+        valid=valid,
+        bands=bands,
+        landcover=_read_classes(landcover, path, grid) if landcover else None,
+        maps={m: _read_thinned(maps[m], path, grid, Resampling.average) for m in ordered},
+    )
+
+
+def read_picture(path: Path) -> Picture:
+    """A scene as a thinned picture that lies behind its tiles."""
+    view = read_scene(path, {}, None)
+    stretch = stretch_for(view.bands, [view.reflectance[:, view.valid]])
+    return Picture(stretch(view.reflectance, view.valid), tuple(read_grid(path).shape))
+
+
+def _read_classes(path: Path, scene: Path, grid: GeoBox) -> np.ndarray:
+    classes = _read_thinned(path, scene, grid, Resampling.nearest)
+    if classes.max() > len(CORINE.classes):
+        raise WildLensError(
+            f"{path}: holds {classes.max()}, which is no CORINE index "
+            f"(1..{len(CORINE.classes)}); make it again with wildlens landcover"
+        )
+    return classes
+
+
+def _read_thinned(path: Path, scene: Path, grid: GeoBox, resampling: Resampling) -> np.ndarray:
+    with open_raster(path) as dataset:
+        if grid_of(dataset) != grid:
+            raise WildLensError(f"{path}: lies on another grid than {scene}; make it again")
+        return read(dataset, 1, out_shape=_display_shape(grid.shape), resampling=resampling)
+
+
+def _display_shape(shape: tuple[int, int]) -> tuple[int, int]:
+    factor = max(1, max(shape) / MOST_PIXELS)
+    return max(1, round(shape[0] / factor)), max(1, round(shape[1] / factor))

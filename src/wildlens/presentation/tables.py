@@ -1,0 +1,71 @@
+"""The tables that figures are drawn from: CSVs and settings of an evaluation and of trainings."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from wildlens.errors import WildLensError
+from wildlens.settings import Evaluation, validate
+
+
+@dataclass(frozen=True)
+class Table:
+    """A CSV below a folder, with the columns of text and of numbers that are drawn of it."""
+
+    name: str
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+
+
+# fmt: off
+METHODS = Table("methods.csv", ("method", "reference"), (
+    "tiles", "blocks", "auroc", "average_precision", "iou", "iou_low", "iou_high", "iou_otsu",
+    "target_share", "iou_minus_gan", "iou_minus_gan_low", "iou_minus_gan_high"))
+CLASSES = Table("classes.csv", ("method", "reference", "scene", "class_code", "class_name"), (
+    "pixels", "relative_attribution"))
+CLASSIFIER = Table("classifier/training.csv", (), (
+    "epoch", "train_loss", "val_loss", "val_accuracy"))
+ACCURACY = Table("classifier/accuracy.csv", ("split",), (
+    "tiles", "accuracy", "auroc", "fgsm_accuracy"))
+GAN = Table("gan/training.csv", (), (
+    "step", "similarity_max", "similarity_min", "cycle", "adversarial", "discriminator",
+    "score_max", "score_min"))
+# fmt: on
+
+
+def read_table(folder: Path, table: Table) -> pd.DataFrame:
+    """Read a table; refuse one without rows, or without what is drawn of it."""
+    path = folder / table.name
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(table.texts, str))
+    except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+        raise WildLensError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    if problem := _flaw(frame, table):
+        raise WildLensError(f"{path}: {problem}; make it again with wildlens")
+    return frame
+
+
+def _flaw(frame: pd.DataFrame, table: Table) -> str | None:
+    if lacking := [name for name in (*table.texts, *table.numbers) if name not in frame]:
+        return f"lacks {', '.join(lacking)}"
+    if frame.empty:
+        return "has no rows"
+    wrong = [name for name in table.numbers if frame[name].dtype.kind not in "iuf"]
+    return f"has no numbers in {', '.join(wrong)}" if wrong else None
+
+
+def read_targets(evaluation: Path) -> list[int]:
+    """CORINE codes of the target group that an evaluation was made with."""
+    path = evaluation / "provenance.json"
+    try:
+        text = json.loads(path.read_text(encoding="utf-8"))["wildlens_settings"]
+        data = yaml.safe_load(text)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise WildLensError(
+            f"{path}: does not say the evaluation's settings ({reason}); run wildlens evaluate"
+        ) from None
+    return validate(data, Evaluation, str(path)).targets

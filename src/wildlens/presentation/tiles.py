@@ -1,0 +1,53 @@
+"""What the figures show of the training set: a few test tiles in full, and all footprints."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from wildlens.evaluation.samples import (
+    REFERENCES,
+    build_sample,
+    open_attributions,
+    read_attribution,
+)
+from wildlens.evaluation.scores import generate, score_images
+from wildlens.presentation.examples import Example, choose
+from wildlens.tileset import open_tiles
+
+
+def read_examples(
+    tiles: Path, classifier: Path, generators: Path, attributions: Sequence[Path], device: str
+) -> tuple[list[Example], list[str]]:
+    """A few test tiles of the attributions with all that is shown of them, and the bands' names."""
+    stores = open_attributions(attributions)
+    sample = build_sample("test", tiles, stores)
+    scores, _ = score_images(tiles, sample.names, classifier, generators, device)
+    chosen = choose(scores)
+    names = sample.names[list(chosen)]
+    batches = list(generate(tiles, names, classifier, generators, device))
+    images = np.concatenate([batch.images for batch in batches])
+    valid = np.concatenate([batch.valid for batch in batches])
+    maps = {method: read_attribution(store, names) for method, store in stores.items()}
+    known = [r for r in REFERENCES if r in sample.references and sample.known(r).any()]
+    examples = [
+        Example(
+            name=str(names[i]),
+            reason=chosen[position],
+            images=images[i],
+            scores=scores[position],
+            valid=valid[i],
+            references={r: sample.references[r][position] for r in known},
+            attributions={method: values[i] for method, values in maps.items()},
+        )
+        for i, position in enumerate(chosen)
+    ]
+    return examples, open_tiles(tiles)["band"].values.tolist()
+
+
+def read_footprints(tiles: Path) -> tuple[pd.DataFrame, int]:
+    """Scene, row, col, label and split of every tile, and the side of the tiles in pixels."""
+    store = open_tiles(tiles)
+    columns = ("scene", "row", "col", "label", "split")
+    return pd.DataFrame({name: store[name].values for name in columns}), store.sizes["y"]
