@@ -24,7 +24,7 @@ rule map:
         runtime="8h",
         gpu=1,
     params:
-        code=method_digest("wildlens.mapping"),
+        code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
     shell:
         "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"

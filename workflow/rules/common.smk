@@ -50,7 +50,7 @@ def repeated(option, paths):
     return [word for path in paths for word in (option, path)]
 
 
-def method_digest(module):
-    """Digest of the code behind one method: of `module`, which runs it, and of its own."""
+def method_digest(*modules):
+    """Digest of the code behind one method: of the modules that run it, and of its own."""
     own = "wildlens.attribution.{}".format
-    return lambda wildcards: code_digest(module) + code_digest(own(wildcards.method))
+    return lambda wildcards: "".join(map(code_digest, [*modules, own(wildcards.method)]))
