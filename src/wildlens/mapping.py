@@ -93,10 +93,10 @@ class Source:
 
 def _exact(source: Source, method: Method, core: int) -> Iterator[tuple[Window, np.ndarray]]:
     """Windows with halos: the numbers of one pass over the whole scene."""
+    # with this much halo no window of a larger scene is so small that it would be filled up
+    halo = max(method.halo, SMALLEST) if method.halo else 0
     pieces = list(
-        halo_pieces(
-            source.height, source.width, core=core, halo=method.halo, multiple=method.multiple
-        )
+        halo_pieces(source.height, source.width, core=core, halo=halo, multiple=method.multiple)
     )
 
     def load(piece):

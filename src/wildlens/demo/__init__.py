@@ -48,22 +48,32 @@ def run(settings, output: Path) -> None:
     Nothing appears there before everything is complete, and nothing else there is touched.
     """
     from wildlens.atomic import atomic
-    from wildlens.demo.corine import write_corine
-    from wildlens.demo.protected import write_areas
+    from wildlens.errors import WildLensError
 
     start = time.monotonic()
     output = Path(output)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as scratch:
-        folder = Path(scratch)
-        parts = _write_products(settings, folder)
-        write_corine(folder / CORINE_NAME, [cells for cells, _ in parts])
-        write_areas(folder / AREAS_NAME, [zones for _, zones in parts])
-        output.mkdir(exist_ok=True)
-        for path in sorted(folder.iterdir()):
-            with atomic(output / path.name) as temporary:
-                path.rename(temporary)
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as scratch:
+            _write_all(settings, Path(scratch))
+            output.mkdir(exist_ok=True)
+            for path in sorted(Path(scratch).iterdir()):
+                with atomic(output / path.name) as temporary:
+                    path.rename(temporary)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WildLensError(f"{output}: could not be written: {reason}") from error
     log.info("%s: the demo is complete after %.0f s", output, time.monotonic() - start)
+
+
+def _write_all(settings, folder: Path) -> None:
+    """Write everything into an empty folder."""
+    from wildlens.demo.corine import write_corine
+    from wildlens.demo.protected import write_areas
+
+    parts = _write_products(settings, folder)
+    write_corine(folder / CORINE_NAME, [cells for cells, _ in parts])
+    write_areas(folder / AREAS_NAME, [zones for _, zones in parts])
 
 
 def _write_products(settings, folder: Path) -> list[tuple]:
