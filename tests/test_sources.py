@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
 
 from products import (
     BAND_IDS,
@@ -181,11 +183,17 @@ def test_broken_metadata_are_one_line_with_the_file(tmp_path, old, new, named):
     assert named in message and str(path) in message
 
 
-def test_entities_are_not_expanded(tmp_path):
+@pytest.mark.parametrize(
+    "doctype",
+    [
+        '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
+        '<!DOCTYPE x SYSTEM "file:///etc/passwd">',
+    ],
+)
+def test_document_types_are_not_let_in(tmp_path, doctype):
     root = write_safe(tmp_path, {}, shape=SHAPE, listed=(image_entry("B02", 10),))
     path = root / "MTD_MSIL2A.xml"
     head, body = path.read_text().split("\n", 1)
-    doctype = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>'
     path.write_text(f"{head}\n{doctype}\n{body}")
     assert "sound XML" in refusal(root)
 
@@ -270,9 +278,8 @@ def test_a_virtual_raster_in_disguise_is_refused(tmp_path):
     secret = write_tif(tmp_path / "secret.tif", np.full((8, 8), 7, "uint16"))
     disguise = tmp_path / "product" / "B02.tif"
     disguise.parent.mkdir()
-    disguise.write_text(
-        '<VRTDataset rasterXSize="8" rasterYSize="8"><VRTRasterBand dataType="UInt16" band="1">'
-        f"<SimpleSource><SourceFilename>{secret}</SourceFilename></SimpleSource>"
-        "</VRTRasterBand></VRTDataset>"
-    )
-    assert str(disguise) in refusal(disguise.parent)
+    rasterio.shutil.copy(secret, tmp_path / "x.vrt", driver="VRT")
+    (tmp_path / "x.vrt").rename(disguise)
+    with rasterio.open(disguise) as dataset:  # GDAL itself takes it
+        assert dataset.driver == "VRT"
+    assert "cannot be opened as a raster" in refusal(disguise.parent)
