@@ -267,5 +267,9 @@ def test_gan_refuses_a_classifier_of_other_bands(tiles, tmp_path):
 def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
     with pytest.raises(WildLensError, match=r"classifier\.strides"):
         classifier_training.train(
-            tiles, tmp_path / "c", tmp_path / "m", Classifier(epochs=1), device="cpu"
+            tiles,
+            tmp_path / "c",
+            tmp_path / "m",
+            Classifier(architecture="unet", epochs=1),
+            device="cpu",
         )

@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wildlens.settings import METHODS, validate
+from pretend_wildlens import demo_files
+from wildlens.demo import all_paths
+from wildlens.settings import METHODS, Classifier, Gan, validate
 
 ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / "workflow"
@@ -65,6 +67,11 @@ def finished(tmp_path_factory):
 def test_a_finished_workflow_rests(finished):
     run = snakemake(finished, "-n")
     assert "Nothing to be done" in run.stdout + run.stderr
+
+
+def test_the_embedded_default_names_what_the_demo_writes():
+    # the rule cannot ask the package, which would import all of it; the stand-in writes these files
+    assert sorted(demo_files()) == sorted(map(str, all_paths("resources/demo")))
 
 
 def test_every_declared_setting_lies_beside_the_results(finished):
@@ -219,6 +226,12 @@ def test_configurations_are_valid_over_the_default(path):
     for section, values in yaml.safe_load(path.read_text()).items():
         merged[section] = merged[section] | values
     validate(merged)
+
+
+def test_the_published_configuration_leaves_no_training_to_the_demo():
+    paper = yaml.safe_load((WORKFLOW / "configs/paper.yaml").read_text())
+    for section, model in (("classifier", Classifier), ("gan", Gan)):
+        assert set(paper[section]) == set(model.model_fields) - {"seed"}
 
 
 def test_methods_of_the_workflow_have_a_module_each():

@@ -143,10 +143,10 @@ class Classifier(Section):
     """The network that is explained, and its training."""
 
     architecture: Literal["unet", "local"] = Field(
-        "unet",
+        "local",
         description="unet: the form of the paper's reference [3]; local: pooled local evidence",
     )
-    width: int = Field(8, ge=1, le=256, description="Channels of the first level")
+    width: int = Field(16, ge=1, le=256, description="Channels of the first level")
     depth: int = Field(3, ge=1, le=6, description="unet: halvings of the U-Net")
     maps: int = Field(3, ge=1, le=64, description="unet: full-size tanh maps between the two parts")
     strides: list[Annotated[int, Field(ge=1, le=4)]] = Field(
@@ -160,7 +160,7 @@ class Classifier(Section):
     batch_size: int = Field(32, ge=1, le=4096)
     max_rate: float = Field(0.01, gt=0, le=1, description="Highest rate of the one-cycle schedule")
     weight_decay: float = Field(1e-4, ge=0, le=1)
-    cutmix: Share = Field(0.8, description="Share of the batches that are mixed")
+    cutmix: Share = Field(0.9, description="Share of the batches that are mixed")
     seed: Seed = 0
 
 
@@ -181,9 +181,9 @@ class Gan(Section):
     pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
     ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
     steps: int = Field(500, ge=1, description="All steps, pre-training included")
-    batch_size: int = Field(3, ge=1, le=512)
+    batch_size: int = Field(8, ge=1, le=512)
     crop: int | None = Field(
-        None, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
+        64, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
     )
     rate: float = Field(1e-3, gt=0, le=1, description="Adam's rate until decay_from")
     decay_from: Share = Field(0.3, description="Share of the steps after which the rate falls to 0")
@@ -208,7 +208,7 @@ class Attribution(Section):
         description="Methods that scenes are mapped with",
     )
     baseline: Literal["zero", "mean"] = Field(
-        "mean",
+        "zero",
         description="Baseline of DeepLIFT and fill of occlusion: reflectance 0 or band means",
     )
     occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")

@@ -52,7 +52,7 @@ def majority_cells(classes: np.ndarray, grid: GeoBox) -> Cells:
     # corners of cells as positions in the scene, exact; linear within a cell, to better than 1 mm
     transformer = Transformer.from_crs(CRS, str(grid.crs), always_xy=True)
     x, y = transformer.transform(*np.meshgrid(columns * CELL, -rows * CELL))
-    x, y = ~grid.affine * (x, y)
+    x, y = grid.wld2pix(x, y)
     result = [
         _row_of_cells(classes, x[i : i + 2], y[i : i + 2], len(columns) - 1)
         for i in range(len(rows) - 1)
