@@ -273,3 +273,21 @@ def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
             Classifier(architecture="unet", epochs=1),
             device="cpu",
         )
+
+
+@pytest.mark.parametrize(
+    ("architecture", "accuracy", "fgsm", "said"),
+    [
+        ("unet", 0.9, 0.1, "fools it"),
+        ("unet", 0.9, 0.6, None),
+        ("local", 0.9, 0.1, None),
+        ("local", 0.5, 0.1, "near chance"),
+        ("unet", 0.5, 0.6, "near chance"),
+    ],
+)
+def test_a_classifier_not_worth_explaining_is_said(caplog, architecture, accuracy, fgsm, said):
+    row = {"split": "val", "tiles": 9, "accuracy": accuracy, "auroc": 0.9, "fgsm_accuracy": fgsm}
+    classifier_training._judge([row], architecture)
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == (said is not None)
+    assert all(said in warning for warning in warnings)
