@@ -20,7 +20,8 @@ from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.provenance import digest
 from wildlens.settings import Tiles
-from wildlens.tiles import build_tiles, open_tiles
+from wildlens.tiles import build_tiles
+from wildlens.tileset import open_tiles
 
 SIZE = 32
 BANDS = ("B02", "B03", "B08")

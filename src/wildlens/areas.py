@@ -93,7 +93,7 @@ def degree_bounds(grid: GeoBox) -> list[Bounds]:
     low, high = np.zeros_like(step), np.ones_like(step)
     columns = np.concatenate([step, step, low, high]) * width
     rows = np.concatenate([low, high, step, step]) * height
-    x, y = to_world(grid, columns, rows)
+    x, y = grid.pix2wld(columns, rows)
     lon, lat = Transformer.from_crs(grid.crs.to_wkt(), DEGREES, always_xy=True).transform(x, y)
     margin = 0.002
     south, north = lat.min() - margin, lat.max() + margin
@@ -101,12 +101,6 @@ def degree_bounds(grid: GeoBox) -> list[Bounds]:
         return [(lon.min() - margin, south, lon.max() + margin, north)]
     west, east = lon[lon > 0].min() - margin, lon[lon <= 0].max() + margin
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
-
-
-def to_world(grid: GeoBox, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """x and y, in the CRS of a grid, of positions in pixels from its upper-left corner."""
-    a, b, c, d, e, f = grid.affine[:6]
-    return a * columns + b * rows + c, d * columns + e * rows + f
 
 
 def cut_areas(areas: geopandas.GeoDataFrame, grid: GeoBox) -> geopandas.GeoDataFrame:

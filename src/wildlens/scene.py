@@ -23,9 +23,8 @@ log = logging.getLogger(__name__)
 RESOLUTION = 10.0  # m
 SCALE = 10_000  # stored = reflectance x SCALE
 NODATA = 0
-CACHE = (
-    512 * 2**20
-)  # bytes; GDAL's own default is a share of the machine's memory, which jobs may not have
+# bytes; GDAL's own default is a share of the machine's memory, which jobs may not have
+CACHE = 512 * 2**20
 
 
 def build_scene(product: Path, output: Path, settings: Scene, *, offset: int | None = None) -> None:

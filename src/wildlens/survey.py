@@ -13,7 +13,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from wildlens.areas import DEGREES, cut_areas, rasterize_areas, to_world
+from wildlens.areas import DEGREES, cut_areas, rasterize_areas
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.progress import track
@@ -130,7 +130,7 @@ def _places(source: Source, size: int) -> geopandas.GeoDataFrame:
     row, col = np.indices((height // size, width // size)).reshape(2, -1)
     corner_col = (col[:, None] + [0, 1, 1, 0]) * size
     corner_row = (row[:, None] + [0, 0, 1, 1]) * size
-    x, y = to_world(source.grid, corner_col, corner_row)
+    x, y = source.grid.pix2wld(corner_col, corner_row)
     crs = source.grid.crs
     outlines = geopandas.GeoSeries(shapely.polygons(np.stack([x, y], axis=-1)), crs=crs.to_wkt())
     return geopandas.GeoDataFrame(

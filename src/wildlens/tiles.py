@@ -33,9 +33,7 @@ from wildlens.survey import (
     read_classes,
     survey,
 )
-from wildlens.tileset import STEP, open_tiles, write_tileset
-
-__all__ = ["build_tiles", "open_tiles"]
+from wildlens.tileset import STEP, write_tileset
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +65,7 @@ def build_tiles(
     areas
         Polygons of the WDPA; see `read_areas`.
     output
-        The training set, a Zarr folder; see `open_tiles` for what is in it.
+        The training set, a Zarr folder; see `tileset.open_tiles` for what is in it.
     footprints
         GeoPackage; its layer `tiles` holds the outline and the fate of every tile, in EPSG:4326.
     settings

@@ -6,6 +6,8 @@ maximisation, until both generators reproduce their input; then with the complet
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -182,17 +184,14 @@ class Trainer:
         return loss.item()
 
 
-class _frozen:
-    """Weights inside get no gradient while the block runs; gradients still pass through."""
-
-    def __init__(self, network: nn.Module):
-        self.network = network
-
-    def __enter__(self):
-        self.network.requires_grad_(False)
-
-    def __exit__(self, *_):
-        self.network.requires_grad_(True)
+@contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Weights get no gradient while the block runs; gradients still pass through."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
 
 
 def activation_weight(step: int, settings: Gan) -> float:
