@@ -77,7 +77,7 @@ class World:
             attrs={"wildlens_method": method},
         )  # fmt: skip
         store = store.isel(tile=keep)
-        store.to_zarr(self.path(f"{method}.zarr"), mode="w", consolidated=False)
+        store.to_zarr(self.path(f"{method}.zarr"), mode="w", consolidated=True)
 
     def add_map(self, scene, method, values, landcover=None, origin=500_000):
         """A map of a scene and, once for a scene, its land cover; `origin` moves the map alone."""

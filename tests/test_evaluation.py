@@ -407,7 +407,7 @@ def test_what_is_no_store_is_refused(world):
     world.path("random.zarr").rename(world.path("aside"))
     refused(world, "random.zarr", "cannot be opened")
     xr.Dataset({"attribution": ("tile", [1.0])}).to_zarr(
-        world.path("random.zarr"), mode="w", consolidated=False
+        world.path("random.zarr"), mode="w", consolidated=True
     )
     refused(world, "random.zarr", "lacks name, split, block")
 

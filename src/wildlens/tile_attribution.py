@@ -15,11 +15,12 @@ from wildlens.networks.device import choose_device
 from wildlens.progress import track
 from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
-from wildlens.tileset import open_tiles
+from wildlens.tileset import consolidate, open_tiles
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("val", "test")
+COORDINATES = ("name", "split", "block", "label", "scene", "row", "col")
 
 
 def attribute_tiles(
@@ -58,17 +59,17 @@ def attribute_tiles(
             images, valid = to_images(stored, fill)
             values = attribute(images.to(models.device)).float().cpu().numpy()
             results.append(np.where(valid.numpy(), values, np.nan).astype(np.float32))
-        coordinates = dataset[["name", "split", "block", "label", "scene", "row", "col"]].coords
         attributes = describe(attribute, method) | provenance.record(
             "attribute", settings, [tiles, *models.paths]
         )
         result = xr.Dataset(
             {"attribution": (("tile", "y", "x"), np.concatenate(results))},
-            coords={name: coordinates[name] for name in coordinates if name != "band"},
+            coords={name: ("tile", _stored(dataset[name].values)) for name in COORDINATES},
             attrs=attributes,
         )
     with atomic(output) as temporary:
         result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
+        consolidate(temporary)
     log.info("attribute: %s of %d tiles -> %s", method, len(chosen), output)
 
 
@@ -85,3 +86,8 @@ def choose_tiles(labels: np.ndarray, splits: np.ndarray, settings: Attribution) 
         count = min(settings.max_tiles, len(candidates))
         chosen.append(np.sort(generator.choice(candidates, count, replace=False)))
     return np.concatenate(chosen)
+
+
+def _stored(values: np.ndarray) -> np.ndarray:
+    """Text as objects: Zarr has no settled type for numpy's fixed-width strings."""
+    return values.astype(object) if values.dtype.kind == "U" else values

@@ -57,10 +57,15 @@ def write_tileset(
                 group[name][start:stop] = buffer[: stop - start]
             start = stop
     assert start == count, "as many tiles as coordinates"
+    consolidate(path)
+
+
+def consolidate(path: Path) -> None:
+    """Gather the metadata of a group: it opens at once, and no stray file in it is looked at."""
     with warnings.catch_warnings():
         # readers that do not know consolidated metadata pass over it
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
-        zarr.consolidate_metadata(group.store)
+        zarr.consolidate_metadata(path)
 
 
 def open_tiles(path: Path) -> xarray.Dataset:
@@ -80,20 +85,28 @@ def open_tiles(path: Path) -> xarray.Dataset:
         If there is no training set of ours.
     """
     try:
-        # format 3 alone: an array of format 2 may ask for pickle
-        tiles = xarray.open_zarr(path, chunks=None, zarr_format=3)
+        tiles = open_group(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = " ".join(str(error).split())
         raise WildLensError(f"{path}: cannot be opened as a training set: {reason}") from None
     if problem := _flaw(tiles):
         raise WildLensError(f"{path}: {problem}; make it with 'wildlens tiles'")
-    # text as numpy's fixed-width strings, whatever zarr and xarray hand out for it
+    return tiles
+
+
+def open_group(path: Path) -> xarray.Dataset:
+    """Open a Zarr group of ours lazily; its text coordinates as numpy's fixed-width strings.
+
+    Errors are those of zarr and xarray.
+    """
+    # format 3 alone: an array of format 2 may ask for pickle
+    group = xarray.open_zarr(path, chunks=None, zarr_format=3)
     texts = {
         name: (coordinate.dims, np.array(coordinate.values.tolist(), dtype=str))
-        for name, coordinate in tiles.coords.items()
+        for name, coordinate in group.coords.items()
         if coordinate.dtype.kind in "TO"
     }
-    return tiles.assign_coords(texts)
+    return group.assign_coords(texts)
 
 
 def _flaw(tiles: xarray.Dataset) -> str | None:

@@ -10,7 +10,7 @@ import xarray as xr
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.settings import METHODS
-from wildlens.tileset import open_tiles
+from wildlens.tileset import open_group, open_tiles
 
 REFERENCES = {
     "corine": "landcover",
@@ -63,8 +63,7 @@ def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
 
 def _open_attribution(path: Path) -> xr.Dataset:
     try:
-        # format 3 alone: an array of format 2 may ask for pickle
-        store = xr.open_zarr(path, chunks=None, consolidated=False, zarr_format=3)
+        store = open_group(path)
     except Exception as error:  # zarr's errors for broken stores have no common class
         reason = " ".join(str(error).split())
         raise WildLensError(f"{path}: cannot be opened as an attribution: {reason}") from None
