@@ -76,6 +76,14 @@ def test_a_map_lies_on_its_scene_pixel_by_pixel(results, method):
     assert path.with_suffix(".qml").read_text().startswith(("<!DOCTYPE qgis", "<qgis", "<?xml"))
 
 
+def test_scenes_open_in_true_colour(results):
+    text = (results / f"scenes/{SCENE}.qml").read_text()
+    with rasterio.open(results / f"scenes/{SCENE}.tif") as scene:
+        position = {name: str(index) for index, name in enumerate(scene.descriptions, start=1)}
+    for colour, band in (("red", "B04"), ("green", "B03"), ("blue", "B02")):
+        assert f'{colour}Band="{position[band]}"' in text
+
+
 def test_land_cover_lies_on_its_scene_with_names(results):
     with (
         rasterio.open(results / f"landcover/{SCENE}.tif") as landcover,

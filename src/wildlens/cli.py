@@ -66,9 +66,12 @@ def demo(output: Path, settings: Path | None) -> None:
 @click.option("--offset", type=int, help="DN to add, for products without metadata.")
 def scene(product: Path, output: Path, settings: Path | None, offset: int | None) -> None:
     """Bring one PRODUCT (SAFE folder, GeoTIFF, band folder) into the form of a scene."""
+    from wildlens.presentation.qml import write_scene_style
     from wildlens.scene import build_scene
 
-    build_scene(product, output, section("Scene", settings), offset=offset)
+    chosen = section("Scene", settings)
+    build_scene(product, output, chosen, offset=offset)
+    write_scene_style(output, chosen.bands)
 
 
 @cli.command()

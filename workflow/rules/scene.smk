@@ -1,6 +1,6 @@
 # Scene: a Sentinel-2 product in our form, on its own UTM grid at 10 m.
 #
-# Reads one product. Gives results/scenes/{scene}.tif.
+# Reads one product. Gives results/scenes/{scene}.tif with a style for QGIS.
 
 
 rule scene:
@@ -9,7 +9,8 @@ rule scene:
         product=product_of,
         settings="results/settings/scene.yaml",
     output:
-        "results/scenes/{scene}.tif",
+        scene="results/scenes/{scene}.tif",
+        style="results/scenes/{scene}.qml",
     log:
         "results/logs/scene/{scene}.log",
     benchmark:
@@ -19,8 +20,9 @@ rule scene:
         mem_mb=2000,
         runtime="1h",
     params:
+        # not the style's: another look is no reason to train again
         code=code_digest("wildlens.scene"),
         offset=offset_of,
     shell:
         "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.offset:q}"
-        " --output {output:q} --settings {input.settings:q}"
+        " --output {output.scene:q} --settings {input.settings:q}"
