@@ -51,7 +51,10 @@ def test_pixel_occlusion_drops_whole_pixels_in_training_only():
 def test_local_classifier_takes_any_size():
     network = LocalClassifier(4, width=4).eval()
     for shape in ((64, 64), (61, 90), (128, 128)):
-        assert network(torch.rand(1, 4, *shape)).shape == (1,)
+        images = torch.rand(2, 4, *shape)
+        logits, places = network(images), network.local_logits(images)
+        assert places.shape == (2, shape[0] // 4, shape[1] // 4)
+        assert torch.equal(logits, places.mean(dim=(1, 2)))
 
 
 def test_patch_discriminator_looks_at_70_pixels():

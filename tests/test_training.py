@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from wildlens.errors import WildLensError
 from wildlens.networks import files
-from wildlens.networks.classifier import LocalClassifier
+from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.settings import Classifier, Gan
 from wildlens.training import classifier as classifier_training
 from wildlens.training import gan as gan_training
@@ -48,6 +48,8 @@ def test_each_loss_equals_its_formula_in_float64():
     down = -sum(math.log(1 - s) for s in scores) / 3
     assert losses.activation_maximisation(logits, True).item() == pytest.approx(up, abs=1e-14)
     assert losses.activation_maximisation(logits, False).item() == pytest.approx(down, abs=1e-14)
+    places = logits.reshape(1, 1, 3).expand(2, 2, 3)  # of an image each place counts alike
+    assert losses.activation_maximisation(places, True).item() == pytest.approx(up, abs=1e-14)
     both = losses.discrimination(logits, logits).item()
     assert both == pytest.approx((up + down) / 2, abs=1e-14)
 
@@ -82,8 +84,16 @@ def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
     return gan_training.Trainer.build(classifier, data, arguments, settings, device), data
 
 
-def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apart():
-    settings = Gan(steps=40, pretraining_steps=0, ramp_steps=0, lambda_am=3.0, rate=3e-3)
+@pytest.mark.parametrize("activation", ["score", "local"])
+def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apart(activation):
+    settings = Gan(
+        activation=activation,
+        steps=40,
+        pretraining_steps=0,
+        ramp_steps=0,
+        lambda_am=3.0,
+        rate=3e-3,
+    )
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(8))
     frozen = {k: v.clone() for k, v in t.classifier.state_dict().items()}
@@ -104,12 +114,17 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
         assert torch.equal(value, frozen[name]), name
 
 
-def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone():
-    settings = Gan(lambda_am=0.3, loss_unit="reflectance")
+@pytest.mark.parametrize("activation", ["score", "local"])
+def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activation):
+    settings = Gan(activation=activation, lambda_am=0.3, loss_unit="reflectance")
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))
     high, low = t.maximizer(images), t.minimizer(images)
     row, loss = t.generator_loss(images, high, low, settings.lambda_am)
+    judged = t.classifier(low) if activation == "score" else t.classifier.local_logits(low)
+    low_scores = judged.double().sigmoid()
+    assert row["activation_min"] == pytest.approx(-(1 - low_scores).log().mean().item(), rel=1e-5)
+    assert row["score_min"] == pytest.approx(t.classifier(low).sigmoid().mean().item(), rel=1e-5)
     parts = ("similarity_max", "similarity_min", "cycle", "adversarial")
     expected = sum(row[p] for p in parts) + 0.3 * (row["activation_max"] + row["activation_min"])
     assert loss.item() == pytest.approx(expected, rel=1e-5)
@@ -261,6 +276,19 @@ def test_gan_refuses_a_classifier_of_other_bands(tiles, tmp_path):
         arguments={"bands": 2, "width": 4}, bands=["B02", "B03"], tile_size=32, provenance={},
     )  # fmt: skip
     with pytest.raises(WildLensError, match=r"c\.safetensors: was trained on .*B02"):
+        gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
+
+
+def test_gan_refuses_a_classifier_without_places(tiles, tmp_path):
+    path, arguments = (
+        tmp_path / "c.safetensors",
+        {"bands": 2, "tile_size": 64, "strides": [2, 2, 2]},
+    )
+    files.save(
+        path, {"classifier": UNetClassifier(**arguments)}, kind="unet", arguments=arguments,
+        bands=["B04", "B08"], tile_size=64, provenance={},
+    )  # fmt: skip
+    with pytest.raises(WildLensError, match=r"c\.safetensors: .*set gan\.activation: score"):
         gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
 
 

@@ -171,6 +171,11 @@ class Gan(Section):
     width: int = Field(8, ge=1, le=256, description="Channels of a generator at full size")
     downsamplings: int = Field(1, ge=0, le=4, description="Halvings before the residual blocks")
     discriminator_width: int = Field(8, ge=1, le=256)
+    activation: Literal["score", "local"] = Field(
+        "local",
+        description="What activation maximisation acts on: the score of the image (paper), or the "
+        "score of each place, of classifiers that have it (local)",
+    )
     lambda_am: float = Field(0.3, ge=0, le=100, description="Weight of activation maximisation")
     lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
     lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
@@ -261,6 +266,15 @@ class Settings(Section):
     gan: Gan = Gan()
     attribution: Attribution = Attribution()
     evaluation: Evaluation = Evaluation()
+
+    @model_validator(mode="after")
+    def _classifier_has_what_the_gan_needs(self):
+        if self.gan.activation == "local" and self.classifier.architecture != "local":
+            raise ValueError(
+                "gan.activation: local needs classifier.architecture: local; set gan.activation: "
+                "score"
+            )
+        return self
 
 
 def validate(data: Any, model: type[Section] = Settings, source: str = "configuration") -> Section:

@@ -122,7 +122,7 @@ class PixelOcclusion(nn.Module):
 class LocalClassifier(nn.Module):
     """A small field of view; the logit is the mean of local evidence over the image.
 
-    Any size of image; the evidence before the mean is itself a map of what the network saw.
+    Any size of image; the local logits before the mean are a map of what the network saw.
     """
 
     def __init__(self, bands: int, width: int = 16):
@@ -146,7 +146,11 @@ class LocalClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N,) logits."""
-        return self.evidence(self.features(self.standardise(images))).mean(dim=(1, 2, 3))
+        return self.local_logits(images).mean(dim=(1, 2))
+
+    def local_logits(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) reflectance -> (N, H // 4, W // 4) logits; their mean is the image's."""
+        return self.evidence(self.features(self.standardise(images))).squeeze(1)
 
 
 def _step(channels: int, out: int) -> nn.Sequential:

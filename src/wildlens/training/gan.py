@@ -50,6 +50,11 @@ def train(
         raise WildLensError(
             f"{classifier}: was trained on {frozen.bands}, {tiles} has {data.bands}"
         )
+    if settings.activation == "local" and not hasattr(frozen, "local_logits"):
+        raise WildLensError(
+            f"{classifier}: gives one score an image and none a place, as gan.activation: local "
+            "needs; set gan.activation: score"
+        )
     torch.manual_seed(settings.seed)
     arguments = {
         "bands": len(data.bands),
@@ -155,9 +160,10 @@ class Trainer:
             terms["adversarial"] = losses.adversarial(
                 self.discriminators["maximizer"](high)
             ) + losses.adversarial(self.discriminators["minimizer"](low))
-        high_logits, low_logits = self.classifier(high), self.classifier(low)
-        terms["activation_max"] = losses.activation_maximisation(high_logits, natural=True)
-        terms["activation_min"] = losses.activation_maximisation(low_logits, natural=False)
+        high_activation, high_logits = self._judge(high)
+        low_activation, low_logits = self._judge(low)
+        terms["activation_max"] = losses.activation_maximisation(high_activation, natural=True)
+        terms["activation_min"] = losses.activation_maximisation(low_activation, natural=False)
         loss = (
             s.lambda_sim * (terms["similarity_max"] + terms["similarity_min"])
             + s.lambda_cyc * terms["cycle"]
@@ -170,6 +176,14 @@ class Trainer:
             row["score_max"] = high_logits.sigmoid().mean().item()
             row["score_min"] = low_logits.sigmoid().mean().item()
         return row, loss
+
+    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits that activation maximisation acts on, of images or of places; and of images."""
+        if self.settings.activation == "score":
+            logits = self.classifier(images)
+            return logits, logits
+        places = self.classifier.local_logits(images)
+        return places, places.mean(dim=(1, 2))
 
     def _discriminator_step(self, images: Tensor, high: Tensor, low: Tensor) -> float:
         loss = sum(

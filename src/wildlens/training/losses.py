@@ -35,7 +35,8 @@ def discrimination(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
 def activation_maximisation(logits: Tensor, natural: bool) -> Tensor:
     """L_AM, equation 5: cross entropy of the classifier's score with y = 1 (w+) or y = 0 (w-).
 
-    From logits, since the score saturates and its gradient would vanish.
+    From logits, since the score saturates and its gradient would vanish. Of any shape: (N,) of
+    images as in the paper, or (N, H, W) of places, where it is the mean over all places.
     """
     target = torch.full_like(logits, float(natural))
     return binary_cross_entropy_with_logits(logits, target)
