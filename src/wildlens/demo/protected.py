@@ -20,7 +20,8 @@ from wildlens.demo.region import AREAS_LAYER
 
 BEYOND = 50  # px; protected land goes on past the edge of a scene
 TOLERANCE = 20.0  # m of simplification
-INSET = 25.0  # m; more than the tolerance, so that outlines stay within the zone
+INSET = 25.0  # m; more than the tolerance, so that outlines seldom leave the zone
+EDGE = 1.0  # m kept from the zone's edge where a simplified outline would cut a corner
 SMALLEST = 500_000.0  # m2; smaller patches of the zone are no sites
 RADIUS = 1800.0  # m of the sites that must not be taken
 # category, designation, the same in English, year
@@ -49,7 +50,7 @@ def outline_zones(zone: np.ndarray, grid: GeoBox) -> Zones:
     for geometry, value in shapes(padded.astype(np.int16), transform=transform):
         found[int(value)].append(shape(geometry))
     # labels are taken inside of these outlines: they may err towards the inside only
-    inner = [p.buffer(-INSET).simplify(TOLERANCE) for p in found[1]]
+    inner = [p.buffer(-INSET).simplify(TOLERANCE).intersection(p.buffer(-EDGE)) for p in found[1]]
     parts = [part for p in inner for part in getattr(p, "geoms", [p]) if part.area >= SMALLEST]
     return Zones(
         crs=f"EPSG:{grid.crs.to_epsg()}",
