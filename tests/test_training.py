@@ -50,6 +50,12 @@ def test_each_loss_equals_its_formula_in_float64():
     assert losses.activation_maximisation(logits, False).item() == pytest.approx(down, abs=1e-14)
     places = logits.reshape(1, 1, 3).expand(2, 2, 3)  # of an image each place counts alike
     assert losses.activation_maximisation(places, True).item() == pytest.approx(up, abs=1e-14)
+    ended = [min(v, 0.5) for v in (-1.5, 0.0, 2.0)], [max(v, -0.5) for v in (-1.5, 0.0, 2.0)]
+    up_ended = -sum(math.log(sigmoid(v)) for v in ended[0]) / 3
+    down_ended = -sum(math.log(1 - sigmoid(v)) for v in ended[1]) / 3
+    for natural, value in ((True, up_ended), (False, down_ended)):
+        loss = losses.activation_maximisation(logits, natural, margin=0.5)
+        assert loss.item() == pytest.approx(value, abs=1e-14)
     both = losses.discrimination(logits, logits).item()
     assert both == pytest.approx((up + down) / 2, abs=1e-14)
 
@@ -84,10 +90,19 @@ def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
     return gan_training.Trainer.build(classifier, data, arguments, settings, device), data
 
 
+@pytest.mark.parametrize("natural", [True, False])
+def test_activation_maximisation_gains_nothing_past_its_margin(natural):
+    logits = torch.tensor([-3.0, -0.9, 0.0, 0.9, 3.0], requires_grad=True)
+    losses.activation_maximisation(logits, natural, margin=1.0).backward()
+    past = logits > 1 if natural else logits < -1
+    assert torch.equal(logits.grad == 0, past)
+
+
 @pytest.mark.parametrize("activation", ["score", "local"])
 def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apart(activation):
     settings = Gan(
         activation=activation,
+        activation_margin=None,
         steps=40,
         pretraining_steps=0,
         ramp_steps=0,
@@ -116,7 +131,9 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
 
 @pytest.mark.parametrize("activation", ["score", "local"])
 def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activation):
-    settings = Gan(activation=activation, lambda_am=0.3, loss_unit="reflectance")
+    settings = Gan(
+        activation=activation, activation_margin=None, lambda_am=0.3, loss_unit="reflectance"
+    )
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))
     high, low = t.maximizer(images), t.minimizer(images)

@@ -176,6 +176,13 @@ class Gan(Section):
         description="What activation maximisation acts on: the score of the image (paper), or the "
         "score of each place, of classifiers that have it (local)",
     )
+    activation_margin: float | None = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Logit past neutral beyond which activation maximisation gains nothing: the "
+        "minimizer takes patterns away and paints none; none: no such end (paper)",
+    )
     lambda_am: float = Field(0.3, ge=0, le=100, description="Weight of activation maximisation")
     lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
     lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")

@@ -162,8 +162,12 @@ class Trainer:
             ) + losses.adversarial(self.discriminators["minimizer"](low))
         high_activation, high_logits = self._judge(high)
         low_activation, low_logits = self._judge(low)
-        terms["activation_max"] = losses.activation_maximisation(high_activation, natural=True)
-        terms["activation_min"] = losses.activation_maximisation(low_activation, natural=False)
+        terms["activation_max"] = losses.activation_maximisation(
+            high_activation, natural=True, margin=s.activation_margin
+        )
+        terms["activation_min"] = losses.activation_maximisation(
+            low_activation, natural=False, margin=s.activation_margin
+        )
         loss = (
             s.lambda_sim * (terms["similarity_max"] + terms["similarity_min"])
             + s.lambda_cyc * terms["cycle"]

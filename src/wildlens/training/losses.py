@@ -32,11 +32,16 @@ def discrimination(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
     return (real + generated) / 2
 
 
-def activation_maximisation(logits: Tensor, natural: bool) -> Tensor:
+def activation_maximisation(logits: Tensor, natural: bool, margin: float | None = None) -> Tensor:
     """L_AM, equation 5: cross entropy of the classifier's score with y = 1 (w+) or y = 0 (w-).
 
     From logits, since the score saturates and its gradient would vanish. Of any shape: (N,) of
     images as in the paper, or (N, H, W) of places, where it is the mean over all places.
+
+    Args:
+        margin: logit, past 0 on the wanted side, beyond which nothing is gained; none: no end.
     """
+    if margin is not None:
+        logits = logits.clamp(max=margin) if natural else logits.clamp(min=-margin)
     target = torch.full_like(logits, float(natural))
     return binary_cross_entropy_with_logits(logits, target)
