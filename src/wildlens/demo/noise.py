@@ -10,8 +10,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-LONGEST = 96  # px; longer waves are damped, so that shares hold within a neighbourhood
-MARGIN = 96  # px; an FFT is periodic: without a margin, the left edge would go on at the right
+# px; longer waves are damped, so that shares hold within a neighbourhood. Patches are half as wide:
+# wide enough for CORINE's 25 ha to show many of them, narrow enough for a tile to hold several
+LONGEST = 160
+MARGIN = LONGEST  # px; an FFT is periodic: without a margin, the left edge would go on at the right
 
 
 def rng_of(seed: int, name: str) -> np.random.Generator:
