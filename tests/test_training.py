@@ -17,6 +17,7 @@ from wildlens.training import classifier as classifier_training
 from wildlens.training import gan as gan_training
 from wildlens.training import losses
 from wildlens.training.averaging import RunningMean
+from wildlens.training.checkpoint import Checkpoints
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import (
     TileSet,
@@ -83,7 +84,7 @@ def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
     classifier = LocalClassifier(2, width=4)
     classifier.standardise.set_statistics(data.mean, data.sd)
     brief = Classifier(architecture="local", width=4, epochs=5, batch_size=8, cutmix=0)
-    classifier_training._fit(classifier, data, brief, torch.device("cpu"))
+    classifier_training._fit(classifier, data, brief, torch.device("cpu"), Checkpoints.none())
     classifier.requires_grad_(False)
     arguments = {"bands": 2, "width": 4, "downsamplings": 1, "blocks": 2}
     device = torch.device("cpu")
@@ -176,7 +177,9 @@ def test_one_cycle_schedule_starts_low_peaks_at_the_maximum_and_ends_near_zero()
     settings = Classifier(architecture="local", width=4, epochs=10, batch_size=4, max_rate=0.02)
     network = LocalClassifier(2, width=4)
     network.standardise.set_statistics(data.mean, data.sd)
-    history = classifier_training._fit(network, data, settings, torch.device("cpu"))
+    history = classifier_training._fit(
+        network, data, settings, torch.device("cpu"), Checkpoints.none()
+    )
     rates = [row["rate"] for row in history]
     assert max(rates) == pytest.approx(0.02, rel=0.05) and rates[-1] < 0.02 / 100
     assert np.argmax(rates) in (2, 3)

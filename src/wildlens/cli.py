@@ -24,6 +24,24 @@ device = click.option(
 )
 
 
+def checkpointing(command):
+    """The options of a training that can be ended and goes on."""
+    for option in (
+        click.option(
+            "--checkpoint-seconds",
+            type=click.FloatRange(min=0),
+            default=300,
+            show_default=True,
+            help="Time between two checkpoints; 0: one after every step.",
+        ),
+        click.option(
+            "--checkpoints", type=new, help="Folder of checkpoints, to end at any time and go on."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wildlens")
 @click.option("--log", type=new, help="File that takes the log lines, too.")
@@ -112,11 +130,12 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> No
 @click.option("--metrics", type=new, required=True, help="Folder of the training curves and rates.")
 @settings_file
 @device
-def train_classifier(tiles, output, metrics, settings, device) -> None:
+@checkpointing
+def train_classifier(tiles, output, metrics, settings, **options) -> None:
     """Train the classifier on TILES to tell protected from anthropogenic land."""
     from wildlens.training.classifier import train
 
-    train(tiles, output, metrics, section("Classifier", settings), device=device)
+    train(tiles, output, metrics, section("Classifier", settings), **options)
 
 
 @cli.command("train-gan")
@@ -126,11 +145,12 @@ def train_classifier(tiles, output, metrics, settings, device) -> None:
 @click.option("--metrics", type=new, required=True, help="Folder of the training curves.")
 @settings_file
 @device
-def train_gan(tiles, classifier, output, metrics, settings, device) -> None:
+@checkpointing
+def train_gan(tiles, classifier, output, metrics, settings, **options) -> None:
     """Train pattern-maximizer and pattern-minimizer through the frozen classifier."""
     from wildlens.training.gan import train
 
-    train(tiles, classifier, output, metrics, section("Gan", settings), device=device)
+    train(tiles, classifier, output, metrics, section("Gan", settings), **options)
 
 
 method = click.option("--method", required=True, help="Attribution method; see the settings.")
@@ -222,4 +242,4 @@ def main() -> None:
         cli()
     except WildLensError as error:
         logging.getLogger("wildlens").error("wildlens: error: %s", error)
-        sys.exit(1)
+        sys.exit(error.exit_status)

@@ -4,5 +4,8 @@
 class WildLensError(Exception):
     """A problem with input, settings or a result that the user can mend.
 
-    The command line prints the message as one line, without a traceback, and exits with 1.
+    The command line prints the message as one line, without a traceback, and exits with
+    `exit_status`.
     """
+
+    exit_status = 1

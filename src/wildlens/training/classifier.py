@@ -17,9 +17,17 @@ from wildlens.networks import files
 from wildlens.networks.device import choose_device
 from wildlens.progress import duration, track
 from wildlens.settings import Classifier
+from wildlens.training.checkpoint import (
+    SECONDS,
+    Checkpoints,
+    load_optimizer,
+    made_of,
+    random_states,
+    set_random_states,
+)
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TileSet, TrainingSet, batches, load_training_set, turned
-from wildlens.training.tables import write_table
+from wildlens.training.tables import from_columns, to_columns, write_table
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +39,37 @@ BRITTLE = 0.3
 
 
 def train(
-    tiles: Path, output: Path, metrics: Path, settings: Classifier, *, device: str = "auto"
+    tiles: Path,
+    output: Path,
+    metrics: Path,
+    settings: Classifier,
+    *,
+    device: str = "auto",
+    checkpoints: Path | None = None,
+    checkpoint_seconds: float = SECONDS,
 ) -> None:
     """Train a classifier and write it, its training curve and its accuracies.
 
     Keeps the weights of the epoch with the lowest validation loss. Writes `output` (safetensors),
     `metrics/training.csv` (a row an epoch) and `metrics/accuracy.csv` (a row a split).
+
+    With a folder for `checkpoints`, goes on from the newest one there, writes one every
+    `checkpoint_seconds`, and removes them when the classifier is written.
     """
     where = choose_device(device)
     data = load_training_set(tiles)
+    record = provenance.record("train-classifier", settings, [tiles])
+    keeper = Checkpoints(
+        checkpoints, "classifier", made_of("classifier", settings, record, __name__),
+        checkpoint_seconds,
+    )  # fmt: skip
     torch.manual_seed(settings.seed)
     arguments = network_arguments(settings, data)
     network = _build(settings, arguments)
     network.standardise.set_statistics(data.mean, data.sd)
     network.to(where, memory_format=torch.channels_last)
 
-    history = _fit(network, data, settings, where)
+    history = _fit(network, data, settings, where, keeper)
     accuracy = [
         {"split": name, **measure(network, tile_set, where)}
         for name, tile_set in data.splits.items()
@@ -60,8 +83,9 @@ def train(
         arguments=arguments,
         bands=data.bands,
         tile_size=data.tile_size,
-        provenance=provenance.record("train-classifier", settings, [tiles]),
+        provenance=record,
     )
+    keeper.remove()
     _judge(accuracy, settings.architecture)
 
 
@@ -90,52 +114,117 @@ def _build(settings: Classifier, arguments: dict) -> nn.Module:
         ) from None
 
 
-def _fit(network: nn.Module, data: TrainingSet, settings: Classifier, where) -> list[dict]:
-    """Train in place; the network ends with its best weights. Returns the rows of the curve."""
-    generator = np.random.default_rng(settings.seed)
-    tile_set = data.splits["train"]
-    steps = len(batches(len(tile_set), settings.batch_size, generator))
-    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.max_rate, total_steps=settings.epochs * steps
-    )
-    history, best, best_loss = [], None, float("inf")
-    start = time.monotonic()
-    for epoch in range(1, settings.epochs + 1):
-        network.train()
-        losses = []
-        order = batches(len(tile_set), settings.batch_size, generator)
-        for indices in track(order, f"classifier: epoch {epoch}", unit="batches"):
-            images, labels = _augmented(tile_set, indices, settings, generator)
-            loss = _loss(network, images.to(where), labels.to(where))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.item())
-        logits, labels = predict(network, data.splits["val"], where)
+class Course:
+    """A training under way: all that its further steps depend on."""
+
+    def __init__(self, network: nn.Module, tiles: TileSet, settings: Classifier, where):
+        self.network, self.tiles, self.settings, self.where = network, tiles, settings, where
+        self.generator = np.random.default_rng(settings.seed)
+        self.batches = len(batches(len(tiles), settings.batch_size, self.generator))
+        self.order: list[np.ndarray] = []  # of the epoch's batches; empty between two epochs
+        self.losses: list[float] = []  # of the epoch: one for each batch of `order` that is done
+        self.history: list[dict] = []
+        self.best: dict[str, Tensor] = {}
+        self.best_loss = float("inf")
+        self.optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, settings.max_rate, total_steps=settings.epochs * self.batches
+        )
+
+    @property
+    def steps(self) -> int:
+        """Steps done in all epochs."""
+        return len(self.history) * self.batches + len(self.losses)
+
+    def epoch(self) -> list[np.ndarray]:
+        """The batches that are left of the present epoch; of a new one, where it has ended."""
+        if not self.order:
+            self.order = batches(len(self.tiles), self.settings.batch_size, self.generator)
+        self.network.train()
+        return self.order[len(self.losses) :]
+
+    def step(self, indices: np.ndarray) -> None:
+        """One step on the tiles of a batch."""
+        images, labels = _augmented(self.tiles, indices, self.settings, self.generator)
+        loss = _loss(self.network, images.to(self.where), labels.to(self.where))
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.schedule.step()
+        self.losses.append(loss.item())
+        if not np.isfinite(self.losses[-1]):
+            raise WildLensError(
+                f"classifier: the loss is not finite at step {self.steps}; "
+                "lower classifier.max_rate"
+            )
+
+    def end_epoch(self, validation: TileSet) -> dict:
+        """Validate, keep the weights if they are the best yet; returns the epoch's row."""
+        logits, labels = predict(self.network, validation, self.where)
         row = {
-            "epoch": epoch,
-            "rate": schedule.get_last_lr()[0],
-            "train_loss": float(np.mean(losses)),
+            "epoch": len(self.history) + 1,
+            "rate": self.schedule.get_last_lr()[0],
+            "train_loss": float(np.mean(self.losses)),
             "val_loss": binary_cross_entropy_with_logits(logits, labels).item(),
             "val_accuracy": _accuracy(logits, labels),
         }
-        history.append(row)
-        if not np.isfinite(row["train_loss"]):
-            raise WildLensError("classifier: the loss is not finite; lower classifier.max_rate")
-        if row["val_loss"] <= best_loss:
-            best, best_loss = copy.deepcopy(network.state_dict()), row["val_loss"]
-        left = (time.monotonic() - start) / epoch * (settings.epochs - epoch)
-        log.info(
-            "classifier: epoch %d of %d, loss %.3f, validation loss %.3f, accuracy %.3f, %s left",
-            epoch, settings.epochs, row["train_loss"], row["val_loss"], row["val_accuracy"],
-            duration(left),
-        )  # fmt: skip
-    if best is not None:
-        network.load_state_dict(best)
+        self.history.append(row)
+        self.order, self.losses = [], []
+        if row["val_loss"] <= self.best_loss:
+            self.best, self.best_loss = copy.deepcopy(self.network.state_dict()), row["val_loss"]
+        return row
+
+    def state(self) -> dict:
+        """What `load_state` needs, for a checkpoint."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+            "random": random_states(self.generator, self.where),
+            "order": [indices.tolist() for indices in self.order],
+            "losses": self.losses,
+            "history": to_columns(self.history),
+            "best": self.best,
+            "best_loss": self.best_loss,
+        }
+
+    def load_state(self, state: dict) -> None:
+        """Go back to what `state` gave."""
+        self.network.load_state_dict(state["network"])
+        load_optimizer(self.optimizer, state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        set_random_states(state["random"], self.generator, self.where)
+        self.order = [np.array(indices) for indices in state["order"]]
+        self.losses, self.best_loss = state["losses"], state["best_loss"]
+        self.history, self.best = from_columns(state["history"]), state["best"]
+
+
+def _fit(
+    network: nn.Module, data: TrainingSet, settings: Classifier, where, checkpoints: Checkpoints
+) -> list[dict]:
+    """Train in place; the network ends with its best weights. Returns the rows of the curve."""
+    course = Course(network, data.splits["train"], settings, where)
+    checkpoints.resume(course.load_state)
+    start, first = time.monotonic(), course.steps
+    with checkpoints.watching():
+        while len(course.history) < settings.epochs:
+            epoch = len(course.history) + 1
+            for indices in track(course.epoch(), f"classifier: epoch {epoch}", unit="batches"):
+                course.step(indices)
+                checkpoints.reached(course.steps, course.state)
+            row = course.end_epoch(data.splits["val"])
+            steps_left = (settings.epochs - epoch) * course.batches
+            seconds = (time.monotonic() - start) / max(1, course.steps - first) * steps_left
+            log.info(
+                "classifier: epoch %d of %d, loss %.3f, validation loss %.3f, accuracy %.3f, "
+                "%s left",
+                epoch, settings.epochs, row["train_loss"], row["val_loss"], row["val_accuracy"],
+                duration(seconds),
+            )  # fmt: skip
+    if course.best:
+        network.load_state_dict(course.best)
     network.eval()
-    return history
+    return course.history
 
 
 def _augmented(

@@ -25,8 +25,16 @@ from wildlens.progress import INTERVAL, duration
 from wildlens.settings import Gan
 from wildlens.training import losses
 from wildlens.training.averaging import RunningMean
+from wildlens.training.checkpoint import (
+    SECONDS,
+    Checkpoints,
+    load_optimizer,
+    made_of,
+    random_states,
+    set_random_states,
+)
 from wildlens.training.data import TileSet, TrainingSet, batches, cropped, load_training_set, turned
-from wildlens.training.tables import write_table
+from wildlens.training.tables import from_columns, to_columns, write_table
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +49,14 @@ def train(
     settings: Gan,
     *,
     device: str = "auto",
+    checkpoints: Path | None = None,
+    checkpoint_seconds: float = SECONDS,
 ) -> None:
-    """Train both generators; write `output` (safetensors) and `metrics/training.csv`."""
+    """Train both generators; write `output` (safetensors) and `metrics/training.csv`.
+
+    With a folder for `checkpoints`, goes on from the newest one there, writes one every
+    `checkpoint_seconds`, and removes them when the generators are written.
+    """
     where = choose_device(device)
     data = load_training_set(tiles)
     frozen = files.load_classifier(classifier).to(where)
@@ -55,6 +69,11 @@ def train(
             f"{classifier}: gives one score an image and none a place, as gan.activation: local "
             "needs; set gan.activation: score"
         )
+    record = provenance.record("train-gan", settings, [tiles, classifier])
+    keeper = Checkpoints(
+        checkpoints, "gan", made_of("gan", settings, record, __name__),
+        checkpoint_seconds,
+    )  # fmt: skip
     torch.manual_seed(settings.seed)
     arguments = {
         "bands": len(data.bands),
@@ -63,7 +82,7 @@ def train(
         "blocks": settings.blocks,
     }
     trainer = Trainer.build(frozen, data, arguments, settings, where)
-    history = _fit(trainer, data.splits["train"].only(label=1), settings, where)
+    history = _fit(trainer, data.splits["train"].only(label=1), settings, where, keeper)
     write_table(metrics / "training.csv", history)
     files.save(
         output,
@@ -75,8 +94,9 @@ def train(
         arguments=arguments,
         bands=data.bands,
         tile_size=data.tile_size,
-        provenance=provenance.record("train-gan", settings, [tiles, classifier]),
+        provenance=record,
     )
+    keeper.remove()
     scores = [_mean_of_last(history, key) for key in ("score", "score_max", "score_min")]
     log.info(
         "gan: %d steps; scores of the last batches: X %.3f, X+ %.3f, X- %.3f",
@@ -130,6 +150,30 @@ class Trainer:
             unit=data.sd[:, None, None].to(where) if settings.loss_unit == "standardised" else 1.0,
             settings=settings,
         )
+
+    def state(self) -> dict:
+        """All that the steps to come depend on; see `load_state`."""
+        networks = {name: network.state_dict() for name, network in self._trained().items()}
+        return {
+            "networks": networks,
+            "generator_optimizer": self.generator_optimizer.state_dict(),
+            "discriminator_optimizer": self.discriminator_optimizer.state_dict(),
+        }
+
+    def load_state(self, state: dict) -> None:
+        """Go back to what `state` gave."""
+        for name, network in self._trained().items():
+            network.load_state_dict(state["networks"][name])
+        load_optimizer(self.generator_optimizer, state["generator_optimizer"])
+        load_optimizer(self.discriminator_optimizer, state["discriminator_optimizer"])
+
+    def _trained(self) -> dict[str, nn.Module]:
+        kept = {f"kept_{name}": mean.network for name, mean in self.kept.items()}
+        return kept | {
+            "maximizer": self.maximizer,
+            "minimizer": self.minimizer,
+            "discriminators": self.discriminators,
+        }
 
     def step(self, images: Tensor, lambda_am: float) -> dict[str, float]:
         """One step of both generators, then one of both discriminators. images: (N, C, H, W)."""
@@ -230,30 +274,57 @@ def rate_factor(step: int, settings: Gan) -> float:
     return (settings.steps - step) / (settings.steps - start)
 
 
-def _fit(trainer: Trainer, tile_set: TileSet, settings: Gan, where) -> list[dict]:
+def _fit(
+    trainer: Trainer, tile_set: TileSet, settings: Gan, where, checkpoints: Checkpoints
+) -> list[dict]:
+    """Train in place; returns the rows of the curve."""
     generator = np.random.default_rng(settings.seed)
-    history, queue = [], []
+    history: list[dict] = []
+    queue: list[np.ndarray] = []
+
+    def state() -> dict:
+        return {
+            "trainer": trainer.state(),
+            "random": random_states(generator, where),
+            "queue": [indices.tolist() for indices in queue],
+            "history": to_columns(history),
+        }
+
+    def restore(saved: dict) -> None:
+        trainer.load_state(saved["trainer"])
+        set_random_states(saved["random"], generator, where)
+        queue.extend(np.array(indices) for indices in saved["queue"])
+        history.extend(from_columns(saved["history"]))
+
+    checkpoints.resume(restore)
+    first = len(history)
     start = last = time.monotonic()
-    for step in range(settings.steps):
-        if not queue:
-            queue = batches(len(tile_set), settings.batch_size, generator)
-        images = cropped(tile_set.images(queue.pop()), settings.crop, generator)
-        images = turned(images, generator).to(where)
-        factor = rate_factor(step, settings)
-        for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = settings.rate * factor
-        row = trainer.step(
-            images.contiguous(memory_format=torch.channels_last), activation_weight(step, settings)
-        )
-        history.append({"step": step + 1, "rate": settings.rate * factor, **row})
-        if not all(np.isfinite(value) for value in row.values()):
-            raise WildLensError(f"gan: a loss is not finite at step {step + 1}; lower gan.rate")
-        now = time.monotonic()
-        if now - last >= INTERVAL or step + 1 == settings.steps:
-            last = now
-            _report(history, settings, (now - start) / (step + 1))
+    with checkpoints.watching():
+        for step in range(first, settings.steps):
+            if not queue:
+                queue = batches(len(tile_set), settings.batch_size, generator)
+            images = cropped(tile_set.images(queue.pop()), settings.crop, generator)
+            history.append(_step(trainer, turned(images, generator).to(where), step, settings))
+            now = time.monotonic()
+            if now - last >= INTERVAL or step + 1 == settings.steps:
+                last = now
+                _report(history, settings, (now - start) / (step + 1 - first))
+            checkpoints.reached(step + 1, state)
     return history
+
+
+def _step(trainer: Trainer, images: Tensor, step: int, settings: Gan) -> dict:
+    """One step (from 0) at the rate and the weights of its phase; returns its row of the curve."""
+    factor = rate_factor(step, settings)
+    for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
+        for group in optimizer.param_groups:
+            group["lr"] = settings.rate * factor
+    row = trainer.step(
+        images.contiguous(memory_format=torch.channels_last), activation_weight(step, settings)
+    )
+    if not all(np.isfinite(value) for value in row.values()):
+        raise WildLensError(f"gan: a loss is not finite at step {step + 1}; lower gan.rate")
+    return {"step": step + 1, "rate": settings.rate * factor, **row}
 
 
 def _report(history: list[dict], settings: Gan, seconds: float) -> None:

@@ -3,6 +3,9 @@
 import csv
 from pathlib import Path
 
+import torch
+from torch import Tensor
+
 from wildlens.atomic import atomic
 
 
@@ -12,3 +15,19 @@ def write_table(path: Path, rows: list[dict]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
+
+
+def to_columns(rows: list[dict]) -> dict[str, Tensor]:
+    """Rows of whole and of floating-point numbers as int64 and float64 tensors, one a column."""
+    kinds = {int: torch.int64, float: torch.float64}
+    names = rows[0] if rows else ()
+    return {
+        name: torch.tensor([row[name] for row in rows], dtype=kinds[type(rows[0][name])])
+        for name in names
+    }
+
+
+def from_columns(columns: dict[str, Tensor]) -> list[dict]:
+    """The rows that `to_columns` took."""
+    lists = [column.tolist() for column in columns.values()]
+    return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]

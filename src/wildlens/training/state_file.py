@@ -1,0 +1,84 @@
+"""A training's state as one file: nested values and tensors, whole or refused.
+
+A safetensors file: all tensors, and in its metadata the rest of the state as JSON, what the state
+was made of, and a digest over everything. Nothing in it is ever executed.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from wildlens.atomic import atomic
+
+
+def write(path: Path, state: dict, made_of: Mapping[str, str]) -> None:
+    """Write a checkpoint atomically, and on to the disk itself before it gets its name."""
+    tensors: dict[str, Tensor] = {}
+    metadata = {"state": json.dumps(_packed(state, tensors)), "made_of": json.dumps(dict(made_of))}
+    metadata["digest"] = _digest(tensors, metadata)
+    with atomic(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary, metadata)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def read(path: Path) -> tuple[dict, dict[str, str]]:
+    """State of a checkpoint, and what it was made of. ValueError says why it is not whole."""
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            metadata = dict(file.metadata() or {})
+        tensors = safetensors.torch.load_file(path)
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ValueError(one_line(error)) from None
+    if metadata.pop("digest", None) != _digest(tensors, metadata):
+        raise ValueError("its content does not match its digest")
+    try:
+        return _unpacked(json.loads(metadata["state"]), tensors), json.loads(metadata["made_of"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"it is no checkpoint: {one_line(error)}") from None
+
+
+def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """`value` for JSON; its tensors go to `tensors`, and leave their key. Tuples become lists."""
+    if isinstance(value, Tensor):
+        key = str(len(tensors))
+        tensors[key] = value.detach().cpu().contiguous()
+        return {"tensor": key}
+    if isinstance(value, Mapping):  # as pairs, since keys of JSON are text only
+        return {"pairs": [[key, _packed(inner, tensors)] for key, inner in value.items()]}
+    if isinstance(value, list | tuple):
+        return [_packed(inner, tensors) for inner in value]
+    return value
+
+
+def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
+    if isinstance(value, list):
+        return [_unpacked(inner, tensors) for inner in value]
+    if isinstance(value, dict) and "tensor" in value:
+        return tensors[value["tensor"]]
+    if isinstance(value, dict):
+        return {key: _unpacked(inner, tensors) for key, inner in value["pairs"]}
+    return value
+
+
+def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    total = hashlib.blake2b(digest_size=16)
+    for key in sorted(tensors):
+        total.update(f"{key} {tensors[key].dtype} {tuple(tensors[key].shape)}\n".encode())
+        total.update(tensors[key].reshape(-1).view(torch.uint8).numpy())
+    for key in sorted(metadata):
+        total.update(f"{key} {metadata[key]}\n".encode())
+    return total.hexdigest()
+
+
+def one_line(error: Exception) -> str:
+    """An error's text, short and without line breaks."""
+    return " ".join(str(error).split())[:200]
