@@ -11,12 +11,13 @@ PINS := pyproject.toml constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo report test format lint clean
+.PHONY: help demo report test test-slurm format lint clean
 
 help:
 	@echo 'make demo     install into $(VENV) and run the embedded default: maps in results/'
 	@echo 'make report   put the results of the demo into results/report.html'
 	@echo 'make test     run the tests (WILDLENS_TEST_DATA: folder of real files, if you have it)'
+	@echo 'make test-slurm   run the workflow on a real Slurm that is started here (root, Debian)'
 	@echo 'make format   format package, tests and workflow'
 	@echo 'make lint     check them'
 	@echo 'make clean    remove what the workflow made: results, the demo region'
@@ -29,6 +30,9 @@ report: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(ARGS)
+
+test-slurm: $(INSTALLED_DEV)
+	$(BIN)/python -m pytest tests/slurm $(ARGS)
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix-only .
@@ -53,5 +57,5 @@ $(INSTALLED): $(PINS)
 	touch $@
 
 $(INSTALLED_DEV): $(INSTALLED) $(PINS)
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
 	touch $@

@@ -1,8 +1,10 @@
 """Finished or absent: a failure leaves what was there before, and nothing else."""
 
 import os
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -124,6 +126,38 @@ def test_what_a_killed_process_left_does_not_stop_the_next(target):
         assert again == temporary
         write(again, "new")
     assert content(target) == "new" and entries(target.parent) == [target.name]
+
+
+def leftover(target: Path, host: str, process: int, kind: str = "part") -> Path:
+    path = target.with_name(f".{target.stem}.{host}-{process}.{kind}{target.suffix}")
+    write(path, "left over")
+    return path
+
+
+def test_what_killed_writers_left_is_swept_and_what_others_write_is_not(target):
+    target.parent.mkdir(parents=True)
+    here = socket.gethostname()
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    abandoned = leftover(target, "elsewhere", 2)
+    os.utime(abandoned, (0, time.time() - 25 * 3600))
+    swept = [
+        leftover(target, here, ended.pid),
+        leftover(target, here, ended.pid, "old"),
+        leftover(target, here, 10**30),
+        abandoned,
+    ]
+    kept = [
+        leftover(target, here, os.getppid()),
+        leftover(target, "elsewhere", 1),
+        leftover(target.with_stem("other"), here, ended.pid),
+        leftover(target.with_stem("a.b"), here, ended.pid),
+    ]
+    with atomic(target) as temporary:
+        write(temporary, "new")
+    assert not any(path.exists() for path in swept)
+    assert all(content(path) == "left over" for path in kept)
+    assert content(target) == "new"
 
 
 def test_remove_takes_files_folders_and_links_but_not_what_links_point_to(tmp_path):

@@ -6,9 +6,9 @@ import math
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from safetensors.torch import load_file
 
+from trainable import tile_set, write_tiles
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
@@ -19,14 +19,7 @@ from wildlens.training import losses
 from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import Checkpoints
 from wildlens.training.cutmix import cutmix
-from wildlens.training.data import (
-    TileSet,
-    TrainingSet,
-    band_statistics,
-    batches,
-    cropped,
-    turned,
-)  # fmt: skip
+from wildlens.training.data import TrainingSet, band_statistics, batches, cropped, turned
 
 
 def sigmoid(x):
@@ -59,16 +52,6 @@ def test_each_loss_equals_its_formula_in_float64():
         assert loss.item() == pytest.approx(value, abs=1e-14)
     both = losses.discrimination(logits, logits).item()
     assert both == pytest.approx((up + down) / 2, abs=1e-14)
-
-
-def tile_set(random, count=24, bands=2, side=32) -> TileSet:
-    """Tiles of two textures: bright spots mean natural, dark ones anthropogenic."""
-    labels = np.arange(count) % 2
-    stored = random.normal(2000, 100, (count, bands, side, side))
-    spots = random.random((count, 1, side, side)) < 0.1
-    stored += np.where(spots, np.where(labels == 1, 900, -900)[:, None, None, None], 0)
-    stored = stored.clip(1, 9999).astype(np.uint16)
-    return TileSet(stored, torch.from_numpy(labels.astype(np.float32)), band_statistics(stored)[0])
 
 
 def training_set(seed=0, **options) -> TrainingSet:
@@ -226,36 +209,7 @@ def test_band_statistics_equal_float64_and_ignore_missing(seed):
 
 @pytest.fixture
 def tiles(tmp_path):
-    """A training set on disk, in the form that `wildlens tiles` gives it."""
-    random = np.random.default_rng(5)
-    sets = {
-        "train": tile_set(random, 48),
-        "val": tile_set(random, 16),
-        "test": tile_set(random, 16),
-    }
-    stored = np.concatenate([s.stored for s in sets.values()])
-    count = len(stored)
-    on_tile = {
-        "label": np.concatenate([s.labels.numpy() for s in sets.values()]).astype(np.int8),
-        "split": np.repeat(list(sets), [len(s) for s in sets.values()]),
-        "name": np.array([f"t{i}" for i in range(count)]),
-        "block": np.array([f"b{i // 4}" for i in range(count)]),
-        "scene": np.full(count, "s"),
-        "row": np.arange(count, dtype=np.int32),
-        "col": np.zeros(count, np.int32),
-        "crs": np.full(count, "EPSG:32634"),
-    }
-    dataset = xr.Dataset(
-        {
-            "reflectance": (("tile", "band", "y", "x"), stored),
-            "landcover": (("tile", "y", "x"), np.full((count, 32, 32), 27, np.uint8)),
-        },
-        coords={k: ("tile", v) for k, v in on_tile.items()} | {"band": ["B04", "B08"]},
-        attrs={"wildlens_step": "tiles", "tile_size": 32},
-    )
-    path = tmp_path / "tiles.zarr"
-    dataset.to_zarr(path, consolidated=True, zarr_format=3)
-    return path
+    return write_tiles(tmp_path / "tiles.zarr")
 
 
 def rows(path):

@@ -1,24 +1,30 @@
 """Finished or absent: results appear under their final name only when they are complete."""
 
 import os
+import re
 import shutil
+import socket
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wildlens.errors import WildLensError
+
+ABANDONED = 24 * 3600.0  # seconds after which an untouched file of another machine is nobody's
 
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` (file or folder) to write to; removed at the end.
 
-    Its folder is made; its suffix is that of `path`, since drivers look at it.
+    Its folder is made; its suffix is that of `path`, since drivers look at it. What writers of
+    `path` left that were killed is removed.
     """
     path = Path(path)
-    # the process id keeps two writers apart
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     path.parent.mkdir(parents=True, exist_ok=True)
+    _sweep(path)
+    temporary = path.with_name(f".{path.stem}.{_writer()}.part{path.suffix}")
     remove(temporary)
     try:
         yield temporary
@@ -40,7 +46,7 @@ def atomic(path: Path) -> Iterator[Path]:
             yield temporary
             _replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or " ".join(str(error).split())
+        reason = error.strerror or " ".join(str(error.__cause__ or error).split())
         raise WildLensError(f"{path}: could not be written: {reason}") from error
 
 
@@ -63,7 +69,7 @@ def _replace(source: Path, target: Path) -> None:
         source.replace(target)
         return
     # a folder cannot be replaced in one step: move the old one aside, and back if that fails
-    aside = target.with_name(f".{target.name}.{os.getpid()}.old")
+    aside = target.with_name(f".{target.stem}.{_writer()}.old{target.suffix}")
     remove(aside)
     target.rename(aside)
     try:
@@ -72,3 +78,33 @@ def _replace(source: Path, target: Path) -> None:
         aside.rename(target)
         raise
     remove(aside)
+
+
+def _writer() -> str:
+    """What keeps two writers of one result apart, on one machine or on several."""
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed writers of `path` left: of this machine, and of others after a day."""
+    left = re.compile(rf"\.{re.escape(path.stem)}\.(.+)-(\d+)\.(part|old){re.escape(path.suffix)}")
+    for entry in list(path.parent.iterdir()):
+        if not (match := left.fullmatch(entry.name)):
+            continue
+        with suppress(FileNotFoundError):  # another writer sweeps, too
+            if match[1] == socket.gethostname():
+                gone = not _runs(int(match[2]))
+            else:
+                gone = time.time() - entry.lstat().st_mtime > ABANDONED
+            if gone:
+                remove(entry)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True  # somebody else's
+    return True

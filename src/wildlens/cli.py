@@ -32,6 +32,8 @@ def checkpointing(command):
             type=click.FloatRange(min=0),
             default=300,
             show_default=True,
+            envvar="WILDLENS_CHECKPOINT_SECONDS",
+            show_envvar=True,
             help="Time between two checkpoints; 0: one after every step.",
         ),
         click.option(

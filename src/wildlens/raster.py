@@ -100,11 +100,13 @@ def writing_geotiff(
 ) -> Iterator[rasterio.io.DatasetWriter]:
     """A new GeoTIFF to write windows to; it stands under `path` only once it is complete."""
     options = profile(grid, count=count, dtype=dtype, nodata=nodata)
-    with atomic(path) as temporary, rasterio.open(temporary, "w", **options) as dataset:
-        dataset.update_tags(**tags)
-        for band, description in enumerate(descriptions, start=1):
-            dataset.set_band_description(band, description)
-        yield dataset
+    with atomic(path) as temporary:
+        with rasterio.open(temporary, "w", **options) as dataset:
+            dataset.update_tags(**tags)
+            for band, description in enumerate(descriptions, start=1):
+                dataset.set_band_description(band, description)
+            yield dataset
+        _check_whole(temporary)
 
 
 @contextmanager
@@ -128,6 +130,7 @@ def writing_cog(
             dataset.set_band_description(1, description)
             yield dataset
             dataset.update_tags(1, **_statistics(dataset))
+        _check_whole(windows)
         rasterio.shutil.copy(
             windows,
             final,
@@ -138,6 +141,24 @@ def writing_cog(
             OVERVIEW_RESAMPLING="AVERAGE",
             BIGTIFF="IF_SAFER",
         )
+
+
+def _check_whole(path: Path) -> None:
+    """OSError unless all blocks of a GeoTIFF can be read back.
+
+    GDAL writes the last blocks and the directory when a file is closed, and rasterio does not pass
+    on that this failed: on a full disk a truncated file would look finished.
+    """
+    try:
+        with rasterio.open(path) as dataset:
+            for band in dataset.indexes:
+                for (row, column), window in dataset.block_windows(band):
+                    # a block without length reads as no data; the others carry a checksum
+                    if not dataset.get_tag_item(f"BLOCK_SIZE_{column}_{row}", "TIFF", bidx=band):
+                        raise OSError("it is not whole: is the disk full?")
+                    dataset.read(band, window=window)
+    except rasterio.errors.RasterioIOError:
+        raise OSError("it is not whole: is the disk full?") from None
 
 
 def _statistics(dataset: rasterio.DatasetReader) -> dict[str, str]:

@@ -20,9 +20,9 @@ rule map:
         "results/benchmarks/map/{scene}/{method}.tsv"
     threads: 4
     resources:
-        mem_mb=6000,
-        runtime="8h",
-        gpu=1,
+        mem_mb=growing(6000),
+        runtime=growing(480),
+        gpu=gpus_of,
     params:
         code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
@@ -47,9 +47,9 @@ rule attribute:
         "results/benchmarks/attribute/{method}.tsv"
     threads: 4
     resources:
-        mem_mb=6000,
-        runtime="4h",
-        gpu=1,
+        mem_mb=growing(6000),
+        runtime=growing(240),
+        gpu=gpus_of,
     params:
         code=method_digest("wildlens.tile_attribution"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),

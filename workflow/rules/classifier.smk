@@ -23,8 +23,8 @@ rule classifier:
         "results/benchmarks/classifier.tsv"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime="8h",
+        mem_mb=growing(8000),
+        runtime="8h",  # at which it saves; the next attempt goes on
         gpu=1,
     params:
         code=code_digest("wildlens.training.classifier"),
@@ -32,3 +32,4 @@ rule classifier:
     shell:
         "wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
         " --metrics {params.metrics:q} --settings {input.settings:q}"
+        " --checkpoints results/checkpoints"

@@ -12,7 +12,8 @@ PRODUCTS = {p.name: p for p in [*settings.inputs.training, *settings.inputs.mapp
 
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # the two controls are evaluated always: what a method finds must be more than brightness and chance
-TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, "brightness", "random"]))
+CONTROLS = ["brightness", "random"]
+TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *CONTROLS]))
 GENERATOR_METHODS = ["gan", "minimizer"]
 
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
@@ -48,6 +49,16 @@ def generators_of(wildcards):
 def repeated(option, paths):
     """An option that is given once for each of several paths."""
     return [word for path in paths for word in (option, path)]
+
+
+def growing(amount):
+    """A resource that each further attempt of a job gets more of: twice as much, three times."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def gpus_of(wildcards):
+    """The two controls need no accelerator: they run beside jobs that do."""
+    return 0 if wildcards.method in CONTROLS else 1
 
 
 def method_digest(*modules):

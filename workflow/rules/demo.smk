@@ -30,8 +30,8 @@ rule demo:
         "results/benchmarks/demo.tsv"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime="1h",
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         code=code_digest("wildlens.demo"),
         folder=subpath(output.landcover, parent=True),

@@ -39,8 +39,8 @@ rule evaluate:
         "results/benchmarks/evaluation.tsv"
     threads: 4
     resources:
-        mem_mb=6000,
-        runtime="4h",
+        mem_mb=growing(6000),
+        runtime=growing(240),
     params:
         code=code_digest("wildlens.evaluation"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),

@@ -18,8 +18,8 @@ rule gan:
         "results/benchmarks/gan.tsv"
     threads: 8
     resources:
-        mem_mb=8000,
-        runtime="24h",
+        mem_mb=growing(8000),
+        runtime="24h",  # at which it saves; the next attempt goes on
         gpu=1,
     params:
         code=code_digest("wildlens.training.gan"),

@@ -18,8 +18,8 @@ rule landcover:
         "results/benchmarks/landcover/{scene}.tsv"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         code=code_digest("wildlens.landcover"),
     shell:

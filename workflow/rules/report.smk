@@ -61,8 +61,8 @@ rule figures:
         "results/benchmarks/figures.tsv"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime="1h",
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         code=code_digest("wildlens.presentation"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),

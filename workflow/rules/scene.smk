@@ -17,8 +17,8 @@ rule scene:
         "results/benchmarks/scene/{scene}.tsv"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         # not the style's: another look is no reason to train again
         code=code_digest("wildlens.scene"),

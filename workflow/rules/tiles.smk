@@ -20,8 +20,8 @@ rule tiles:
         "results/benchmarks/tiles.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="4h",
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         code=code_digest("wildlens.tiles"),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
