@@ -147,6 +147,16 @@ def test_a_kill_at_any_step_loses_what_came_after_the_last_checkpoint_only(
         assert place.results(run) == place.results(f"{kind}-whole"), stop
 
 
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored(place, monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        during_step(monkeypatch, "local", 4, partial(os.kill, os.getpid(), signal.SIGINT))
+        place.run("local", "ignored")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert place.results("ignored") == place.results("local-whole")
+
+
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_many_kills_in_one_training_end_with_the_same_bits(place, monkeypatch, kind):
     random = np.random.default_rng(0)

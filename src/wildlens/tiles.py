@@ -5,8 +5,9 @@ splits can be decided; the second copies the chosen ones. Neither holds a scene 
 """
 
 import logging
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import geopandas
@@ -264,3 +265,11 @@ def _write_footprints(
         )
     except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
         raise OSError(str(error)) from error
+    # GDAL writes the spatial index when it closes the file, and keeps it to itself if that fails
+    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
+        try:
+            (indexed,) = database.execute("select count(*) from rtree_tiles_geom").fetchone()
+        except sqlite3.Error as error:
+            raise OSError(f"it has no spatial index ({error}): is the disk full?") from None
+    if indexed != len(table):
+        raise OSError("its spatial index is not whole: is the disk full?")

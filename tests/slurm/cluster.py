@@ -94,7 +94,7 @@ class Cluster:
 
     def __exit__(self, *failure) -> None:
         if len(self._daemons) == 3:
-            self.run("scancel", "--state=PENDING,RUNNING", "--user=root")
+            self.run("scancel", "--user=root")
             end = time.monotonic() + 30
             while self.run("squeue", "-h").strip() and time.monotonic() < end:
                 time.sleep(0.2)

@@ -1,12 +1,13 @@
 """Models on disk: safetensors with metadata that say how to build the network. Never a pickle."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors
 import safetensors.torch
-from torch import nn
+from torch import Tensor, nn
 
 from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
@@ -44,8 +45,18 @@ def save(
         "bands": json.dumps(bands),
         "tile_size": str(tile_size),
     }
+    write_tensors(path, tensors, metadata)
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a safetensors file atomically; it is on the disk itself before it gets its name."""
     with atomic(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata)
+        try:
+            safetensors.torch.save_file(dict(tensors), temporary, dict(metadata))
+        except safetensors.SafetensorError as error:
+            raise OSError(str(error)) from None
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
 
 
 def load_classifier(path: Path) -> nn.Module:

@@ -93,7 +93,10 @@ class Checkpoints:
         if self.folder is None:
             yield
             return
-        before = {n: signal.signal(n, self._stop) for n in (signal.SIGTERM, signal.SIGINT)}
+        # a signal that is ignored from the start, as by nohup, stays ignored
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = [n for n in numbers if signal.getsignal(n) != signal.SIG_IGN]
+        before = {number: signal.signal(number, self._stop) for number in numbers}
         try:
             yield
         finally:

@@ -6,7 +6,6 @@ was made of, and a digest over everything. Nothing in it is ever executed.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,18 +15,15 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from wildlens.atomic import atomic
+from wildlens.networks.files import write_tensors
 
 
 def write(path: Path, state: dict, made_of: Mapping[str, str]) -> None:
-    """Write a checkpoint atomically, and on to the disk itself before it gets its name."""
+    """Write a checkpoint atomically."""
     tensors: dict[str, Tensor] = {}
     metadata = {"state": json.dumps(_packed(state, tensors)), "made_of": json.dumps(dict(made_of))}
     metadata["digest"] = _digest(tensors, metadata)
-    with atomic(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, metadata)
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
+    write_tensors(path, tensors, metadata)
 
 
 def read(path: Path) -> tuple[dict, dict[str, str]]:
