@@ -15,8 +15,8 @@ TABLES = {
     "figures": [
         f"{name}.png" for name in ("tiles", "training", "examples", "map", "methods", "classes")
     ],
-    "train-classifier": ["training.csv", "accuracy.csv"],
-    "train-gan": ["training.csv"],
+    "train-classifier": ["training.csv", "accuracy.csv", "warnings.txt"],
+    "train-gan": ["training.csv", "warnings.txt"],
 }
 
 

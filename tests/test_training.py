@@ -20,6 +20,7 @@ from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import Checkpoints
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TrainingSet, band_statistics, batches, cropped, turned
+from wildlens.training.tables import write_warnings
 
 
 def sigmoid(x):
@@ -287,9 +288,43 @@ def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
         ("unet", 0.5, 0.6, "near chance"),
     ],
 )
-def test_a_classifier_not_worth_explaining_is_said(caplog, architecture, accuracy, fgsm, said):
+def test_a_classifier_not_worth_explaining_is_said(architecture, accuracy, fgsm, said):
     row = {"split": "val", "tiles": 9, "accuracy": accuracy, "auroc": 0.9, "fgsm_accuracy": fgsm}
-    classifier_training._judge([row], architecture)
-    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    warnings = classifier_training._judge([row], architecture)
     assert len(warnings) == (said is not None)
     assert all(said in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(("high", "low", "said"), [(0.9, 0.2, 0), (0.5, 0.45, 1), (0.2, 0.9, 1)])
+def test_scores_that_do_not_separate_are_said(high, low, said):
+    early = {"score_max": 0.5, "score_min": 0.5}
+    warnings = gan_training._judge([early] * 30 + [{"score_max": high, "score_min": low}] * 20)
+    assert len(warnings) == said and all("gan.lambda_am" in warning for warning in warnings)
+
+
+def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
+    write_warnings(tmp_path / "w.txt", "gan", ["first; do this", "second; do that"])
+    assert (tmp_path / "w.txt").read_text() == "first; do this\nsecond; do that\n"
+    said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert said == ["gan: WARNING: first; do this", "gan: WARNING: second; do that"]
+    write_warnings(tmp_path / "w.txt", "gan", [])
+    assert (tmp_path / "w.txt").read_text() == ""
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e5])
+def test_a_training_that_runs_away_stops_with_what_to_change(tiles, tmp_path, monkeypatch, loss):
+    settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8)
+    with monkeypatch.context() as patch:
+        broken = lambda network, images, labels: network(images).sum() * 0 + loss  # noqa: E731
+        patch.setattr(classifier_training, "_loss", broken)
+        with pytest.raises(WildLensError, match=r"step 1; lower classifier\.max_rate"):
+            classifier_training.train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")
+    classifier_training.train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(losses, "cycle", lambda images, restored, unit: images.mean() * 0 + loss)
+        with pytest.raises(WildLensError, match=r"cycle is .* at step 1; lower gan\.rate"):
+            gan_training.train(
+                tiles, tmp_path / "c", tmp_path / "g", tmp_path / "gm", Gan(batch_size=4),
+                device="cpu",
+            )  # fmt: skip
+    assert not (tmp_path / "g").exists() and not (tmp_path / "gm").exists()

@@ -17,6 +17,12 @@ rule classifier:
             category="2 The classifier",
             labels={"what": "Accuracy by split", "kind": "table"},
         ),
+        warnings=report(
+            "results/metrics/classifier/warnings.txt",
+            caption="../report/warnings.rst",
+            category="2 The classifier",
+            labels={"what": "Warnings", "kind": "text"},
+        ),
     log:
         "results/logs/classifier.log",
     benchmark:

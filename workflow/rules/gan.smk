@@ -12,6 +12,12 @@ rule gan:
     output:
         model="results/models/generators.safetensors",
         training="results/metrics/gan/training.csv",
+        warnings=report(
+            "results/metrics/gan/warnings.txt",
+            caption="../report/warnings.rst",
+            category="3 The explanation",
+            labels={"what": "Warnings", "kind": "text"},
+        ),
     log:
         "results/logs/gan.log",
     benchmark:

@@ -27,11 +27,12 @@ from wildlens.training.checkpoint import (
 )
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TileSet, TrainingSet, batches, load_training_set, turned
-from wildlens.training.tables import from_columns, to_columns, write_table
+from wildlens.training.tables import from_columns, to_columns, write_table, write_warnings
 
 log = logging.getLogger(__name__)
 
 FGSM_STEP = 0.1  # standard deviations of each band
+EXPLODED = 100.0  # a loss that guessing would not reach by far (0.7)
 CHANCE = 0.6  # validation accuracy below which the classifier has learnt nothing to explain
 # FGSM accuracy below which explanations of a U-Net were seen to collapse. Not of the local family:
 # there a step on every pixel adds up under the mean, and explanations were good at 0.1.
@@ -76,6 +77,7 @@ def train(
     ]
     write_table(metrics / "training.csv", history)
     write_table(metrics / "accuracy.csv", accuracy)
+    write_warnings(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
     files.save(
         output,
         {"classifier": network},
@@ -86,7 +88,6 @@ def train(
         provenance=record,
     )
     keeper.remove()
-    _judge(accuracy, settings.architecture)
 
 
 def network_arguments(settings: Classifier, data: TrainingSet) -> dict:
@@ -152,9 +153,9 @@ class Course:
         self.optimizer.step()
         self.schedule.step()
         self.losses.append(loss.item())
-        if not np.isfinite(self.losses[-1]):
+        if not self.losses[-1] < EXPLODED:  # not a number, either
             raise WildLensError(
-                f"classifier: the loss is not finite at step {self.steps}; "
+                f"classifier: the loss is {self.losses[-1]:.3g} at step {self.steps}; "
                 "lower classifier.max_rate"
             )
 
@@ -286,8 +287,8 @@ def _fgsm_accuracy(network: nn.Module, tile_set: TileSet, where, most: int = 256
     return right / len(chosen)
 
 
-def _judge(accuracy: list[dict], architecture: str) -> None:
-    """Say how good the classifier is, and warn where explaining it makes no sense."""
+def _judge(accuracy: list[dict], architecture: str) -> list[str]:
+    """Say how good the classifier is; returns why explaining it would make no sense."""
     rows = {row["split"]: row for row in accuracy}
     for row in accuracy:
         log.info(
@@ -295,12 +296,13 @@ def _judge(accuracy: list[dict], architecture: str) -> None:
             row["split"], row["accuracy"], row["tiles"], row["auroc"], row["fgsm_accuracy"],
         )  # fmt: skip
     if rows["val"]["accuracy"] < CHANCE:
-        log.warning(
-            "classifier: WARNING: validation accuracy is near chance: there is nothing to explain; "
+        return [
+            "validation accuracy is near chance: there is nothing to explain; "
             "train longer (classifier.epochs) or on more tiles"
-        )
-    elif architecture == "unet" and rows["val"]["fgsm_accuracy"] < BRITTLE:
-        log.warning(
-            "classifier: WARNING: a tiny step fools it; explanations of a classifier this brittle "
-            "were seen to collapse: train with more cutmix or fewer channels"
-        )
+        ]
+    if architecture == "unet" and rows["val"]["fgsm_accuracy"] < BRITTLE:
+        return [
+            "a tiny step fools it; explanations of a classifier this brittle were seen to "
+            "collapse: train with more cutmix or fewer channels"
+        ]
+    return []

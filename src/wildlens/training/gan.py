@@ -34,11 +34,14 @@ from wildlens.training.checkpoint import (
     set_random_states,
 )
 from wildlens.training.data import TileSet, TrainingSet, batches, cropped, load_training_set, turned
-from wildlens.training.tables import from_columns, to_columns, write_table
+from wildlens.training.tables import from_columns, to_columns, write_table, write_warnings
 
 log = logging.getLogger(__name__)
 
 GRADIENT_NORM = 5.0  # clipped above; a generator that leaps does not come back
+
+EXPLODED = 1000.0  # of any loss term: training has run away, and does not come back
+SEPARATED = 0.1  # difference of the scores of X+ and X- below which a map shows noise
 
 
 def train(
@@ -84,6 +87,7 @@ def train(
     trainer = Trainer.build(frozen, data, arguments, settings, where)
     history = _fit(trainer, data.splits["train"].only(label=1), settings, where, keeper)
     write_table(metrics / "training.csv", history)
+    write_warnings(metrics / "warnings.txt", "gan", _judge(history))
     files.save(
         output,
         {
@@ -322,8 +326,9 @@ def _step(trainer: Trainer, images: Tensor, step: int, settings: Gan) -> dict:
     row = trainer.step(
         images.contiguous(memory_format=torch.channels_last), activation_weight(step, settings)
     )
-    if not all(np.isfinite(value) for value in row.values()):
-        raise WildLensError(f"gan: a loss is not finite at step {step + 1}; lower gan.rate")
+    for name, value in row.items():
+        if not value < EXPLODED:  # not a number, either
+            raise WildLensError(f"gan: {name} is {value:.3g} at step {step + 1}; lower gan.rate")
     return {"step": step + 1, "rate": settings.rate * factor, **row}
 
 
@@ -338,6 +343,18 @@ def _report(history: list[dict], settings: Gan, seconds: float) -> None:
           ("similarity_max", "similarity_min", "score", "score_max", "score_min")),
         1 / seconds, duration((settings.steps - step) * seconds),
     )  # fmt: skip
+
+
+def _judge(history: list[dict]) -> list[str]:
+    """Why maps of these generators would mean nothing."""
+    high, low = (_mean_of_last(history, key) for key in ("score_max", "score_min"))
+    if high - low >= SEPARATED:
+        return []
+    return [
+        f"the scores of X+ ({high:.2f}) and X- ({low:.2f}) do not separate: maps will show noise; "
+        "train longer (gan.steps) or with more gan.lambda_am, and see whether the classifier's "
+        "accuracy is above chance"
+    ]
 
 
 def _mean_of_last(history: list[dict], key: str, count: int = 20) -> float:
