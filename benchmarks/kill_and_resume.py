@@ -29,15 +29,15 @@ from wildlens.training import classifier, gan  # noqa: F401 (loaded once, before
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SETTINGS = {
-    "classifier": Classifier(architecture="unet", width=4, epochs=4),
-    "gan": Gan(blocks=2, width=4, discriminator_width=4, steps=60, pretraining_steps=20),
+    "classifier": Classifier(architecture="unet", width=4, epochs=3, batch_size=16),
+    "gan": Gan(blocks=2, width=4, discriminator_width=4, steps=40, pretraining_steps=10),
 }
 
 
 @click.command()
 @click.argument("tiles", type=click.Path(exists=True, path_type=Path))
 @click.option("--kills", default=30, show_default=True, help="Of each training.")
-@click.option("--seconds", default=0.5, show_default=True, help="Between two checkpoints.")
+@click.option("--seconds", default=0.2, show_default=True, help="Between two checkpoints.")
 @click.option("--seed", default=0, show_default=True)
 def main(tiles: Path, kills: int, seconds: float, seed: int) -> None:
     torch.set_num_threads(1)  # threads do not survive a fork
