@@ -34,8 +34,9 @@ def main(scenes: int) -> None:
     if run.returncode:
         sys.exit(run.stdout + run.stderr)
     (jobs,) = re.findall(r"^total +(\d+)$", run.stdout, re.MULTILINE)[:1]
+    processor = after.ru_utime - before.ru_utime
     print(
-        f"{scenes} scenes, {jobs} jobs: {seconds:.1f} s, {after.ru_utime - before.ru_utime:.1f} s of processor, "
+        f"{scenes} scenes, {jobs} jobs: {seconds:.1f} s, {processor:.1f} s of processor, "
         f"{after.ru_maxrss / 1024:.0f} MB"
     )
 

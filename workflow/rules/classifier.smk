@@ -36,6 +36,7 @@ rule classifier:
         code=code_digest("wildlens.training.classifier"),
         metrics=subpath(output.training, parent=True),
     shell:
-        "wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
+        # exec: a shell that a scheduler's signal ends would take the training along before it saved
+        "exec wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
         " --metrics {params.metrics:q} --settings {input.settings:q}"
         " --checkpoints results/checkpoints"

@@ -31,5 +31,6 @@ rule gan:
         code=code_digest("wildlens.training.gan"),
         metrics=subpath(output.training, parent=True),
     shell:
-        "wildlens --log {log:q} train-gan {input.tiles:q} --classifier {input.classifier:q}"
+        # exec: a shell that a scheduler's signal ends would take the training along before it saved
+        "exec wildlens --log {log:q} train-gan {input.tiles:q} --classifier {input.classifier:q}"
         " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"
