@@ -91,6 +91,7 @@ def run(training, inputs, folder: Path, seconds: float, moment: float | None, ho
     ]
     process = os.fork()
     if process == 0:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
         os.dup2(os.open(folder / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND), 2)
         try:
             cli(list(map(str, arguments)), standalone_mode=False)

@@ -91,6 +91,16 @@ def place(tmp_path_factory):
     return made
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """The handlers of a program started from a shell: in the background, SIGINT is ignored."""
+    handlers = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield handlers
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def during_step(monkeypatch, kind: str, number: int, act) -> None:
     """Have `act` called in the middle of the step of this number, of those of this process."""
     owner, name = TAKES_A_STEP[kind]
@@ -109,7 +119,9 @@ def kill():
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_a_signal_at_any_step_saves_it_and_the_rest_has_the_same_bits(place, monkeypatch, kind):
+def test_a_signal_at_any_step_saves_it_and_the_rest_has_the_same_bits(
+    place, monkeypatch, signals, kind
+):
     # both trainings: first step, within an epoch, its last step, the next one's first, the last
     for stop in (1, 4, 6, 7, STEPS[kind]):
         number = signal.SIGTERM if stop % 2 else signal.SIGINT
@@ -125,7 +137,7 @@ def test_a_signal_at_any_step_saves_it_and_the_rest_has_the_same_bits(place, mon
         place.run(kind, run)
         assert place.results(run) == place.results(f"{kind}-whole"), stop
         assert place.checkpoints(run) == [], "a finished training leaves none"
-        assert signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
+        assert signal.getsignal(number) == signals[number], "as before the training"
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
@@ -148,12 +160,10 @@ def test_a_kill_at_any_step_loses_what_came_after_the_last_checkpoint_only(
 
 
 def test_a_signal_that_is_ignored_from_the_start_stays_ignored(place, monkeypatch):
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        during_step(monkeypatch, "local", 4, partial(os.kill, os.getpid(), signal.SIGINT))
-        place.run("local", "ignored")
-    finally:
-        signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    during_step(monkeypatch, "local", 4, partial(os.kill, os.getpid(), signal.SIGINT))
+    place.run("local", "ignored")
+    assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
     assert place.results("ignored") == place.results("local-whole")
 
 

@@ -9,6 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from wildlens.cli import cli
+from wildlens.training import classifier as training
+from wildlens.training.checkpoint import SECONDS
 
 ROOT = Path(__file__).parents[1]
 
@@ -80,3 +82,21 @@ def test_an_unknown_command_or_device_is_refused(tmp_path):
     assert wildlens("scenes").returncode == 2
     run = wildlens("train-classifier", tmp_path, "-o", "a", "--metrics", "b", "--device", "tpu")
     assert run.returncode == 2 and "tpu" in run.stderr
+
+
+def test_jobs_take_device_and_interval_from_the_environment(tmp_path, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(training, "train", lambda *arguments, **options: seen.update(options))
+    result = CliRunner().invoke(
+        cli,
+        ["train-classifier", str(tmp_path), "-o", "a", "--metrics", "b", "--checkpoints", "c"],
+        env={"WILDLENS_DEVICE": "mps", "WILDLENS_CHECKPOINT_SECONDS": "7"},
+    )
+    assert result.exit_code == 0, result.output
+    assert seen == {"device": "mps", "checkpoints": Path("c"), "checkpoint_seconds": 7.0}
+
+
+def test_trainings_save_as_often_as_their_commands_say():
+    for name in ("train-classifier", "train-gan"):
+        (option,) = [p for p in cli.commands[name].params if p.name == "checkpoint_seconds"]
+        assert option.default == SECONDS

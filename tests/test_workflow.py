@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from pretend_wildlens import demo_files
 from wildlens.demo import all_paths
@@ -261,14 +262,18 @@ def requirements(lines) -> dict[str, str]:
     return dict(re.match(r"([A-Za-z0-9_-]+)(.*)", line).groups() for line in lines)
 
 
-def test_the_conda_environment_has_the_bounds_of_the_package():
+@pytest.mark.parametrize(
+    ("name", "torch"), [("wildlens", "pytorch"), ("wildlens-cuda", "pytorch-gpu")]
+)
+def test_the_conda_environments_have_the_bounds_of_the_package(name, torch):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    conda_names = {"torch": "pytorch", "snakemake": "snakemake-minimal"}
+    conda_names = {"torch": torch, "snakemake": "snakemake-minimal"}
     expected = {
         conda_names.get(name, name): bounds
         for name, bounds in requirements(project["dependencies"]).items()
     } | {"python": project["requires-python"], "pip": ""}
-    environment = yaml.safe_load((ROOT / "envs/wildlens.yaml").read_text())
+    environment = yaml.safe_load((ROOT / f"envs/{name}.yaml").read_text())
+    assert environment["name"] == name
     assert requirements(environment["dependencies"]) == expected
 
 
@@ -281,3 +286,11 @@ def test_constraints_are_plain_pins_of_every_dependency():
     optional = project["optional-dependencies"].values()
     wanted = [*project["dependencies"], *itertools.chain(*optional)]
     assert requirements(wanted).keys() <= pinned
+    pins = dict(line.split("==") for line in lines)
+    pins = {name.lower().replace("_", "-"): version for name, version in pins.items()}
+    outside = {
+        name: bounds
+        for name, bounds in requirements(wanted).items()
+        if pins[name] not in SpecifierSet(bounds)
+    }
+    assert not outside, "pinned outside the bounds of pyproject.toml"

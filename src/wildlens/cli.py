@@ -20,7 +20,9 @@ device = click.option(
     type=click.Choice(["auto", "cpu", "cuda", "mps"]),
     default="auto",
     show_default=True,
-    help="Where networks run.",
+    envvar="WILDLENS_DEVICE",
+    show_envvar=True,
+    help="Where networks run. auto: the GPU that this machine or its scheduler gives, if any.",
 )
 
 
