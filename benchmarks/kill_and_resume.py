@@ -29,8 +29,8 @@ from wildlens.training import classifier, gan  # noqa: F401 (loaded once, before
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SETTINGS = {
-    "classifier": Classifier(architecture="unet", width=4, epochs=3, batch_size=16),
-    "gan": Gan(blocks=2, width=4, discriminator_width=4, steps=40, pretraining_steps=10),
+    "classifier": Classifier(architecture="unet", width=4, epochs=2, batch_size=16),
+    "gan": Gan(blocks=2, width=4, discriminator_width=4, steps=25, pretraining_steps=10),
 }
 
 
