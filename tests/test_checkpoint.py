@@ -313,11 +313,16 @@ def command(place, kind: str, run: str) -> list[str]:
     ]
 
 
+def newest_step(place, run: str) -> int:
+    return max((int(p.stem[-8:]) for p in place.checkpoints(run)), default=0)
+
+
 def started_and_under_way(place, kind: str, run: str) -> subprocess.Popen:
-    """A training in a process of its own that has written some checkpoints."""
+    """A training in a process of its own that has written a checkpoint."""
+    before = newest_step(place, run)  # of a process that was ended earlier
     process = subprocess.Popen(command(place, kind, run), stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 120
-    while not any(int(p.stem[-8:]) >= 3 for p in place.checkpoints(run)):
+    while newest_step(place, run) <= before:
         assert process.poll() is None and time.monotonic() < end
         time.sleep(0.01)
     return process
