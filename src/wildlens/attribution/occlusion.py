@@ -1,17 +1,25 @@
 """Occlusion sensitivity (Zeiler and Fergus 2014): the logit's fall when a square is covered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
 
 from wildlens.attribution.baseline import baseline
+from wildlens.networks.partial import PartialPass
+from wildlens.networks.reach import Interval, LocalGraph, trace
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
 class Occlusion:
-    """Each pixel's mean fall of the logit over all positions of the occluder that cover it."""
+    """Each pixel's mean fall of the logit over all positions of the occluder that cover it.
+
+    Of a network whose layers are known to be local, only what the occluder can reach is computed
+    anew; any other passes whole for each position. Both give the same numbers.
+    """
 
     classifier: nn.Module
     baseline: Tensor
@@ -23,36 +31,71 @@ class Occlusion:
     halo: int | None = None
     multiple: int = 1
 
+    @cached_property
+    def graph(self) -> LocalGraph | None:
+        return trace(self.classifier)
+
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         return torch.stack([self._one(image) for image in images])
 
     def _one(self, image: Tensor) -> Tensor:
         """(C, H, W) -> (H, W)."""
-        height, width = image.shape[-2:]
-        squares = [
-            (slice(top, top + self.window), slice(left, left + self.window))
-            for top in positions(height, self.window, self.stride)
-            for left in positions(width, self.window, self.stride)
-        ]
-        whole = self.classifier(image[None])[0]
-        total, covered = torch.zeros_like(image[0]), torch.zeros_like(image[0])
-        for first in range(0, len(squares), self.batch_size):
-            chunk = squares[first : first + self.batch_size]
-            occluded = image.repeat(len(chunk), 1, 1, 1)
-            for copy, (rows, columns) in zip(occluded, chunk, strict=True):
-                copy[:, rows, columns] = self.baseline
-            occluded = occluded.contiguous(memory_format=torch.channels_last)
-            for fall, square in zip(whole - self.classifier(occluded), chunk, strict=True):
-                total[square] += fall
-                covered[square] += 1
-        return total / covered
+        rows, columns = (intervals(n, self.window, self.stride) for n in image.shape[-2:])
+        if self.graph is None:
+            falls = whole_falls(
+                self.classifier, image, rows, columns, self.baseline, self.batch_size
+            )
+        else:
+            one = PartialPass(self.graph, image)
+            falls = one.whole - one.outputs(rows, columns, self.baseline, self.batch_size)
+        return spread(falls, rows, columns, image.shape[-2:])
 
 
-def positions(length: int, window: int, stride: int) -> range:
-    """First pixels of the occluder along a side; the last position may reach over the border."""
+def intervals(length: int, window: int, stride: int) -> list[Interval]:
+    """What the occluder covers along a side; its last position is cut at the border."""
     steps = max(0, -(-(length - window) // stride))
-    return range(0, steps * stride + 1, stride)
+    starts = range(0, steps * stride + 1, stride)
+    return [Interval(start, min(start + window, length)) for start in starts]
+
+
+def whole_falls(
+    classifier: nn.Module,
+    image: Tensor,
+    rows: Sequence[Interval],
+    columns: Sequence[Interval],
+    fill: Tensor,
+    batch_size: int,
+) -> Tensor:
+    """Falls of the logit by passes of the whole image: for any classifier.
+
+    Args:
+        image: (C, H, W); fill: (C, 1, 1); batch_size: images in one pass.
+
+    Returns:
+        (len(rows), len(columns)).
+    """
+    squares = [(slice(*r), slice(*c)) for r in rows for c in columns]
+    logits = []
+    for first in range(0, len(squares), batch_size):
+        chunk = squares[first : first + batch_size]
+        occluded = image.repeat(len(chunk), 1, 1, 1)
+        for copy, square in zip(occluded, chunk, strict=True):
+            copy[:, *square] = fill
+        logits.append(classifier(occluded.contiguous(memory_format=torch.channels_last)))
+    return classifier(image[None]) - torch.cat(logits).reshape(len(rows), len(columns))
+
+
+def spread(
+    falls: Tensor, rows: Sequence[Interval], columns: Sequence[Interval], shape: tuple[int, int]
+) -> Tensor:
+    """Mean over the squares that cover each pixel: (R, C) -> (H, W)."""
+    total, covered = falls.new_zeros((2, *shape))
+    for line, r in zip(falls, rows, strict=True):
+        for fall, c in zip(line, columns, strict=True):
+            total[slice(*r), slice(*c)] += fall
+            covered[slice(*r), slice(*c)] += 1
+    return total / covered
 
 
 def create(models, settings: Attribution) -> Occlusion:

@@ -108,6 +108,8 @@ class UNet(nn.Module):
 class PixelOcclusion(nn.Module):
     """In training, with chance 1/2 a batch, sets a random share of the pixels of all maps to 0."""
 
+    pointwise = True  # see networks.reach
+
     def __init__(self, share: float):
         super().__init__()
         self.share = share

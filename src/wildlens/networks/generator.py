@@ -4,10 +4,13 @@ Their normalisation is batch normalisation: fixed at inference, so that a scene 
 with halos gives the numbers of one pass over the whole (instance normalisation cannot).
 """
 
+from functools import cached_property
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from wildlens.networks.reach import reach
 from wildlens.networks.standardise import Standardise
 
 BOUND = 3.0  # largest change of a pixel, in standard deviations of its band
@@ -47,16 +50,10 @@ class Generator(nn.Module):
         """Windows must start at multiples of this many pixels to be exact."""
         return 2**self.downsamplings
 
-    @property
+    @cached_property
     def halo(self) -> int:
         """Pixels around an output pixel on which it can depend, rounded up to `multiple`."""
-        coarse = self.multiple
-        reach = 3 + 3  # the two 7x7 layers
-        reach += sum(2**level for level in range(self.downsamplings))  # 3x3 at stride 2
-        reach += 2 * self.blocks * coarse
-        # nearest enlargement moves a value by one fine pixel at most, the 3x3 reaches one more
-        reach += sum(2 * 2**level for level in range(self.downsamplings))
-        return -(-reach // coarse) * coarse
+        return -(-reach(self.layers, self.multiple) // self.multiple) * self.multiple
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N, C, H, W) reflectance."""

@@ -11,6 +11,8 @@ class Standardise(nn.Module):
         bands: number of bands. The statistics start at mean 0, sd 1; see `set_statistics`.
     """
 
+    pointwise = True  # see networks.reach
+
     def __init__(self, bands: int):
         super().__init__()
         self.register_buffer("mean", torch.zeros(bands))
