@@ -83,7 +83,9 @@ class World:
         """A map of a scene and, once for a scene, its land cover; `origin` moves the map alone."""
         path = self.path(f"maps/{scene}/{method}.tif")
         tags = {"wildlens_scene": scene, "wildlens_method": method}
-        with writing_cog(path, grid_at(origin, values), tags=tags, description=method) as dataset:
+        with writing_cog(
+            path, grid_at(origin, values), tags=tags, descriptions=[method]
+        ) as dataset:
             dataset.write(values, 1)
         self.maps.append(path)
         if landcover is not None:

@@ -440,7 +440,7 @@ def test_tiles_figure_shows_the_scenes_with_the_most_tiles():
 
 
 def write_map(path, values):
-    with writing_cog(path, grid_at(500_000, values), tags={}, description="gan") as dataset:
+    with writing_cog(path, grid_at(500_000, values), tags={}, descriptions=["gan"]) as dataset:
         dataset.write(values.astype(np.float32), 1)
     return path
 

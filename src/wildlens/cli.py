@@ -53,7 +53,7 @@ def cli(log: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
-    train-classifier, train-gan, map, attribute, evaluate, figures. `snakemake` runs them all.
+    train-classifier, train-gan, map, join, attribute, evaluate, figures. `snakemake` runs them all.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
@@ -170,16 +170,34 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 @output
 @settings_file
 @device
-def map_(scene, method, classifier, generators, output, settings, device) -> None:
-    """Attribute a whole SCENE: a georeferenced map on the scene's own grid."""
+@click.option("--part", help="Map one of several runs of rows only, such as 2-of-4; see join.")
+def map_(scene, method, classifier, generators, output, settings, device, part) -> None:
+    """Map a whole SCENE by a method, on its own grid; if interrupted, a second call goes on.
+
+    Methods are the attribution methods, and score (naturalness), maximized (X+), minimized (X-).
+    """
     from wildlens.mapping import map_scene
-    from wildlens.presentation.qml import write_attribution_style
-    from wildlens.presentation.style import method_title
+    from wildlens.presentation.qml import write_map_style
 
     map_scene(
-        scene, method, classifier, generators, output, section("Attribution", settings), device
+        scene, method, classifier, generators, output, section("Attribution", settings), device,
+        part,
     )  # fmt: skip
-    write_attribution_style(output, method_title(method))
+    if part is None:
+        write_map_style(output, method)
+
+
+@cli.command()
+@click.argument("parts", type=existing, nargs=-1, required=True)
+@method
+@output
+def join(parts, method, output) -> None:
+    """Put the PARTS of a scene's map together, which map --part made."""
+    from wildlens.mapping import join as run
+    from wildlens.presentation.qml import write_map_style
+
+    run(parts, output)
+    write_map_style(output, method)
 
 
 @cli.command()

@@ -1,33 +1,39 @@
-"""Attribution of whole scenes: streamed by windows, written as a georeferenced map.
+"""Maps of whole scenes: streamed by strips, written as georeferenced rasters.
 
 Memory depends on the window and on the scene's width, not on its height. Every valid pixel gets a
 value and no invalid one does; for the network, a missing pixel holds the band means, so it changes
-its neighbours within the method's reach, and no others.
+its neighbours within the method's reach, and no others. A map that was interrupted goes on where it
+stopped. A scene can be mapped in parts, which `join` puts together: the same numbers.
 """
 
+import json
 import logging
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import rasterio
-import torch
+from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from wildlens import provenance
 from wildlens.attribution import Method, Models, create, describe
 from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device
-from wildlens.progress import track
-from wildlens.raster import grid_of, open_raster, read, writing_cog
-from wildlens.reflectance import to_images
+from wildlens.raster import grid_of, open_raster, read, row_windows, writing_cog, writing_geotiff
+from wildlens.reflectance import to_stored
 from wildlens.settings import Attribution
-from wildlens.windows import halo_pieces, tile_starts, tile_weight
+from wildlens.streaming import Source, Tiles, Windows
+from wildlens.strips import keeping
 
 log = logging.getLogger(__name__)
 
-SMALLEST = 32  # px; smaller windows are filled up, since networks cannot halve or reflect them
+CACHE = 192 * 2**20  # bytes; GDAL's own default is a share of the machine's memory
+PART = "wildlens_part"  # tag of a part: all other tags are those of the whole map
 
 
 def map_scene(
@@ -38,127 +44,155 @@ def map_scene(
     output: Path,
     settings: Attribution,
     device: str = "auto",
+    part: str | None = None,
 ) -> None:
-    """Attribute a scene with a method; write a COG on the scene's grid (float32, NaN = no data)."""
+    """Map a scene with a method; write a COG on the scene's grid.
+
+    An attribution or a score is float32, NaN = no data; for methods that see a whole tile, a second
+    band tells how far overlapping tiles disagree. A generated image has the form of a scene: uint16
+    reflectance x 10000, 0 = no data.
+
+    Args:
+        part: "2-of-4" maps the second of four runs of rows, as a GeoTIFF of these rows.
+    """
     models = Models(classifier, generators, choose_device(device))
-    attribute = create(method, models, settings)
-    with open_raster(scene) as dataset:
-        source = Source(dataset, models)
-        grid = grid_of(dataset)
+    with ExitStack() as stack:
+        stack.enter_context(_gdal())
+        dataset = stack.enter_context(open_raster(scene))
+        attribute = create(method, models, settings)
+        plan = _plan(Source(dataset, models), attribute, settings)
+        numbers = _share(len(plan.strips), part, scene)
+        rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]
+        form = _form(attribute, method, plan, models.classifier.bands)
         tags = describe(attribute, method) | {"wildlens_scene": scene.stem}
         tags |= provenance.record("map", settings, [scene, *models.paths])
-        with writing_cog(output, grid, tags=tags, description=method) as target:
-            parts = (
-                _blended(source, attribute, models.classifier.tile_size, settings)
-                if attribute.halo is None
-                else _exact(source, attribute, settings.window)
+        strips = stack.enter_context(keeping(output, _identity(tags, method, rows)))
+        done = strips.count(numbers)
+        if done:
+            log.info("map: goes on after %d of %d strips of rows", done, len(numbers))
+        for number, values in zip(
+            numbers[done:], plan.run(numbers[0] + done, numbers[-1] + 1), strict=True
+        ):
+            strips.save(number, to_stored(values) if form["dtype"] == "uint16" else values)
+        grid = grid_of(dataset)
+        if part is None:
+            target = stack.enter_context(writing_cog(output, grid, tags=tags, **form))
+        else:
+            tags |= {PART: part}
+            here, count = grid[rows[0] : rows[1]], len(form["descriptions"])
+            target = stack.enter_context(
+                writing_geotiff(output, here, tags=tags, count=count, **form)
             )
-            valid = 0
-            for window, values in parts:
-                target.write(values, 1, window=window)
-                valid += int(np.isfinite(values).sum())
+        valid = 0
+        for number in numbers:
+            values, (top, bottom) = strips.load(number), plan.strips[number]
+            window = Window(0, top - rows[0], grid.shape[1], bottom - top)
+            target.write(values, window=window)
+            valid += int(np.count_nonzero(np.isfinite(values[0]) & (values[0] != form["nodata"])))
     if not valid:
         log.warning("map: WARNING: %s has no valid pixel: the map is empty", scene)
     log.info("map: %s of %s: %d valid pixels -> %s", method, scene.stem, valid, output)
 
 
-class Source:
-    """The bands of a scene that a classifier was trained on, read as network input."""
+def join(parts: Sequence[Path], output: Path) -> None:
+    """Put the parts of a scene's map together, in any order: the COG that one job would write.
 
-    def __init__(self, dataset: rasterio.DatasetReader, models: Models):
-        names = list(dataset.descriptions)
-        missing = [band for band in models.classifier.bands if band not in names]
-        if missing:
+    Raises:
+        WildLensError: the parts are not all of one map, or not of one settings, models and scene.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_gdal())
+        datasets = [stack.enter_context(open_raster(path)) for path in parts]
+        datasets.sort(key=lambda dataset: -dataset.transform.f)
+        first = datasets[0]
+        tags = _common_tags(datasets)
+        grid = _joined_grid(datasets)
+        target = stack.enter_context(
+            writing_cog(
+                output,
+                grid,
+                dtype=first.dtypes[0],
+                nodata=first.nodata,
+                descriptions=first.descriptions,
+                tags=tags,
+            )
+        )
+        top = 0
+        for dataset in datasets:
+            for window in row_windows(grid_of(dataset)):
+                place = Window(0, top + window.row_off, window.width, window.height)
+                target.write(read(dataset, window=window), window=place)
+            top += dataset.height
+    log.info("join: %d parts, %d rows -> %s", len(datasets), top, output)
+
+
+def _gdal() -> rasterio.Env:
+    threads = os.environ.get("GDAL_NUM_THREADS", "ALL_CPUS")
+    return rasterio.Env(GDAL_NUM_THREADS=threads, GDAL_CACHEMAX=CACHE)
+
+
+def _plan(source: Source, method: Method, settings: Attribution) -> Windows | Tiles:
+    if method.halo is None:
+        return Tiles(source, method, source.tile_size, settings)
+    return Windows(source, method, settings)
+
+
+def _form(method: Method, name: str, plan: Windows | Tiles, bands: Sequence[str]) -> dict:
+    """What the bands of the result are."""
+    if getattr(method, "form", "attribution") == "image":
+        return {"dtype": "uint16", "nodata": 0, "descriptions": tuple(bands)}
+    return {"dtype": "float32", "nodata": float("nan"), "descriptions": (name, *plan.layers)}
+
+
+def _share(count: int, part: str | None, scene: Path) -> range:
+    """Numbers of the strips of a part: as even as whole strips allow."""
+    if part is None:
+        return range(count)
+    found = re.fullmatch(r"([1-9]\d{0,5})-of-([1-9]\d{0,5})", part)
+    number, parts = map(int, found.groups()) if found else (1, 0)
+    if number > parts:
+        raise WildLensError(f"--part {part}: expected a part such as 2-of-4")
+    if parts > count:
+        raise WildLensError(
+            f"{scene}: cannot be cut into {parts} parts, it has {count} strips of rows: "
+            f"set attribution.parts to {count} or less"
+        )
+    return range(count * (number - 1) // parts, count * number // parts)
+
+
+def _identity(tags: Mapping[str, str], method: str, rows: tuple[int, int]) -> str:
+    """All that the strips of a map depend on."""
+    modules = ("wildlens.mapping", f"wildlens.attribution.{method}")
+    code = [provenance.code_digest(module) for module in modules]
+    return json.dumps({**tags, "code": code, "rows": rows}, indent=1)
+
+
+def _common_tags(datasets: Sequence[rasterio.DatasetReader]) -> dict[str, str]:
+    """The tags that all parts share, which is all but their own number."""
+    tags = [{k: v for k, v in dataset.tags().items() if k != PART} for dataset in datasets]
+    kinds = [(d.count, d.dtypes, d.descriptions, d.width) for d in datasets]
+    for dataset, own, kind in zip(datasets, tags, kinds, strict=True):
+        if PART not in dataset.tags():
+            raise WildLensError(f"{dataset.name}: is no part of a map (made with map --part)")
+        if own != tags[0] or kind != kinds[0]:
             raise WildLensError(
-                f"{dataset.name}: has no band {', '.join(missing)}, on which the classifier was "
-                f"trained (bands here: {', '.join(str(name) for name in names)})"
+                f"{dataset.name}: is part of another map than {datasets[0].name}: "
+                "the method, a setting, a model or the scene differs"
             )
-        self.dataset, self.device = dataset, models.device
-        self.indices = [names.index(band) + 1 for band in models.classifier.bands]
-        self.fill = models.classifier.standardise.mean.cpu()
-        self.height, self.width = dataset.height, dataset.width
-
-    def stored(self, window: Window, shape: tuple[int, int]) -> np.ndarray:
-        """(C, *shape) uint16: the window, filled up with missing pixels below and to the right."""
-        values = read(self.dataset, self.indices, window=window)
-        missing = [(0, 0)] + [(0, s - n) for s, n in zip(shape, values.shape[1:], strict=True)]
-        return np.pad(values, missing)
-
-    def images(self, stored: np.ndarray) -> tuple[torch.Tensor, np.ndarray]:
-        """(N, C, H, W) uint16 -> images on the device, and valid (N, H, W) bool."""
-        images, valid = to_images(stored, self.fill)
-        images = images.to(self.device, memory_format=torch.channels_last)
-        return images, valid.numpy()
+    return tags[0]
 
 
-def _exact(source: Source, method: Method, core: int) -> Iterator[tuple[Window, np.ndarray]]:
-    """Windows with halos: the numbers of one pass over the whole scene."""
-    # with this much halo no window of a larger scene is so small that it would be filled up
-    halo = max(method.halo, SMALLEST) if method.halo else 0
-    pieces = list(
-        halo_pieces(source.height, source.width, core=core, halo=halo, multiple=method.multiple)
-    )
-
-    def load(piece):
-        shape = [max(SMALLEST, int(side)) for side in (piece.read.height, piece.read.width)]
-        return source.stored(piece.read, tuple(shape))[None]
-
-    loaded = _ahead(load, pieces)
-    for piece, stored in zip(track(pieces, "map", unit="windows"), loaded, strict=True):
-        images, valid = source.images(stored)
-        values = method(images)[0].float().cpu().numpy()
-        values = np.where(valid[0], values, np.nan).astype(np.float32)
-        yield piece.core, values[piece.inner]
-
-
-def _blended(
-    source: Source, method: Method, size: int, settings: Attribution
-) -> Iterator[tuple[Window, np.ndarray]]:
-    """Overlapping tiles, averaged with weights that sum to one; finished rows leave at once."""
-    overlap = min(settings.overlap, size // 2)
-    tops = tile_starts(source.height, size, overlap)
-    lefts = tile_starts(source.width, size, overlap)
-    weight = tile_weight(size, overlap)
-    padded = max(source.width, size)
-    total, weights = np.zeros((2, size, padded), np.float32)
-    valid = np.zeros((size, padded), bool)
-
-    def load(top):
-        rows = Window(0, top, source.width, min(size, source.height - top))
-        return source.stored(rows, (size, padded))
-
-    loaded = _ahead(load, tops)
-    for k, (top, stored) in enumerate(
-        zip(track(tops, "map", unit="rows of tiles"), loaded, strict=True)
-    ):
-        for first in range(0, len(lefts), settings.batch_size):
-            chunk = lefts[first : first + settings.batch_size]
-            images, inside = source.images(
-                np.stack([stored[:, :, left : left + size] for left in chunk])
-            )
-            values = method(images).float().cpu().numpy()
-            for left, value, mask in zip(chunk, values, inside, strict=True):
-                columns = slice(left, left + size)
-                total[:, columns] += weight * value
-                weights[:, columns] += weight
-                valid[:, columns] = mask
-        done = (tops[k + 1] if k + 1 < len(tops) else source.height) - top
-        with np.errstate(invalid="ignore"):
-            rows = np.where(valid[:done], total[:done] / weights[:done], np.nan)
-        yield Window(0, top, source.width, done), rows[:, : source.width].astype(np.float32)
-        for buffer in (total, weights):
-            buffer[: size - done] = buffer[done:].copy()
-            buffer[size - done :] = 0
-
-
-def _ahead(load, items) -> Iterator:
-    """Results of `load`, the next one being read while the present one is worked on."""
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        waiting = None
-        for item in items:
-            following = pool.submit(load, item)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+def _joined_grid(datasets: Sequence[rasterio.DatasetReader]) -> GeoBox:
+    """The grid of all parts, sorted from north to south; they must be complete and touch."""
+    numbers = sorted(dataset.tags()[PART] for dataset in datasets)
+    expected = sorted(f"{k}-of-{len(datasets)}" for k in range(1, len(datasets) + 1))
+    if numbers != expected:
+        raise WildLensError(
+            f"{datasets[0].name}: the parts given are {', '.join(numbers)}, not all"
+        )
+    grids = [grid_of(dataset) for dataset in datasets]
+    for dataset, (above, below) in zip(datasets[1:], pairwise(grids), strict=True):
+        if above.crs != below.crs or above.affine * (0, above.shape[0]) != below.affine * (0, 0):
+            raise WildLensError(f"{dataset.name}: does not lie right below the part before it")
+    height = sum(grid.shape[0] for grid in grids)
+    return GeoBox((height, grids[0].shape[1]), grids[0].affine, grids[0].crs)

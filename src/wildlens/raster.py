@@ -115,21 +115,26 @@ def writing_cog(
     grid: GeoBox,
     *,
     tags: Mapping[str, str],
-    description: str,
+    descriptions: Sequence[str],
+    dtype: str = "float32",
+    nodata: float = float("nan"),
 ) -> Iterator[rasterio.io.DatasetWriter]:
-    """A one-band float32 Cloud-Optimised GeoTIFF (NaN = no data), to write windows to.
+    """A Cloud-Optimised GeoTIFF of one band for each description, to write windows to.
 
     Overviews lie before the pixels in a COG, so it cannot be written window by window: the windows
     go to a scratch file beside it, which is copied at the end, with overviews and exact statistics
     (GDAL's own estimate fails on a scene with data in one corner only).
     """
-    options = profile(grid, count=1, dtype="float32", nodata=float("nan")) | {"compress": "LZW"}
+    count = len(descriptions)
+    options = profile(grid, count=count, dtype=dtype, nodata=nodata) | {"compress": "LZW"}
     with atomic(path) as final, scratch(path.with_suffix(".windows.tif")) as windows:
         with rasterio.open(windows, "w+", **options) as dataset:
             dataset.update_tags(**tags)
-            dataset.set_band_description(1, description)
+            for band, description in enumerate(descriptions, start=1):
+                dataset.set_band_description(band, description)
             yield dataset
-            dataset.update_tags(1, **_statistics(dataset))
+            for band in dataset.indexes:
+                dataset.update_tags(band, **_statistics(dataset, band))
         _check_whole(windows)
         rasterio.shutil.copy(
             windows,
@@ -161,13 +166,13 @@ def _check_whole(path: Path) -> None:
         raise OSError("it is not whole: is the disk full?") from None
 
 
-def _statistics(dataset: rasterio.DatasetReader) -> dict[str, str]:
-    """GDAL's STATISTICS_* tags of band 1, exact, over the valid pixels; empty if there are none."""
+def _statistics(dataset: rasterio.DatasetReader, band: int) -> dict[str, str]:
+    """GDAL's STATISTICS_* tags of a band, exact, over the valid pixels; empty if there are none."""
     count, total, squares = 0, 0.0, 0.0
     low, high = np.inf, -np.inf
     for window in row_windows(grid_of(dataset)):
-        values = dataset.read(1, window=window)
-        valid = values[np.isfinite(values)].astype(np.float64)
+        values = dataset.read(band, window=window)
+        valid = values[np.isfinite(values) & (values != dataset.nodata)].astype(np.float64)
         if valid.size:
             count += valid.size
             total += valid.sum()

@@ -25,6 +25,9 @@ CorineCode = Annotated[int, Field(ge=111, le=523)]
 
 METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random")
 Method = Literal["gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random"]
+# what a scene is mapped with beside: no attributions, so not compared with land cover
+EXTRAS = ("score", "maximized", "minimized")
+Extra = Literal["score", "maximized", "minimized"]
 
 
 class Section(BaseModel):
@@ -219,6 +222,10 @@ class Attribution(Section):
         min_length=1,
         description="Methods that scenes are mapped with",
     )
+    extras: list[Extra] = Field(
+        ["score"],
+        description="What else is mapped: score: naturalness; maximized, minimized: X+ and X-",
+    )
     baseline: Literal["zero", "mean"] = Field(
         "zero",
         description="Baseline of DeepLIFT and fill of occlusion: reflectance 0 or band means",
@@ -226,7 +233,13 @@ class Attribution(Section):
     occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")
     occlusion_stride: int = Field(8, ge=1, le=512, description="Step of the occluder, px")
     overlap: int = Field(32, ge=0, le=512, description="Overlap of tiles of whole-tile methods, px")
-    window: int = Field(512, ge=64, le=8192, description="Window of methods with a halo, px")
+    window: int = Field(1024, ge=64, le=8192, description="Window of methods with a halo, px")
+    parts: int = Field(
+        1,
+        ge=1,
+        le=1000,
+        description="Runs of rows that a scene is mapped in, each a job of its own",
+    )
     batch_size: int = Field(16, ge=1, le=1024, description="Tiles attributed at once")
     max_tiles: int = Field(80, ge=1, description="Protected tiles attributed in each split")
     seed: Seed = Field(0, description="Seed of the choice of tiles and of the random control")

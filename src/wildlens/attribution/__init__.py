@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from wildlens.errors import WildLensError
 from wildlens.networks import files
-from wildlens.settings import METHODS, Attribution
+from wildlens.settings import EXTRAS, METHODS, Attribution
 
 
 class Method(Protocol):
@@ -28,6 +28,8 @@ class Method(Protocol):
         sign: what high and low values mean, in words.
         halo: pixels around a pixel on which its attribution depends; None if on the whole tile.
         multiple: windows with a halo must start at multiples of this many pixels.
+        overlap: optional; overlap of whole tiles, px, where it must be another than the settings'.
+        form: optional; "image" if it gives (N, C, H, W) reflectance and no attribution.
     """
 
     unit: str
@@ -75,8 +77,9 @@ class Models:
 
 def create(name: str, models: Models, settings: Attribution) -> Method:
     """The method of this name, ready to be called."""
-    if name not in METHODS:
-        raise WildLensError(f"unknown method '{name}'; known are {', '.join(METHODS)}")
+    known = (*METHODS, *EXTRAS)
+    if name not in known:
+        raise WildLensError(f"unknown method '{name}'; known are {', '.join(known)}")
     return importlib.import_module(f"wildlens.attribution.{name}").create(models, settings)
 
 

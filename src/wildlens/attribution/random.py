@@ -1,6 +1,7 @@
 """Control: noise. What does not beat this has found nothing."""
 
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,21 +11,25 @@ from wildlens.settings import Attribution
 
 @dataclass(frozen=True)
 class RandomControl:
-    """Uniform noise in [0, 1) from a seed; does not look at the image."""
+    """Uniform noise in [0, 1) from a seed.
+
+    An image's content only tells its noise from that of others: so the noise is the same however
+    images are batched, and wherever a map is taken up again.
+    """
 
     seed: int
     unit: str = "none"
     sign: str = "none: random in 0 to 1"
     halo: int | None = 0
     multiple: int = 1
-    generator: torch.Generator = field(default_factory=torch.Generator)
-
-    def __post_init__(self):
-        self.generator.manual_seed(self.seed)
 
     def __call__(self, images: Tensor) -> Tensor:
-        shape = (len(images), *images.shape[-2:])
-        return torch.rand(shape, generator=self.generator).to(images.device)
+        noise = [torch.rand(i.shape[-2:], generator=self._generator(i)) for i in images]
+        return torch.stack(noise).to(images.device)
+
+    def _generator(self, image: Tensor) -> torch.Generator:
+        content = zlib.crc32(image.contiguous().cpu().numpy().tobytes(), self.seed)
+        return torch.Generator().manual_seed(content)
 
 
 def create(models, settings: Attribution) -> RandomControl:

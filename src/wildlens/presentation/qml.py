@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
+from wildlens.presentation.style import method_title
 from wildlens.raster import open_raster
 
 # viridis in nine steps, as in the figures
@@ -18,6 +19,22 @@ BRIGHT = 1800  # reflectance x 10000 that is shown white: land without snow stay
 DEVIATIONS_99 = (
     2.33  # standard deviations above the mean of a normal distribution's 99th percentile
 )
+
+
+def write_map_style(path: Path, method: str) -> Path:
+    """Write the style of what `wildlens map` made: of a generated image as of a scene, else a ramp.
+
+    Args:
+        path: the map; method: what it was made with.
+
+    Returns:
+        Path of the style.
+    """
+    with open_raster(path) as dataset:
+        is_image, bands = dataset.dtypes[0] == "uint16", dataset.descriptions
+    if is_image:
+        return write_scene_style(path, bands)
+    return write_attribution_style(path, method_title(method))
 
 
 def write_attribution_style(map_path: Path, method_title: str) -> Path:

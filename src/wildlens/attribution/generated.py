@@ -1,0 +1,29 @@
+"""A generated image by the protocol of the methods: of the form of a scene, no attribution."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a generator makes of an image; exact in windows, since generators are."""
+
+    generator: nn.Module
+    form: str = "image"
+    unit: str = "reflectance x 10000"
+    sign: str = "0 or more; the reflectance of the generated image"
+
+    @property
+    def halo(self) -> int:
+        return self.generator.halo
+
+    @property
+    def multiple(self) -> int:
+        return self.generator.multiple
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) float32 reflectance -> (N, C, H, W) float32 reflectance."""
+        return self.generator(images)

@@ -1,0 +1,9 @@
+"""The image w+(X), X+: what the pattern-maximizer makes of the scene (paper, II.B)."""
+
+from wildlens.attribution.generated import Generated
+from wildlens.settings import Attribution
+
+
+def create(models, settings: Attribution) -> Generated:
+    """The trained pattern-maximizer."""
+    return Generated(models.generators[0])

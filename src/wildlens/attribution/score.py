@@ -1,0 +1,33 @@
+"""Naturalness: the classifier's score of the tiles around a pixel. A map of it, no attribution."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from wildlens.settings import Attribution
+
+
+@dataclass(frozen=True)
+class Score:
+    """The score of a tile, at all of its pixels.
+
+    Tiles overlap by half, so that a map interpolates bilinearly between the tiles' scores.
+    """
+
+    classifier: nn.Module
+    overlap: int
+    unit: str = "score"
+    sign: str = "0 anthropogenic to 1 natural"
+    halo: int | None = None
+    multiple: int = 1
+
+    @torch.inference_mode()
+    def __call__(self, images: Tensor) -> Tensor:
+        scores = self.classifier(images).sigmoid()
+        return scores[:, None, None].expand(-1, *images.shape[-2:])
+
+
+def create(models, settings: Attribution) -> Score:
+    """The score of the trained classifier."""
+    return Score(models.classifier, models.classifier.tile_size // 2)

@@ -1,0 +1,215 @@
+"""Values of a scene, strip by strip of rows: reading, computing and handing on in flat memory.
+
+Two plans. `Windows` serves what depends on a finite neighbourhood: trimmed halos give the numbers
+of one pass over the scene. `Tiles` serves what depends on a whole tile: overlapping tiles, averaged
+with weights that sum to one. The strips of either can be computed from any one on, with the same
+numbers: so a map can go on where it stopped, and be cut into parts.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import groupby, pairwise
+
+import numpy as np
+import rasterio
+import torch
+from rasterio.windows import Window
+from torch import Tensor
+
+from wildlens.attribution import Method, Models
+from wildlens.errors import WildLensError
+from wildlens.progress import track
+from wildlens.raster import read
+from wildlens.reflectance import to_images
+from wildlens.settings import Attribution
+from wildlens.windows import halo_pieces, tile_starts, tile_weight
+
+SMALLEST = 32  # px; smaller windows are filled up, since networks cannot halve or reflect them
+
+Rows = tuple[int, int]  # first row, row after the last
+
+
+class Source:
+    """The bands of a scene that a classifier was trained on, read as network input."""
+
+    def __init__(self, dataset: rasterio.DatasetReader, models: Models):
+        names = list(dataset.descriptions)
+        missing = [band for band in models.classifier.bands if band not in names]
+        if missing:
+            raise WildLensError(
+                f"{dataset.name}: has no band {', '.join(missing)}, on which the classifier was "
+                f"trained (bands here: {', '.join(str(name) for name in names)})"
+            )
+        self.dataset, self.device = dataset, models.device
+        self.indices = [names.index(band) + 1 for band in models.classifier.bands]
+        self.fill = models.classifier.standardise.mean.cpu()
+        self.tile_size = models.classifier.tile_size
+        self.height, self.width = dataset.height, dataset.width
+
+    def stored(self, window: Window, shape: tuple[int, int]) -> np.ndarray:
+        """(C, *shape) uint16: the window, filled up with missing pixels below and to the right."""
+        values = read(self.dataset, self.indices, window=window)
+        missing = [(0, 0)] + [(0, s - n) for s, n in zip(shape, values.shape[1:], strict=True)]
+        return np.pad(values, missing) if any(map(any, missing)) else values
+
+    def images(self, stored: np.ndarray) -> tuple[Tensor, np.ndarray]:
+        """(N, C, H, W) uint16 -> images on the device, and valid (N, H, W) bool."""
+        images, valid = to_images(stored, self.fill)
+        images = images.to(self.device, memory_format=torch.channels_last)
+        return images, valid.numpy()
+
+
+class Windows:
+    """Windows with halos: the numbers of one pass over the whole scene.
+
+    Attributes:
+        strips: rows of each strip; together they are the scene.
+        layers: names of the values of a pixel beside the method's own.
+    """
+
+    layers = ()
+
+    def __init__(self, source: Source, method: Method, settings: Attribution):
+        self.source, self.method = source, method
+        # with this much halo no window of a larger scene is so small that it would be filled up
+        halo = max(method.halo, SMALLEST) if method.halo else 0
+        pieces = halo_pieces(
+            source.height, source.width, core=settings.window, halo=halo, multiple=method.multiple
+        )
+        self.lines = [list(line) for _, line in groupby(pieces, lambda p: p.core.row_off)]
+        self.strips = [_rows(line[0].core) for line in self.lines]
+
+    def run(self, first: int, last: int) -> Iterator[np.ndarray]:
+        """Strips first .. last - 1, each (B, rows, width) float32, NaN = no data."""
+        pieces = [piece for line in self.lines[first:last] for piece in line]
+        loaded = _ahead(self._load, pieces)
+        strip: list[np.ndarray] = []
+        for piece, stored in zip(track(pieces, "map", unit="windows"), loaded, strict=True):
+            strip.append(self._values(piece, stored))
+            if piece.core.col_off + piece.core.width == self.source.width:
+                yield np.concatenate(strip, axis=2)
+                strip = []
+
+    def _load(self, piece) -> np.ndarray:
+        sides = int(piece.read.height), int(piece.read.width)
+        return self.source.stored(piece.read, tuple(max(SMALLEST, side) for side in sides))[None]
+
+    def _values(self, piece, stored: np.ndarray) -> np.ndarray:
+        images, valid = self.source.images(stored)
+        valid = valid[0][piece.inner]
+        if not valid.any():
+            bands = _bands(self.method, self.source)
+            return np.full((bands, *valid.shape), np.nan, np.float32)
+        values = _layered(self.method(images))[0][:, *piece.inner]
+        return np.where(valid, values, np.float32(np.nan))
+
+
+class Tiles:
+    """Overlapping tiles, averaged; strips reach from the top of one row of tiles to the next.
+
+    Beside the mean, a pixel gets the range of the tiles that see it: how far they disagree (NaN
+    where one tile alone sees it).
+    """
+
+    layers = ("disagreement",)
+
+    def __init__(self, source: Source, method: Method, size: int, settings: Attribution):
+        self.source, self.method, self.size = source, method, size
+        self.batch_size = settings.batch_size
+        # a method may need another overlap than the settings'
+        overlap = min(getattr(method, "overlap", None) or settings.overlap, size // 2)
+        self.tops = tile_starts(source.height, size, overlap)
+        self.lefts = tile_starts(source.width, size, overlap)
+        self.weight = tile_weight(size, overlap)
+        self.strips = list(pairwise([*self.tops, source.height]))
+
+    def run(self, first: int, last: int) -> Iterator[np.ndarray]:
+        """Strips first .. last - 1, each (2, rows, width) float32, NaN = no data."""
+        # rows of tiles above the first strip reach into it
+        above = [k for k in range(first) if self.tops[k] + self.size > self.tops[first]]
+        lines = range(min(above, default=first), last)
+        sums = _Sums(self.size, max(self.source.width, self.size))
+        loaded = _ahead(self._load, [self.tops[k] for k in lines])
+        for k, stored in zip(track(lines, "map", unit="rows of tiles"), loaded, strict=True):
+            self._add(sums, stored)
+            rows = sums.take(self.strips[k][1] - self.strips[k][0])
+            if k >= first:
+                yield rows[:, :, : self.source.width]
+
+    def _load(self, top: int) -> np.ndarray:
+        rows = Window(0, top, self.source.width, min(self.size, self.source.height - top))
+        return self.source.stored(rows, (self.size, max(self.source.width, self.size)))
+
+    def _add(self, sums: "_Sums", stored: np.ndarray) -> None:
+        present = (stored != 0).all(axis=0)
+        sums.valid[:] = present
+        lefts = [left for left in self.lefts if present[:, left : left + self.size].any()]
+        for first in range(0, len(lefts), self.batch_size):
+            chunk = lefts[first : first + self.batch_size]
+            images, _ = self.source.images(
+                np.stack([stored[:, :, left : left + self.size] for left in chunk])
+            )
+            for left, values in zip(chunk, _layered(self.method(images)), strict=True):
+                sums.add(left, values[0], self.weight)
+
+
+class _Sums:
+    """What the tiles that reach into the present rows have given so far."""
+
+    def __init__(self, height: int, width: int):
+        self.total, self.weights = np.zeros((2, height, width), np.float32)
+        self.low = np.full((height, width), np.inf, np.float32)
+        self.high = np.full((height, width), -np.inf, np.float32)
+        self.count = np.zeros((height, width), np.uint8)
+        self.valid = np.zeros((height, width), bool)
+
+    def add(self, left: int, values: np.ndarray, weight: np.ndarray) -> None:
+        """A tile, (H, W)."""
+        columns = slice(left, left + values.shape[1])
+        self.total[:, columns] += weight * values
+        self.weights[:, columns] += weight
+        np.minimum(self.low[:, columns], values, out=self.low[:, columns])
+        np.maximum(self.high[:, columns], values, out=self.high[:, columns])
+        self.count[:, columns] += 1
+
+    def take(self, rows: int) -> np.ndarray:
+        """(2, rows, width): mean and range of the first rows, which are finished and leave."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            mean = self.total[:rows] / self.weights[:rows]
+            spread = np.where(self.count[:rows] > 1, self.high[:rows] - self.low[:rows], np.nan)
+        taken = np.where(self.valid[:rows], np.stack([mean, spread]), np.float32(np.nan))
+        left = len(self.total) - rows
+        for buffer, empty in (
+            (self.total, 0), (self.weights, 0), (self.count, 0),
+            (self.low, np.inf), (self.high, -np.inf),
+        ):  # fmt: skip
+            buffer[:left] = buffer[rows:].copy()
+            buffer[left:] = empty
+        return taken.astype(np.float32)
+
+
+def _layered(values: Tensor) -> np.ndarray:
+    """(N, H, W) or (N, B, H, W) -> (N, B, H, W) float32."""
+    values = values.float().cpu().numpy()
+    return values if values.ndim == 4 else values[:, None]
+
+
+def _bands(method: Method, source: Source) -> int:
+    return len(source.indices) if getattr(method, "form", "attribution") == "image" else 1
+
+
+def _rows(window: Window) -> Rows:
+    return window.row_off, window.row_off + window.height
+
+
+def _ahead(load: Callable, items: Iterable) -> Iterator:
+    """Results of `load`, the next one being read while the present one is worked on."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        waiting = None
+        for item in items:
+            following = pool.submit(load, item)
+            if waiting is not None:
+                yield waiting.result()
+            waiting = following
+        if waiting is not None:
+            yield waiting.result()

@@ -1,0 +1,60 @@
+"""Finished strips of a map that is being made, kept on disk: an interrupted map goes on from them.
+
+They lie in a hidden folder beside the map, which is removed once the map is complete. A folder that
+was kept for other inputs, settings or code is not used.
+"""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from wildlens.atomic import atomic, remove, write_text
+
+log = logging.getLogger(__name__)
+
+IDENTITY = "identity.txt"
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Strips of one map, by number."""
+
+    folder: Path
+
+    def save(self, number: int, values: np.ndarray) -> None:
+        """Keep a strip, (B, rows, width)."""
+        with atomic(self._path(number)) as temporary, temporary.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+
+    def load(self, number: int) -> np.ndarray:
+        """A kept strip."""
+        return np.load(self._path(number), allow_pickle=False)
+
+    def count(self, numbers: range) -> int:
+        """How many of the first of these strips are there."""
+        missing = (done for done, n in enumerate(numbers) if not self._path(n).is_file())
+        return next(missing, len(numbers))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.npy"
+
+
+@contextmanager
+def keeping(output: Path, identity: str) -> Iterator[Strips]:
+    """The strips of the map `output`; removed when the block ends well.
+
+    Args:
+        identity: all that the strips depend on; strips of another identity are removed.
+    """
+    output = Path(output)
+    folder = output.with_name(f".{output.stem}.strips")
+    kept = folder / IDENTITY
+    if not kept.is_file() or kept.read_text(encoding="utf-8") != identity:
+        remove(folder)
+        write_text(kept, identity)
+    yield Strips(folder)
+    remove(folder)
