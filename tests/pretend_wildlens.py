@@ -43,7 +43,7 @@ def pretend(name: str):
             write(output, text)
         if name == "landcover":
             write(Path(f"{output}.aux.xml"), text)
-        if name in ("scene", "map"):
+        if name in ("scene", "map", "join") and not values.get("part"):
             write(output.with_suffix(".qml"), text)
         if footprints:
             write(footprints, text)

@@ -42,7 +42,7 @@ def planned(folder: Path, *arguments, **environment) -> dict[str, int]:
     """How many jobs of each rule a dry run would start."""
     run = snakemake(folder, "-n", *arguments, **environment)
     assert run.returncode == 0, run.stderr + run.stdout
-    counts = dict(re.findall(r"^([a-z]+) +(\d+)$", run.stderr + run.stdout, re.MULTILINE))
+    counts = dict(re.findall(r"^([a-z_]+) +(\d+)$", run.stderr + run.stdout, re.MULTILINE))
     counts.pop("total", None)
     return {rule: int(count) for rule, count in counts.items()}
 
@@ -82,7 +82,7 @@ def test_every_declared_setting_lies_beside_the_results(finished):
     assert written == sections
 
 
-AFTER_MODELS = {"map": 5, "attribute": 7, "evaluate": 1, "figures": 1, "all": 1}
+AFTER_MODELS = {"map": 6, "attribute": 7, "evaluate": 1, "figures": 1, "all": 1}
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, ru
     ("module", "rules"),
     [
         ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1}),
-        ("mapping.py", {"map": 5, "evaluate": 1}),
+        ("mapping.py", {"map": 6, "evaluate": 1}),
         ("evaluation/__init__.py", {"evaluate": 1}),
     ],
 )
@@ -195,6 +195,13 @@ def test_own_products_need_no_demo_and_keep_their_paths(tmp_path):
     assert stub("landcover/b.tif")["source"] == inputs["mapping"][0]["landcover"]
     assert inputs["areas"] in stub("tiles.zarr/stub")["areas"]
     assert stub("tiles.zarr/stub")["truths"] == "()"
+
+
+def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):
+    folder = workplace(tmp_path)
+    methods = "attribution={parts: 3, methods: [gan, occlusion], extras: [minimized]}"
+    plan = planned(folder, "--configfile", DEFAULT, own_land(folder), "--config", methods)
+    assert plan["map_part"] == 9 and plan["join"] == 3 and "map" not in plan
 
 
 def test_nothing_to_map_is_no_error(tmp_path):

@@ -178,13 +178,14 @@ def map_(scene, method, classifier, generators, output, settings, device, part) 
     """
     from wildlens.mapping import map_scene
     from wildlens.presentation.qml import write_map_style
+    from wildlens.presentation.style import method_title
 
     map_scene(
         scene, method, classifier, generators, output, section("Attribution", settings), device,
         part,
     )  # fmt: skip
     if part is None:
-        write_map_style(output, method)
+        write_map_style(output, method_title(method))
 
 
 @cli.command()
@@ -195,9 +196,10 @@ def join(parts, method, output) -> None:
     """Put the PARTS of a scene's map together, which map --part made."""
     from wildlens.mapping import join as run
     from wildlens.presentation.qml import write_map_style
+    from wildlens.presentation.style import method_title
 
     run(parts, output)
-    write_map_style(output, method)
+    write_map_style(output, method_title(method))
 
 
 @cli.command()

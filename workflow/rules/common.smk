@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from wildlens.provenance import code_digest
-from wildlens.settings import METHODS, dump_section
+from wildlens.settings import EXTRAS, METHODS, dump_section
 
 TRAINING = [product.name for product in settings.inputs.training]
 MAPPED = [product.name for product in settings.inputs.mapping]
@@ -14,14 +14,20 @@ MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # the two controls are evaluated always: what a method finds must be more than brightness and chance
 CONTROLS = ["brightness", "random"]
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *CONTROLS]))
-GENERATOR_METHODS = ["gan", "minimizer"]
+GENERATOR_METHODS = ["gan", "minimizer", "maximized", "minimized"]
 
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
+# maps that are no attributions, and so are not compared with land cover
+EXTRA_MAPS = expand(
+    "results/maps/{scene}/{method}.tif",
+    scene=MAPPED,
+    method=dict.fromkeys(settings.attribution.extras),
+)
 
 
 wildcard_constraints:
     scene="|".join(map(re.escape, PRODUCTS)),
-    method="|".join(METHODS),
+    method="|".join([*METHODS, *EXTRAS]),
 
 
 def product_of(wildcards):

@@ -6,7 +6,6 @@ from xml.etree import ElementTree
 
 from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
-from wildlens.presentation.style import method_title
 from wildlens.raster import open_raster
 
 # viridis in nine steps, as in the figures
@@ -21,11 +20,11 @@ DEVIATIONS_99 = (
 )
 
 
-def write_map_style(path: Path, method: str) -> Path:
+def write_map_style(path: Path, method_title: str) -> Path:
     """Write the style of what `wildlens map` made: of a generated image as of a scene, else a ramp.
 
     Args:
-        path: the map; method: what it was made with.
+        path: the map; method_title: heads the legend of an attribution.
 
     Returns:
         Path of the style.
@@ -34,7 +33,7 @@ def write_map_style(path: Path, method: str) -> Path:
         is_image, bands = dataset.dtypes[0] == "uint16", dataset.descriptions
     if is_image:
         return write_scene_style(path, bands)
-    return write_attribution_style(path, method_title(method))
+    return write_attribution_style(path, method_title)
 
 
 def write_attribution_style(map_path: Path, method_title: str) -> Path:

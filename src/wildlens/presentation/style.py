@@ -33,6 +33,7 @@ METHOD_TITLES = {
     "gradcam": "GradCAM",
     "brightness": "Brightness (control)",
     "random": "Random (control)",
+    "score": "Naturalness",
 }
 REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
 OURS, CONTROLS = ("gan", "minimizer"), ("brightness", "random")
