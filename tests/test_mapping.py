@@ -8,16 +8,17 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from rio_cogeo import cog_validate
 
-from wildlens import raster
+from wildlens import raster, streaming
 from wildlens.attribution import Models, create
 from wildlens.attribution.occlusion import Occlusion
 from wildlens.errors import WildLensError
-from wildlens.mapping import map_scene
+from wildlens.mapping import join, map_scene
 from wildlens.networks import files
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
 from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
+from wildlens.strips import keeping
 
 SETTINGS = Attribution(window=64, overlap=8, occlusion_window=16, occlusion_stride=16)
 
@@ -61,13 +62,18 @@ def scene_of(random, height, width):
     return random.integers(500, 6000, (3, height, width)).astype(np.uint16)
 
 
+def run(models, path, method, output, part=None, settings=SETTINGS):
+    files_of = models.classifier_path, models.generators_path
+    map_scene(path, method, *files_of, output, settings, "cpu", part)
+
+
 def mapped(models, path, method, output):
-    map_scene(path, method, models.classifier_path, models.generators_path, output, SETTINGS, "cpu")
+    run(models, path, method, output)
     with rasterio.open(output) as dataset:
         return dataset.read(1), dataset
 
 
-@pytest.mark.parametrize("shape", [(200, 150), (131, 97), (30, 211), (1, 90), (3, 5)])
+@pytest.mark.parametrize("shape", [(200, 150), (131, 97), (30, 211), (1, 90), (97, 1), (3, 5)])
 @pytest.mark.parametrize("method", ["gan", "minimizer", "brightness"])
 def test_windows_give_the_numbers_of_one_pass(tmp_path, models, shape, method):
     stored = scene_of(np.random.default_rng(0), *shape)
@@ -86,7 +92,7 @@ def test_windows_give_the_numbers_of_one_pass(tmp_path, models, shape, method):
 
 
 @pytest.mark.parametrize("shape", [(113, 97), (20, 130), (1, 60)])
-@pytest.mark.parametrize("method", ["occlusion", "gradcam", "deeplift"])
+@pytest.mark.parametrize("method", ["occlusion", "gradcam", "deeplift", "score"])
 def test_whole_tile_methods_fill_every_valid_pixel_and_no_other(tmp_path, models, shape, method):
     stored = scene_of(np.random.default_rng(1), *shape)
     stored[1, :, -7:] = 0  # a band that the classifier does not use
@@ -161,6 +167,148 @@ def test_occlusion_equals_captum():
         images, sliding_window_shapes=(2, 16, 16), strides=(2, 8, 8), baselines=0.0
     )
     assert torch.allclose(ours[0], theirs[0, 0], atol=1e-4)
+
+
+def naive_tiles(models, stored, method):
+    """Mean and range of all tiles that see a pixel, in float64, tile by tile."""
+    attribute, size, overlap = create(method, models, SETTINGS), 48, SETTINGS.overlap
+    overlap = getattr(attribute, "overlap", overlap)
+    images, valid = to_images(stored[[2, 0]][None], models.classifier.standardise.mean)
+    height, width = stored.shape[1:]
+    ramp = np.minimum(1, (np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5) / overlap)
+    weight, seen = np.outer(ramp, ramp), [[[] for _ in range(width)] for _ in range(height)]
+    for top in [*range(0, height - size, size - overlap), height - size]:
+        for left in [*range(0, width - size, size - overlap), width - size]:
+            square = (slice(top, top + size), slice(left, left + size))
+            values = attribute(images[..., square[0], square[1]])[0].double().numpy()
+            for row, column in np.ndindex(size, size):
+                pair = weight[row, column], values[row, column]
+                seen[top + row][left + column].append(pair)
+    mean, spread = np.full((2, height, width), np.nan)
+    for row, column in zip(*np.nonzero(valid[0].numpy()), strict=True):
+        weights, values = np.array(seen[row][column]).T
+        mean[row, column] = (weights * values).sum() / weights.sum()
+        if len(values) > 1:
+            spread[row, column] = np.ptp(values)
+    return mean, spread
+
+
+@pytest.mark.parametrize("method", ["gradcam", "score"])
+def test_overlapping_tiles_are_averaged_and_their_range_is_told(tmp_path, models, method):
+    stored = scene_of(np.random.default_rng(3), 101, 83)
+    stored[:, :60, :50] = 0
+    run(models, write_scene(tmp_path / "s.tif", stored), method, tmp_path / "m.tif")
+    with rasterio.open(tmp_path / "m.tif") as dataset:
+        assert dataset.descriptions == (method, "disagreement")
+        mean, spread = dataset.read()
+    expected = naive_tiles(models, stored, method)
+    assert np.allclose(mean, expected[0], rtol=1e-4, atol=1e-6, equal_nan=True)
+    assert np.allclose(spread, expected[1], rtol=1e-3, atol=1e-5, equal_nan=True)
+
+
+@pytest.mark.parametrize("method", ["maximized", "minimized"])
+def test_generated_images_have_the_form_of_a_scene(tmp_path, models, method):
+    stored = scene_of(np.random.default_rng(4), 90, 130)
+    stored[0, :20, :30] = 0
+    run(models, write_scene(tmp_path / "s.tif", stored), method, tmp_path / "m.tif")
+    with rasterio.open(tmp_path / "m.tif") as dataset:
+        assert dataset.dtypes == ("uint16",) * 2 and dataset.nodata == 0
+        assert dataset.descriptions == ("B04", "B08")
+        values = dataset.read()
+    images, valid = to_images(stored[[2, 0]][None], models.classifier.standardise.mean)
+    network = models.generators[0 if method == "maximized" else 1]
+    expected = np.rint(network(images)[0].numpy() * 10_000).clip(1, 65535)
+    assert np.array_equal(values == 0, np.broadcast_to(~valid.numpy(), values.shape))
+    difference = np.abs(values - expected)[:, valid[0]]
+    assert difference.max() <= 1 and (difference > 0).mean() < 0.01
+    assert np.abs(values[:, valid[0]] - stored[[2, 0]][:, valid[0]].astype(float)).max() > 50
+
+
+@pytest.mark.parametrize("method", ["gan", "gradcam", "score", "minimized", "random"])
+@pytest.mark.parametrize("parts", [2, 3])
+def test_joined_parts_are_the_map_of_one_job_bit_by_bit(tmp_path, models, method, parts):
+    path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(5), 211, 70))
+    run(models, path, method, tmp_path / "one.tif")
+    names = [tmp_path / f"{k}.tif" for k in range(parts, 0, -1)]
+    for k, name in zip(range(parts, 0, -1), names, strict=True):
+        run(models, path, method, name, part=f"{k}-of-{parts}")
+    join(names, tmp_path / "joined.tif")
+    assert cog_validate(tmp_path / "joined.tif")[0]
+    with rasterio.open(tmp_path / "one.tif") as a, rasterio.open(tmp_path / "joined.tif") as b:
+        assert a.tags() == b.tags() and str(a.profile) == str(b.profile)
+        assert [a.tags(i) for i in a.indexes] == [b.tags(i) for i in b.indexes]
+        assert a.read().tobytes() == b.read().tobytes() and a.descriptions == b.descriptions
+
+
+def test_parts_that_do_not_belong_together_are_refused(tmp_path, models):
+    path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(6), 200, 60))
+    one, two, other = (tmp_path / f"{name}.tif" for name in ("one", "two", "other"))
+    run(models, path, "brightness", one, part="1-of-2")
+    run(models, path, "brightness", two, part="2-of-2")
+    run(models, path, "brightness", other, part="2-of-2", settings=Attribution(window=64, seed=1))
+    with pytest.raises(WildLensError, match="part of another map than"):
+        join([one, other], tmp_path / "m.tif")
+    with pytest.raises(WildLensError, match="the parts given are 1-of-2, not all"):
+        join([one], tmp_path / "m.tif")
+    with pytest.raises(WildLensError, match="is no part of a map"):
+        join([path, two], tmp_path / "m.tif")
+    with pytest.raises(WildLensError, match="cannot be cut into 9 parts, it has 4 strips"):
+        run(models, path, "brightness", tmp_path / "m.tif", part="1-of-9")
+    with pytest.raises(WildLensError, match="expected a part such as"):
+        run(models, path, "brightness", tmp_path / "m.tif", part="3-of-2")
+    assert not (tmp_path / "m.tif").exists()
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("method, calls, left", [("gan", 4, 4), ("gradcam", 3, 3)])
+def test_an_interrupted_map_goes_on_where_it_stopped(
+    tmp_path, models, monkeypatch, method, calls, left
+):
+    path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(7), 200, 100))
+    run(models, path, method, tmp_path / "expected.tif")
+    original, count = streaming._layered, 0
+
+    def counting(values):
+        nonlocal count
+        count += 1
+        if count > calls:
+            raise Interrupted
+        return original(values)
+
+    monkeypatch.setattr(streaming, "_layered", counting)
+    with pytest.raises(Interrupted):
+        run(models, path, method, tmp_path / "m.tif")
+    assert not (tmp_path / "m.tif").exists()
+    count, calls = 0, 100
+    run(models, path, method, tmp_path / "m.tif")
+    assert count == left
+    with rasterio.open(tmp_path / "m.tif") as a, rasterio.open(tmp_path / "expected.tif") as b:
+        assert a.read().tobytes() == b.read().tobytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.tif", "m.tif", "s.tif"]
+
+
+def test_strips_of_other_settings_are_not_taken_up(tmp_path):
+    output = tmp_path / "m.tif"
+    for identity, expected in (("a", 0), ("a", 1), ("b", 0)):
+        with pytest.raises(Interrupted), keeping(output, identity) as strips:
+            assert strips.count(range(3)) == expected
+            strips.save(0, np.ones((1, 2, 2)))
+            raise Interrupted
+
+
+@pytest.mark.parametrize("method", ["gan", "minimizer"])
+def test_a_missing_pixel_changes_others_within_the_halo_only(tmp_path, models, method):
+    stored = scene_of(np.random.default_rng(8), 120, 110)
+    whole, _ = mapped(models, write_scene(tmp_path / "s.tif", stored), method, tmp_path / "m.tif")
+    stored[:, 60, 50] = 0
+    holed, _ = mapped(models, write_scene(tmp_path / "h.tif", stored), method, tmp_path / "n.tif")
+    rows, columns = np.nonzero(~np.isclose(whole, holed, rtol=1e-5, atol=1e-6))
+    halo = create(method, models, SETTINGS).halo
+    assert len(rows) > 1 and np.isnan(holed[60, 50])
+    assert max(np.abs(rows - 60).max(), np.abs(columns - 50).max()) <= halo
 
 
 def test_an_unknown_method_names_the_known_ones(models):

@@ -192,7 +192,9 @@ def _joined_grid(datasets: Sequence[rasterio.DatasetReader]) -> GeoBox:
         )
     grids = [grid_of(dataset) for dataset in datasets]
     for dataset, (above, below) in zip(datasets[1:], pairwise(grids), strict=True):
-        if above.crs != below.crs or above.affine * (0, above.shape[0]) != below.affine * (0, 0):
+        upper, lower = above.boundingbox, below.boundingbox
+        touch = (upper.left, upper.bottom) == (lower.left, lower.top)
+        if above.crs != below.crs or not touch:
             raise WildLensError(f"{dataset.name}: does not lie right below the part before it")
     height = sum(grid.shape[0] for grid in grids)
     return GeoBox((height, grids[0].shape[1]), grids[0].affine, grids[0].crs)
