@@ -58,7 +58,7 @@ def geotiff(path: Path, seed: int) -> None:
 
 
 def cog(path: Path, seed: int) -> None:
-    with raster.writing_cog(path, GRID, tags={"a": "b"}, description="x") as dataset:
+    with raster.writing_cog(path, GRID, tags={"a": "b"}, descriptions=("x",)) as dataset:
         dataset.write(noise(seed, (600, 600), "float32"), 1)
 
 

@@ -62,8 +62,8 @@ rule map_part:
         "results/benchmarks/map/{scene}/{method}/{scatteritem}.tsv"
     threads: 4
     resources:
-        mem_mb=6000,
-        runtime="8h",
+        mem_mb=growing(6000),
+        runtime=growing(480),
         gpu=1,
     params:
         code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
@@ -87,8 +87,8 @@ rule join:
         "results/benchmarks/join/{scene}/{method}.tsv"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(60),
     params:
         code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
     shell:
