@@ -11,7 +11,7 @@ import yaml
 from wildlens.cli import cli
 
 TABLES = {
-    "evaluate": ["methods.csv", "classes.csv", "scores.csv", "provenance.json"],
+    "evaluate": ["methods.csv", "classes.csv", "scores.csv", "warnings.txt", "provenance.json"],
     "figures": [
         f"{name}.png" for name in ("tiles", "training", "examples", "map", "methods", "classes")
     ],

@@ -5,6 +5,7 @@ import logging
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray as xr
@@ -16,6 +17,7 @@ from attributed import BOG, FOREST, ROCK, SETTINGS, SIDE, World, write_tiles
 from wildlens.errors import WildLensError
 from wildlens.evaluation.bootstrap import draw_blocks, interval, resampled_iou
 from wildlens.evaluation.classes import ClassTotals, map_totals
+from wildlens.evaluation.doubts import doubts
 from wildlens.evaluation.methods import methods_table, otsu_masks
 from wildlens.evaluation.scores import scores_table
 from wildlens.evaluation.thresholds import best_threshold, iou, otsu_threshold
@@ -457,3 +459,16 @@ def test_table_without_the_papers_map_leaves_the_difference_empty(world):
     table = world.write().run()["methods"]
     assert table["iou_minus_gan"].isna().all() and table["iou"].notna().all()
     assert methods_table([]).empty
+
+
+def test_an_inverted_map_of_the_generators_is_said():
+    table = pd.DataFrame(
+        {
+            "method": ["gan", "minimizer", "random", "gan"],
+            "reference": ["truth", "corine", "truth", "corine"],
+            "auroc": [0.3, 0.7, 0.4, 0.49],
+        }
+    )
+    first, second = doubts(table)
+    assert first.startswith("gan against truth is inverted (AUROC 0.30)")
+    assert second.startswith("gan against corine") and "gan.steps" in second

@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from trainable import tile_set, write_tiles
+from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
@@ -20,7 +21,6 @@ from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import Checkpoints
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TrainingSet, band_statistics, batches, cropped, turned
-from wildlens.training.tables import write_warnings
 
 
 def sigmoid(x):
@@ -303,12 +303,12 @@ def test_scores_that_do_not_separate_are_said(high, low, said):
 
 
 def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
-    write_warnings(tmp_path / "w.txt", "gan", ["first; do this", "second; do that"])
+    write_doubts(tmp_path / "w.txt", "gan", ["first; do this", "second; do that"])
     assert (tmp_path / "w.txt").read_text() == "first; do this\nsecond; do that\n"
     said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert said == ["gan: WARNING: first; do this", "gan: WARNING: second; do that"]
-    write_warnings(tmp_path / "w.txt", "gan", [])
-    assert (tmp_path / "w.txt").read_text() == ""
+    write_doubts(tmp_path / "w.txt", "gan", [])
+    assert (tmp_path / "w.txt").read_text() == "none\n"
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e5])

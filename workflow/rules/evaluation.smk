@@ -32,6 +32,12 @@ rule evaluate:
             category="2 The classifier",
             labels={"what": "Scores of images and generated images", "kind": "table"},
         ),
+        warnings=report(
+            "results/evaluation/warnings.txt",
+            caption="../report/warnings.rst",
+            category="4 How good they are",
+            labels={"what": "Warnings", "kind": "text"},
+        ),
         provenance="results/evaluation/provenance.json",
     log:
         "results/logs/evaluation.log",

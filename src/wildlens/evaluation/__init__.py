@@ -15,9 +15,11 @@ import pandas as pd
 
 from wildlens import provenance
 from wildlens.atomic import write_text
+from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.evaluation.bootstrap import draw_blocks
 from wildlens.evaluation.classes import ClassTotals, map_totals
+from wildlens.evaluation.doubts import doubts
 from wildlens.evaluation.methods import (
     Comparison,
     check_targets,
@@ -82,6 +84,7 @@ def evaluate(
     _write_table(output / "methods.csv", methods)
     _write_table(output / "classes.csv", pd.DataFrame(classes))
     _write_table(output / "scores.csv", scores_table("test", *scores))
+    write_doubts(output / "warnings.txt", "evaluate", doubts(methods))
     inputs = [tiles, classifier, generators, *attributions, *maps, *landcovers]
     record = provenance.record("evaluate", settings, inputs)
     write_text(output / "provenance.json", json.dumps(record, indent=2) + "\n")

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from wildlens import provenance
+from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.networks.device import choose_device
@@ -27,7 +28,7 @@ from wildlens.training.checkpoint import (
 )
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TileSet, TrainingSet, batches, load_training_set, turned
-from wildlens.training.tables import from_columns, to_columns, write_table, write_warnings
+from wildlens.training.tables import from_columns, to_columns, write_table
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ def train(
     ]
     write_table(metrics / "training.csv", history)
     write_table(metrics / "accuracy.csv", accuracy)
-    write_warnings(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
+    write_doubts(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
     files.save(
         output,
         {"classifier": network},

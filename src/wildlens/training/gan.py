@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from wildlens import provenance
+from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.networks.device import choose_device
@@ -34,7 +35,7 @@ from wildlens.training.checkpoint import (
     set_random_states,
 )
 from wildlens.training.data import TileSet, TrainingSet, batches, cropped, load_training_set, turned
-from wildlens.training.tables import from_columns, to_columns, write_table, write_warnings
+from wildlens.training.tables import from_columns, to_columns, write_table
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def train(
     trainer = Trainer.build(frozen, data, arguments, settings, where)
     history = _fit(trainer, data.splits["train"].only(label=1), settings, where, keeper)
     write_table(metrics / "training.csv", history)
-    write_warnings(metrics / "warnings.txt", "gan", _judge(history))
+    write_doubts(metrics / "warnings.txt", "gan", _judge(history))
     files.save(
         output,
         {

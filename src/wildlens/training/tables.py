@@ -1,15 +1,12 @@
-"""Training curves and rates as CSV, and warnings that stand beside them."""
+"""Training curves and rates as CSV."""
 
 import csv
-import logging
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from wildlens.atomic import atomic, write_text
-
-log = logging.getLogger(__name__)
+from wildlens.atomic import atomic
 
 
 def write_table(path: Path, rows: list[dict]) -> None:
@@ -18,13 +15,6 @@ def write_table(path: Path, rows: list[dict]) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-
-
-def write_warnings(path: Path, step: str, warnings: list[str]) -> None:
-    """Log warnings about a result, and write them for the report, a line each; none: no line."""
-    for warning in warnings:
-        log.warning("%s: WARNING: %s", step, warning)
-    write_text(path, "".join(f"{warning}\n" for warning in warnings))
 
 
 def to_columns(rows: list[dict]) -> dict[str, Tensor]:
