@@ -27,11 +27,11 @@ PROFILE = ROOT / "workflow/profiles/slurm"
 SMALL = {
     "attribution": {"methods": ["gan"]},
     # some seconds each, to be caught in the middle
-    "classifier": {"epochs": 40},
-    "gan": {"steps": 60},
+    "classifier": {"epochs": 12},
+    "gan": {"steps": 30},
 }
 # results depend on the number of threads in the last bits: the same on both sides
-THREADS = [f"{rule}=2" for rule in ("classifier", "gan", "map", "attribute", "evaluate")]
+THREADS = [f"{rule}=1" for rule in ("classifier", "gan", "map", "attribute", "evaluate")]
 LIMIT = 1800  # seconds for anything here; then a test fails
 
 pytestmark = [
