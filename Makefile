@@ -10,8 +10,9 @@ export PATH := $(BIN):$(PATH)
 PINS := pyproject.toml constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 
-.PHONY: help demo report test test-slurm format lint clean
+.PHONY: help demo report test test-slurm format lint benchmark clean
 
 help:
 	@echo 'make demo     install into $(VENV) and run the embedded default: maps in results/'
@@ -20,6 +21,7 @@ help:
 	@echo 'make test-slurm   run the workflow on a real Slurm that is started here (root, Debian)'
 	@echo 'make format   format package, tests and workflow'
 	@echo 'make lint     check them'
+	@echo 'make benchmark  measure beside peers, with the models of the demo, write docs/performance.md (hours)'
 	@echo 'make clean    remove what the workflow made: results, the demo region'
 
 demo: $(INSTALLED)
@@ -45,6 +47,10 @@ lint: $(INSTALLED_DEV)
 	$(BIN)/snakefmt --check workflow
 	$(BIN)/snakemake --lint
 
+benchmark: $(INSTALLED_BENCHMARK)
+	$(BIN)/python -m benchmarks --classifier results/models/classifier.safetensors \
+	  --generators results/models/generators.safetensors $(ARGS)
+
 clean:
 	rm -rf results resources/demo .snakemake .pytest_cache .ruff_cache
 
@@ -58,4 +64,10 @@ $(INSTALLED): $(PINS)
 
 $(INSTALLED_DEV): $(INSTALLED) $(PINS)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
+	touch $@
+
+# the peers by themselves: what they say they need would bring another torch, and torchvision
+$(INSTALLED_BENCHMARK): $(INSTALLED) $(PINS)
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[benchmark]'
+	$(BIN)/python -m pip install --quiet --no-deps pytorch-toolbelt==0.8.0 terratorch==1.2.13
 	touch $@

@@ -22,7 +22,7 @@ from wildlens.progress import track
 from wildlens.raster import read
 from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
-from wildlens.windows import halo_pieces, tile_starts, tile_weight
+from wildlens.windows import Piece, halo_pieces, tile_starts, tile_weight
 
 SMALLEST = 32  # px; smaller windows are filled up, since networks cannot halve or reflect them
 
@@ -82,7 +82,7 @@ class Windows:
     def run(self, first: int, last: int) -> Iterator[np.ndarray]:
         """Strips first .. last - 1, each (B, rows, width) float32, NaN = no data."""
         pieces = [piece for line in self.lines[first:last] for piece in line]
-        loaded = _ahead(self._load, pieces)
+        loaded = _ahead(self.load, pieces)
         strip: list[np.ndarray] = []
         for piece, stored in zip(track(pieces, "map", unit="windows"), loaded, strict=True):
             strip.append(self._values(piece, stored))
@@ -90,11 +90,12 @@ class Windows:
                 yield np.concatenate(strip, axis=2)
                 strip = []
 
-    def _load(self, piece) -> np.ndarray:
+    def load(self, piece: Piece) -> np.ndarray:
+        """What is read for a piece, (1, C, H, W) uint16."""
         sides = int(piece.read.height), int(piece.read.width)
         return self.source.stored(piece.read, tuple(max(SMALLEST, side) for side in sides))[None]
 
-    def _values(self, piece, stored: np.ndarray) -> np.ndarray:
+    def _values(self, piece: Piece, stored: np.ndarray) -> np.ndarray:
         images, valid = self.source.images(stored)
         valid = valid[0][piece.inner]
         if not valid.any():

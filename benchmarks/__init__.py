@@ -1,0 +1,1 @@
+"""How fast WildLens is beside others: `make benchmark` writes docs/performance.md."""

@@ -1,0 +1,172 @@
+"""Measure all, and write docs/performance.md.
+
+python -m benchmarks --classifier C.safetensors --generators G.safetensors --output FILE.md
+"""
+
+import argparse
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import torch
+
+from benchmarks import contestants, networks, report, scenes
+from benchmarks.contestants import OURS, PEERS, Task, untiled
+from benchmarks.measure import peak_memory, peak_of, take_turns
+from wildlens.mapping import map_scene
+from wildlens.networks import files
+from wildlens.settings import Attribution
+
+ALL: dict[str, Callable[[Task, Path], None]] = {"one pass, untiled": untiled, **OURS, **PEERS}
+MARGIN = 64  # px at the scene's border, where peers pad the image instead of what layers see
+
+
+def main() -> None:
+    """Parse, measure, write."""
+    arguments = _arguments()
+    with tempfile.TemporaryDirectory() as folder:
+        if arguments.one:
+            _one(arguments, Path(folder))
+            return
+        parts = [SECTIONS[name](arguments, Path(folder)) for name in arguments.sections]
+    arguments.output.write_text(report.page(parts, _machine(), arguments.turns), encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--classifier", type=Path, required=True)
+    parser.add_argument("--generators", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path("docs/performance.md"))
+    parser.add_argument("--side", type=int, default=2048, help="of the compared scene, px")
+    parser.add_argument("--tile", type=int, default=512, help="of the peers, px")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096, 10980])
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
+    parser.add_argument("--one", help=argparse.SUPPRESS)  # one contestant alone, for its memory
+    return parser.parse_args()
+
+
+def _task(arguments: argparse.Namespace, folder: Path, side: int) -> Task:
+    scene = folder / f"scene{side}.tif"
+    if not scene.exists():
+        scenes.write_scene(scene, side)
+    return Task(scene, arguments.classifier, arguments.generators, arguments.tile)
+
+
+def _one(arguments: argparse.Namespace, folder: Path) -> None:
+    """One contestant in this process; prints the peak of its memory."""
+    ALL[arguments.one](_task(arguments, folder, arguments.side), folder / "out.tif")
+    print(peak_memory())
+
+
+def _peak(arguments: argparse.Namespace, name: str, side: int) -> float:
+    models = ["--classifier", arguments.classifier, "--generators", arguments.generators]
+    options = [*models, "--side", side, "--tile", arguments.tile, "--one", name]
+    return peak_of(*map(str, options))
+
+
+@torch.inference_mode()
+def _mapping(arguments: argparse.Namespace, folder: Path) -> str:
+    task = _task(arguments, folder, arguments.side)
+    outputs = {name: folder / f"{number}.tif" for number, name in enumerate(ALL)}
+    runs = {name: partial(call, task, outputs[name]) for name, call in ALL.items()}
+    turns = take_turns(runs, arguments.turns)
+    values = {}
+    for name, path in outputs.items():
+        with rasterio.open(path) as dataset:
+            values[name] = dataset.read(1)
+    truth = values["one pass, untiled"]
+    inner = slice(MARGIN, -MARGIN)
+    rows = []
+    for name in ALL:
+        difference = np.abs(values[name] - truth)
+        rows.append(
+            (
+                name,
+                turns.median(name),
+                turns.ratio(name, "WildLens"),
+                _peak(arguments, name, arguments.side),
+                float(difference.max()),
+                float(difference[inner, inner].max()),
+            )
+        )
+    fastest = min(turns.ratio(name, "WildLens") for name in PEERS)
+    return report.mapping(rows, fastest, task, arguments.side, float(truth.mean()))
+
+
+def _overhead(arguments: argparse.Namespace, folder: Path) -> str:
+    task = _task(arguments, folder, arguments.side)
+    bare = scenes.BarePasses(task.scene, task.classifier, task.generators)
+    whole = partial(contestants.wildlens, task, folder / "whole.tif")
+    turns = take_turns({"map": whole, "bare": bare}, arguments.turns)
+    return report.overhead(turns.ratio("map", "bare"))
+
+
+def _sizes(arguments: argparse.Namespace, folder: Path) -> str:
+    rows = []
+    for side in arguments.sizes:
+        task = _task(arguments, folder, side)
+        run = partial(contestants.wildlens, task, folder / "size.tif")
+        seconds = take_turns({"map": run}, 1).median("map")
+        rows.append((side, seconds, _peak(arguments, "WildLens", side)))
+    return report.sizes(rows)
+
+
+def _borders(arguments: argparse.Namespace, folder: Path) -> str:
+    task, settings = _task(arguments, folder, arguments.side), Attribution()
+    size = files.load_classifier(task.classifier).tile_size
+    rows = []
+    for method in ("gradcam", "deeplift"):
+        output = folder / f"{method}.tif"
+        map_scene(task.scene, method, task.classifier, None, output, settings, "cpu")
+        rows.append((method, *scenes.jumps(output, size, settings.overlap)))
+    return report.borders(rows)
+
+
+def _occlusion(arguments: argparse.Namespace, folder: Path) -> str:
+    local = files.load_classifier(arguments.classifier)
+    bands = len(local.bands)
+    rows = []
+    for name, network, size in (
+        ("local (the demo's, trained)", local, 256),
+        ("local (the demo's, trained)", local, 128),
+        ("unet (the paper's form)", networks.paper_classifier(bands, 256), 256),
+    ):
+        turns, difference, largest = networks.occlusion(network, size, arguments.turns)
+        rows.append(
+            (name, size, turns.median("WildLens"), turns.ratio("captum", "WildLens"), difference,
+             largest)
+        )  # fmt: skip
+    return report.occlusion(rows)
+
+
+def _gan(arguments: argparse.Namespace, folder: Path) -> str:
+    turns = networks.gan_step(files.load_classifier(arguments.classifier), 4 * arguments.turns)
+    return report.gan(turns.median("WildLens"), turns.ratio("WildLens", "plain CycleGAN"))
+
+
+def _machine() -> str:
+    cores, threads = os.cpu_count(), torch.get_num_threads()
+    return (
+        f"{platform.machine()}, {cores} cores, {threads} threads for torch {torch.__version__}, "
+        f"Python {platform.python_version()}, {sys.platform}"
+    )
+
+
+SECTIONS = {
+    "scene": _mapping,
+    "overhead": _overhead,
+    "sizes": _sizes,
+    "borders": _borders,
+    "occlusion": _occlusion,
+    "gan": _gan,
+}
+
+if __name__ == "__main__":
+    main()

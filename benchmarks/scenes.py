@@ -1,0 +1,66 @@
+"""Scenes to measure on, what the bare passes of a map cost, and whether its tiles show."""
+
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import torch
+from rasterio.transform import Affine
+from rasterio.windows import Window
+
+from wildlens.attribution import Models, create
+from wildlens.settings import Attribution
+from wildlens.streaming import Source, Windows
+from wildlens.windows import tile_starts
+
+BANDS = ("B02", "B03", "B04", "B08")
+
+
+def write_scene(path: Path, side: int, rows: int = 512) -> Path:
+    """A square scene of smooth random land without missing pixels, written by rows."""
+    random = np.random.default_rng(0)
+    profile = {
+        "driver": "GTiff", "count": len(BANDS), "dtype": "uint16", "nodata": 0, "crs": "EPSG:32634",
+        "width": side, "height": side, "transform": Affine(10, 0, 500_000, 0, -10, 7_600_000),
+        "tiled": True, "blockxsize": 512, "blockysize": 512, "compress": "DEFLATE", "predictor": 2,
+    }  # fmt: skip
+    with rasterio.open(path, "w", **profile) as dataset:
+        for band, name in enumerate(BANDS, start=1):
+            dataset.set_band_description(band, name)
+        for top in range(0, side, rows):
+            height = min(rows, side - top)
+            coarse = random.random((len(BANDS), -(-height // 8), -(-side // 8)))
+            fine = coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :side]
+            noise = random.normal(0, 80, fine.shape)
+            values = np.clip(600 + 2400 * fine + noise, 1, 10_000).astype(np.uint16)
+            dataset.write(values, window=Window(0, top, side, height))
+    return path
+
+
+class BarePasses:
+    """The network's passes over the windows of a map, and nothing else: all in memory before."""
+
+    def __init__(self, scene: Path, classifier: Path, generators: Path):
+        models = Models(classifier, generators, torch.device("cpu"))
+        self.method = create("gan", models, Attribution())
+        with rasterio.open(scene) as dataset:
+            source = Source(dataset, models)
+            plan = Windows(source, self.method, Attribution())
+            pieces = [piece for line in plan.lines for piece in line]
+            self.images = [source.images(plan.load(piece))[0] for piece in pieces]
+
+    def __call__(self) -> None:
+        for images in self.images:
+            self.method(images)
+
+
+def jumps(map_path: Path, size: int, overlap: int) -> tuple[float, float]:
+    """Mean difference between neighbouring columns: where a tile ends, and elsewhere."""
+    with rasterio.open(map_path) as dataset:
+        values = dataset.read(1)
+    starts = tile_starts(values.shape[1], size, overlap)
+    borders = sorted({*starts, *(start + size for start in starts)} - {0, values.shape[1]})
+    steps = np.nanmean(np.abs(np.diff(values, axis=1)), axis=0)
+    at_border = np.zeros(len(steps), bool)
+    at_border[[border - 1 for border in borders if border < values.shape[1]]] = True
+    return float(steps[at_border].mean()), float(steps[~at_border].mean())
