@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,7 @@ import torch
 
 from benchmarks import contestants, networks, report, scenes
 from benchmarks.contestants import OURS, PEERS, Task, untiled
-from benchmarks.measure import peak_memory, peak_of, take_turns
+from benchmarks.measure import fresh_turns, peak_memory, take_turns
 from wildlens.mapping import map_scene
 from wildlens.networks import files
 from wildlens.settings import Attribution
@@ -30,10 +31,10 @@ MARGIN = 64  # px at the scene's border, where peers pad the image instead of wh
 def main() -> None:
     """Parse, measure, write."""
     arguments = _arguments()
+    if arguments.one:
+        _one(arguments)
+        return
     with tempfile.TemporaryDirectory() as folder:
-        if arguments.one:
-            _one(arguments, Path(folder))
-            return
         parts = [SECTIONS[name](arguments, Path(folder)) for name in arguments.sections]
     arguments.output.write_text(report.page(parts, _machine(), arguments.turns), encoding="utf-8")
 
@@ -48,7 +49,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096, 10980])
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--one", help=argparse.SUPPRESS)  # one contestant alone, for its memory
+    parser.add_argument("--at-once", action="store_true", help="where others use the machine, too")
+    # one contestant alone, in a process of its own
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -59,24 +63,26 @@ def _task(arguments: argparse.Namespace, folder: Path, side: int) -> Task:
     return Task(scene, arguments.classifier, arguments.generators, arguments.tile)
 
 
-def _one(arguments: argparse.Namespace, folder: Path) -> None:
-    """One contestant in this process; prints the peak of its memory."""
-    ALL[arguments.one](_task(arguments, folder, arguments.side), folder / "out.tif")
-    print(peak_memory())
+def _one(arguments: argparse.Namespace) -> None:
+    """One contestant in this process; prints its processor seconds and the peak of its memory."""
+    task = Task(arguments.scene, arguments.classifier, arguments.generators, arguments.tile)
+    start = time.process_time()
+    ALL[arguments.one](task, arguments.output)
+    print(time.process_time() - start, peak_memory())
 
 
-def _peak(arguments: argparse.Namespace, name: str, side: int) -> float:
-    models = ["--classifier", arguments.classifier, "--generators", arguments.generators]
-    options = [*models, "--side", side, "--tile", arguments.tile, "--one", name]
-    return peak_of(*map(str, options))
+def _command(name: str, task: Task, output: Path) -> list[str]:
+    """Arguments that run one contestant alone."""
+    options = ["--classifier", task.classifier, "--generators", task.generators, "--one", name]
+    options += ["--tile", task.tile, "--scene", task.scene, "--output", output]
+    return list(map(str, options))
 
 
-@torch.inference_mode()
 def _mapping(arguments: argparse.Namespace, folder: Path) -> str:
     task = _task(arguments, folder, arguments.side)
     outputs = {name: folder / f"{number}.tif" for number, name in enumerate(ALL)}
-    runs = {name: partial(call, task, outputs[name]) for name, call in ALL.items()}
-    turns = take_turns(runs, arguments.turns)
+    commands = {name: _command(name, task, path) for name, path in outputs.items()}
+    turns, peaks = fresh_turns(commands, arguments.turns, arguments.at_once)
     values = {}
     for name, path in outputs.items():
         with rasterio.open(path) as dataset:
@@ -91,7 +97,7 @@ def _mapping(arguments: argparse.Namespace, folder: Path) -> str:
                 name,
                 turns.median(name),
                 turns.ratio(name, "WildLens"),
-                _peak(arguments, name, arguments.side),
+                peaks[name],
                 float(difference.max()),
                 float(difference[inner, inner].max()),
             )
@@ -112,9 +118,9 @@ def _sizes(arguments: argparse.Namespace, folder: Path) -> str:
     rows = []
     for side in arguments.sizes:
         task = _task(arguments, folder, side)
-        run = partial(contestants.wildlens, task, folder / "size.tif")
-        seconds = take_turns({"map": run}, 1).median("map")
-        rows.append((side, seconds, _peak(arguments, "WildLens", side)))
+        command = _command("WildLens", task, folder / "size.tif")
+        turns, peaks = fresh_turns({"map": command}, 1, at_once=False)
+        rows.append((side, turns.median("map"), peaks["map"]))
     return report.sizes(rows)
 
 

@@ -32,17 +32,47 @@ class Turns:
 
 
 def take_turns(contestants: Mapping[str, Callable[[], object]], turns: int) -> Turns:
-    """Call all contestants in turn, once to warm up and then `turns` times."""
+    """Call all contestants in turn, `turns` times."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
-    for turn in range(turns + 1):
+    for turn in range(1, turns + 1):
         for name, call in contestants.items():
             start = time.process_time()
             call()
-            spent = time.process_time() - start
-            if turn:
-                seconds[name].append(spent)
-            print(f"turn {turn} of {turns}: {name}: {spent:.2f} s", file=sys.stderr, flush=True)
+            seconds[name].append(time.process_time() - start)
+            _report(turn, turns, name, seconds[name][-1])
     return Turns(seconds)
+
+
+def fresh_turns(
+    commands: Mapping[str, list[str]], turns: int, at_once: bool
+) -> tuple[Turns, dict[str, float]]:
+    """As `take_turns`, each call in a process of its own, which prints its seconds and its peak.
+
+    Args:
+        commands: arguments of `python -m benchmarks` for each contestant.
+        at_once: start all contestants of a turn together, so that they meet the same conditions.
+
+    Returns:
+        The turns, and the median peak of memory of each contestant in MB.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    peaks: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(1, turns + 1):
+        waiting: dict[str, subprocess.Popen] = {}
+        for name, arguments in commands.items():
+            command = [sys.executable, "-m", "benchmarks", *arguments]
+            waiting[name] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            if not at_once:
+                waiting[name].wait()
+        for name, process in waiting.items():
+            printed, _ = process.communicate()
+            if process.returncode:
+                raise SystemExit(f"benchmarks: {name} failed")
+            spent, peak = map(float, printed.split()[-2:])
+            seconds[name].append(spent)
+            peaks[name].append(peak)
+            _report(turn, turns, name, spent)
+    return Turns(seconds), {name: statistics.median(found) for name, found in peaks.items()}
 
 
 def peak_memory() -> float:
@@ -50,8 +80,6 @@ def peak_memory() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / ROUGH
 
 
-def peak_of(*arguments: str) -> float:
-    """Peak memory in MB of `python -m benchmarks ARGUMENTS`, which prints it last."""
-    command = [sys.executable, "-m", "benchmarks", *arguments]
-    run = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(run.stdout.split()[-1])
+def _report(turn: int, turns: int, name: str, seconds: float) -> None:
+    line = f"turn {turn} of {turns}: {name}: {seconds:.2f} s"
+    print(line, file=sys.stderr, flush=True)

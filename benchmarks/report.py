@@ -11,7 +11,7 @@ def page(parts: Iterable[str], machine: str, turns: int) -> str:
 
 Written by `make benchmark`; do not edit. One run on one machine: {machine}.
 
-Contestants took turns, {turns} times each after a turn to warm up. Times are processor seconds of
+Contestants took turns, {turns} times each. Times are processor seconds of
 the process (user and system), ratios are medians over the turns: both hold on a machine that others
 use, too. Memory is the peak of a fresh process, interpreter and torch included.
 """
@@ -104,8 +104,8 @@ def occlusion(rows: Sequence[tuple]) -> str:
 
 Window 16, stride 8. WildLens computes anew only what the occluder reaches; captum passes the whole
 tile for each position. How much there is to gain depends on the classifier: where a square of 16 px
-is covered, 48 x 48 px of the local form's evidence change; of the U-Net's full-size maps, whose last
-layers cost most, 76 x 76 px, and on a tile of 128 px that is a third of all. That is the floor.
+is covered, 48 x 48 px of the local form's evidence change; of the U-Net's full-size maps, whose
+last layers cost most, 76 x 76 px, and on a tile of 128 px that is a third of all. That is the floor.
 
 {table}
 """
