@@ -153,5 +153,12 @@ def test_sections_are_frozen():
 
 
 def test_every_method_can_be_chosen():
-    section = settings.Attribution(methods=list(settings.METHODS))
-    assert tuple(section.methods) == settings.METHODS
+    mapped = [method for method in settings.METHODS if method not in settings.TILES_ONLY]
+    section = settings.Attribution(methods=mapped, controls=list(settings.CONTROLS))
+    assert section.methods == mapped and tuple(section.controls) == settings.CONTROLS
+    assert {*section.methods, *section.controls} == set(settings.METHODS)
+
+
+def test_what_cannot_map_is_refused_as_a_method():
+    with pytest.raises(WildLensError, match=r"class_shares.*under controls"):
+        validate({"methods": ["class_shares"]}, settings.Attribution)

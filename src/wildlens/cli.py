@@ -143,17 +143,19 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 @method
 @classifier_file
 @generators_file
+@click.option("--tiles", type=existing, help="For the methods that look at training tiles.")
 @output
 @settings_file
 @device
-def map_(scene, method, classifier, generators, output, settings, device) -> None:
+def map_(scene, method, classifier, generators, tiles, output, settings, device) -> None:
     """Attribute a whole SCENE: a georeferenced map on the scene's own grid."""
     from wildlens.mapping import map_scene
     from wildlens.presentation.qml import write_attribution_style
     from wildlens.presentation.style import method_title
 
     map_scene(
-        scene, method, classifier, generators, output, section("Attribution", settings), device
+        scene, method, classifier, generators, output, section("Attribution", settings), device,
+        tiles,
     )  # fmt: skip
     write_attribution_style(output, method_title(method))
 
@@ -188,7 +190,7 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
 def evaluate(
     tiles, classifier, generators, attributions, maps, landcovers, output, settings, device
 ) -> None:
-    """Compare attributions with land cover: methods.csv, classes.csv and scores.csv."""
+    """Compare attributions with land cover, and see what they are worth: tables (CSV)."""
     from wildlens.evaluation import evaluate as run
 
     run(

@@ -22,7 +22,7 @@ from wildlens.networks.device import choose_device
 from wildlens.progress import track
 from wildlens.raster import grid_of, open_raster, read, writing_cog
 from wildlens.reflectance import to_images
-from wildlens.settings import Attribution
+from wildlens.settings import TILES_ONLY, Attribution
 from wildlens.windows import halo_pieces, tile_starts, tile_weight
 
 log = logging.getLogger(__name__)
@@ -38,14 +38,20 @@ def map_scene(
     output: Path,
     settings: Attribution,
     device: str = "auto",
+    tiles: Path | None = None,
 ) -> None:
-    """Attribute a scene with a method; write a COG on the scene's grid (float32, NaN = no data)."""
-    models = Models(classifier, generators, choose_device(device))
+    """Attribute a scene with a method; write a COG on the scene's grid (float32, NaN = no data).
+
+    `tiles` is the training set, for the methods that look at it.
+    """
+    if method in TILES_ONLY:
+        raise WildLensError(f"method '{method}' cannot map scenes: it takes land cover, of tiles")
+    models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
     with open_raster(scene) as dataset:
         source = Source(dataset, models)
         grid = grid_of(dataset)
-        tags = describe(attribute, method) | {"wildlens_scene": scene.stem}
+        tags = describe(attribute, method, settings) | {"wildlens_scene": scene.stem}
         tags |= provenance.record("map", settings, [scene, *models.paths])
         with writing_cog(output, grid, tags=tags, description=method) as target:
             parts = (

@@ -6,7 +6,7 @@ is an error that names its key. Models are frozen: a step reads its section, nob
 
 import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,8 +23,21 @@ Band = Literal[
 ]  # fmt: skip
 CorineCode = Annotated[int, Field(ge=111, le=523)]
 
-METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random")
-Method = Literal["gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random"]
+Explainer = Literal[
+    "gan", "minimizer", "deeplift", "occlusion", "gradcam", "guided_gradcam",
+    "integrated_gradients", "expected_gradients", "saliency", "activation_occlusion",
+]  # fmt: skip
+# what an explanation must beat: the same method on random weights, the labels' own oracle, nothing
+Control = Literal[
+    "deeplift_randomised", "occlusion_randomised", "gradcam_randomised",
+    "guided_gradcam_randomised", "integrated_gradients_randomised",
+    "expected_gradients_randomised", "saliency_randomised",
+    "class_shares", "brightness", "random",
+]  # fmt: skip
+Method = Literal[Explainer, Control]
+METHODS, CONTROLS = get_args(Method), get_args(Control)
+RANDOMISED = "_randomised"  # ends the name of a method that explains a classifier of random weights
+TILES_ONLY = ("class_shares",)  # needs land cover, which a scene alone does not have
 
 
 class Section(BaseModel):
@@ -205,11 +218,36 @@ class Attribution(Section):
     methods: list[Method] = Field(
         ["gan", "minimizer", "deeplift", "occlusion", "gradcam"],
         min_length=1,
-        description="Methods that scenes are mapped with",
+        description="Methods that scenes are mapped with, and tiles attributed",
+    )
+    controls: list[Control] = Field(
+        ["deeplift_randomised", "gradcam_randomised", "class_shares", "brightness", "random"],
+        description="Controls that the tables carry beside them; tiles only, scenes are not mapped",
     )
     baseline: Literal["zero", "mean"] = Field(
         "zero",
-        description="Baseline of DeepLIFT and fill of occlusion: reflectance 0 or band means",
+        description="Baseline of DeepLIFT and integrated gradients, and fill of occlusion: "
+        "reflectance 0 or band means",
+    )
+    sign: Literal["positive", "absolute", "signed"] = Field(
+        "positive",
+        description="Contributions that add up (DeepLIFT, the two gradient integrals, guided "
+        "GradCAM), summed over bands: negative ones cut, absolute values, or as they are",
+    )
+    gradient_steps: int = Field(
+        32, ge=1, le=1000, description="Integrated gradients: points on the way from the baseline"
+    )
+    expected_tiles: int = Field(
+        16, ge=1, le=1000, description="Expected gradients: training tiles that serve as baselines"
+    )
+    expected_steps: int = Field(
+        4, ge=1, le=1000, description="Expected gradients: points on the way from each of them"
+    )
+    activation_bins: int = Field(
+        8, ge=1, le=100, description="Activation occlusion: cells along each axis of the maps"
+    )
+    activation_tiles: int = Field(
+        64, ge=1, description="Activation occlusion: training tiles that say what a cell is worth"
     )
     occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")
     occlusion_stride: int = Field(8, ge=1, le=512, description="Step of the occluder, px")
@@ -225,6 +263,13 @@ class Attribution(Section):
             raise ValueError(
                 "occlusion_stride must not exceed occlusion_window: pixels would be left"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _methods_can_map(self):
+        for method in self.methods:
+            if method in TILES_ONLY:
+                raise ValueError(f"'{method}' cannot map scenes: list it under controls")
         return self
 
 

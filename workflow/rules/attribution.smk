@@ -10,6 +10,7 @@ rule map:
         scene="results/scenes/{scene}.tif",
         classifier="results/models/classifier.safetensors",
         generators=generators_of,
+        tiles=training_tiles_of,
         settings="results/settings/attribution.yaml",
     output:
         raster="results/maps/{scene}/{method}.tif",
@@ -26,9 +27,10 @@ rule map:
     params:
         code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
+        tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
     shell:
         "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q}"
+        " --classifier {input.classifier:q} {params.generators:q} {params.tiles:q}"
         " --output {output.raster:q} --settings {input.settings:q}"
 
 

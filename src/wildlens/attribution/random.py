@@ -1,6 +1,7 @@
 """Control: noise. What does not beat this has found nothing."""
 
-from dataclasses import dataclass, field
+import zlib
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -10,21 +11,21 @@ from wildlens.settings import Attribution
 
 @dataclass(frozen=True)
 class RandomControl:
-    """Uniform noise in [0, 1) from a seed; does not look at the image."""
+    """Uniform noise in [0, 1). Each image seeds its own, so that its batch does not matter."""
 
     seed: int
     unit: str = "none"
     sign: str = "none: random in 0 to 1"
     halo: int | None = 0
     multiple: int = 1
-    generator: torch.Generator = field(default_factory=torch.Generator)
-
-    def __post_init__(self):
-        self.generator.manual_seed(self.seed)
 
     def __call__(self, images: Tensor) -> Tensor:
-        shape = (len(images), *images.shape[-2:])
-        return torch.rand(shape, generator=self.generator).to(images.device)
+        return torch.stack([self._noise(image) for image in images]).to(images.device)
+
+    def _noise(self, image: Tensor) -> Tensor:
+        content = zlib.crc32(image.cpu().contiguous().numpy())
+        generator = torch.Generator().manual_seed((self.seed << 32) + content)
+        return torch.rand(image.shape[-2:], generator=generator)
 
 
 def create(models, settings: Attribution) -> RandomControl:
