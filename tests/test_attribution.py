@@ -326,8 +326,11 @@ def test_gradcam_and_guided_gradcam_of_a_linear_model_are_their_closed_forms():
     assert torch.allclose(GuidedGradCam(model, "signed")(batch), expected, atol=1e-4)
 
 
-def test_gradcam_equals_a_naive_version(models):
+@pytest.mark.parametrize("swapped", [False, True])
+def test_gradcam_equals_a_naive_version(models, swapped, tmp_path):
     """Gradients by hand in float64: weights are their means, the sum is rectified and enlarged."""
+    if swapped:  # what was positive everywhere is then cut everywhere
+        models = swap_labels(models, tmp_path / "swapped.safetensors")
     network = files.load_classifier(models.classifier_path).double()
     batch, kept = images(3).double(), []
     hook = network.last_convolution.register_forward_hook(lambda *a: kept.append(a[2]))
