@@ -5,6 +5,7 @@ is an error that names its key. Models are frozen: a step reads its section, nob
 """
 
 import difflib
+import itertools
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -18,6 +19,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=120)]
+GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,_.-]*$", max_length=60)]
 Band = Literal[
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"
 ]  # fmt: skip
@@ -281,12 +283,47 @@ class Evaluation(Section):
         min_length=1,
         description="Codes of the target group: wetlands and bare land",
     )
+    groups: dict[GroupName, Annotated[list[CorineCode], Field(min_length=1)]] = Field(
+        {
+            "wetlands": [411, 412],
+            "bare, strict": [332, 335],
+            "bare, wide": [331, 332, 333, 334, 335],
+            "heath": [322],
+        },
+        description="Further groups by name, each compared by itself: groups.csv",
+    )
+    top_shares: list[Fraction] = Field(
+        [0.1, 0.25],
+        description="Rules beside the validation threshold: this share of each tile is high",
+    )
+    faithfulness_tiles: int = Field(
+        8, ge=0, description="Test tiles of the insertion and deletion curves; 0: none"
+    )
+    faithfulness_steps: int = Field(
+        10, ge=1, le=1000, description="Steps in which a tile is deleted or inserted"
+    )
+    faithfulness_fill: Literal["zero", "mean"] = Field(
+        "zero", description="What deleted pixels hold: reflectance 0, or band means"
+    )
+    order_margin: Share = Field(
+        0.05, description="Margin of the score by which X- < X < X+ must hold"
+    )
+    noise: float = Field(
+        0.002, ge=0, le=1, description="Hidden signals: sd of noise laid over images, reflectance"
+    )
+    blur: float = Field(0.7, ge=0, le=10, description="Hidden signals: sd of the blur, px")
     resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
     seed: Seed = 0
 
     @model_validator(mode="after")
+    def _groups_are_others(self):
+        if "targets" in self.groups:
+            raise ValueError("a group cannot be called 'targets': that is the target group itself")
+        return self
+
+    @model_validator(mode="after")
     def _codes_exist(self):
-        for code in self.targets:
+        for code in [*self.targets, *itertools.chain(*self.groups.values())]:
             try:
                 CORINE.index_of(code)
             except KeyError:
