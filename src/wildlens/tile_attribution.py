@@ -99,7 +99,7 @@ def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> di
         values = attribute(images)
     values = np.where(valid.numpy(), values.float().cpu().numpy(), np.nan).astype(np.float32)
     return {"attribution": values} | {
-        name: value.double().cpu().numpy() for name, value in audit.items()
+        name: value.cpu().double().numpy() for name, value in audit.items()
     }
 
 

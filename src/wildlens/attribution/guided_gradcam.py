@@ -22,7 +22,7 @@ class GuidedGradCam:
 
     classifier: nn.Module
     sign_rule: str = "positive"
-    unit: str = "logit²"
+    unit: str = "logit² per standard deviation of a band"
     halo: int | None = None
     multiple: int = 1
 
