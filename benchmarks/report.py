@@ -105,7 +105,7 @@ def occlusion(rows: Sequence[tuple]) -> str:
 Window 16, stride 8. WildLens computes anew only what the occluder reaches; captum passes the whole
 tile for each position. How much there is to gain depends on the classifier: where a square of 16 px
 is covered, 48 x 48 px of the local form's evidence change; of the U-Net's full-size maps, whose
-last layers cost most, 76 x 76 px, and on a tile of 128 px that is a third of all. That is the floor.
+last layers cost most, 76 x 76 px, a third of a tile of 128 px. That is the floor.
 
 {table}
 """

@@ -11,7 +11,11 @@ import yaml
 from wildlens.cli import cli
 
 TABLES = {
-    "evaluate": ["methods.csv", "classes.csv", "scores.csv", "warnings.txt", "provenance.json"],
+    "evaluate": [
+        *(f"{name}.csv" for name in ("methods", "rules", "groups", "differences", "classes")),
+        *(f"{name}.csv" for name in ("faithfulness", "completeness", "scores")),
+        *("warnings.txt", "provenance.json"),
+    ],
     "figures": [
         f"{name}.png" for name in ("tiles", "training", "examples", "map", "methods", "classes")
     ],

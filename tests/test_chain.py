@@ -14,12 +14,13 @@ import rio_cogeo
 import xarray
 from safetensors import safe_open
 
-from wildlens.settings import METHODS
+from wildlens.settings import Attribution
 
 ROOT = Path(__file__).parents[1]
 CONFIGURATION = [ROOT / "config.yaml", ROOT / "workflow/configs/tiny.yaml"]
 SCENE = "T35WNT"
-MAPPED = [method for method in METHODS if method not in ("brightness", "random")]
+MAPPED = Attribution().methods
+METHODS = [*MAPPED, *Attribution().controls]
 
 pytestmark = pytest.mark.chain
 
@@ -118,7 +119,12 @@ def test_models_say_where_they_come_from(results, name):
         ("metrics/gan/training.csv", {"step"}, None),
         ("evaluation/methods.csv", {"method", "reference", "iou", "iou_low", "iou_high"}, METHODS),
         ("evaluation/classes.csv", {"method", "scene", "class_code", "share_high"}, METHODS),
-        ("evaluation/scores.csv", {"image", "mean_score", "l1_reflectance"}, None),
+        ("evaluation/scores.csv", {"image", "mean_score", "change_kept_rounded"}, None),
+        ("evaluation/rules.csv", {"method", "rule", "iou", "iou_tiles", "share_inside"}, METHODS),
+        ("evaluation/groups.csv", {"method", "group", "codes", "iou_ceiling"}, METHODS),
+        ("evaluation/differences.csv", {"figure", "method", "other", "difference"}, METHODS[:-1]),
+        ("evaluation/faithfulness.csv", {"deletion_auc", "randomisation_correlation"}, METHODS),
+        ("evaluation/completeness.csv", {"baseline", "relative_gap"}, None),
     ],
 )
 def test_tables_have_their_columns_and_methods(results, table, columns, methods):

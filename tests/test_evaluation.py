@@ -18,8 +18,9 @@ from wildlens.errors import WildLensError
 from wildlens.evaluation.bootstrap import draw_blocks, interval, resampled_iou
 from wildlens.evaluation.classes import ClassTotals, map_totals
 from wildlens.evaluation.doubts import doubts
-from wildlens.evaluation.methods import methods_table, otsu_masks
-from wildlens.evaluation.scores import scores_table
+from wildlens.evaluation.methods import methods_table
+from wildlens.evaluation.rules import masks_by_tile
+from wildlens.evaluation.scores import Scored, scores_table
 from wildlens.evaluation.thresholds import best_threshold, iou, otsu_threshold
 from wildlens.networks import files
 
@@ -85,7 +86,7 @@ def test_otsu_of_each_tile_ignores_missing_pixels():
     values[0, :2] = 1
     values[1, 0] = 100  # another unit altogether: a rule over all tiles would miss tile 0
     values[0, 3, 3] = np.nan
-    high = otsu_masks(values, np.isfinite(values))
+    high = masks_by_tile(values, np.isfinite(values), otsu_threshold)
     assert high[0].sum() == 8 and high[0, :2].all()
     assert high[1].sum() == 4 and high[1, 0].all()
 
@@ -237,7 +238,10 @@ def test_same_seed_gives_the_same_files(world):
     first = {p.name: p.read_text() for p in world.path("out").iterdir()}
     world.run()
     assert {p.name: p.read_text() for p in world.path("out").iterdir()} == first
-    assert set(first) == {"methods.csv", "classes.csv", "scores.csv", "provenance.json"}
+    tables = {"methods", "rules", "groups", "differences", "classes", "faithfulness"}
+    tables |= {"completeness", "scores"}
+    files = {f"{name}.csv" for name in tables} | {"warnings.txt", "provenance.json"}
+    assert set(first) == files
     record = json.loads(first["provenance.json"])
     assert record["wildlens_step"] == "evaluate"
     assert set(json.loads(record["wildlens_inputs"])) >= {"tiles.zarr", "gan.zarr"}
@@ -317,7 +321,7 @@ def test_classes_of_test_tiles_use_the_threshold_of_their_reference(world):
 
 def test_share_in_order_takes_both_steps():
     scores = np.array([[0.5, 0.6, 0.4], [0.5, 0.4, 0.3], [0.5, 0.6, 0.5], [0.5, 0.7, 0.6]])
-    table = scores_table("test", scores, np.zeros((4, 3)))
+    table = scores_table("test", Scored(scores, np.zeros((4, 3))))
     assert table["share_in_order"].tolist() == [0.25] * 3
     assert table["split"].tolist() == ["test"] * 3 and table["image"].tolist() == ["X", "X+", "X-"]
 
@@ -458,7 +462,7 @@ def test_table_without_the_papers_map_leaves_the_difference_empty(world):
     del world.attributions["gan"]
     table = world.write().run()["methods"]
     assert table["iou_minus_gan"].isna().all() and table["iou"].notna().all()
-    assert methods_table([]).empty
+    assert methods_table([], {}).empty
 
 
 def test_an_inverted_map_of_the_generators_is_said():

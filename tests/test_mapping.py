@@ -64,7 +64,7 @@ def scene_of(random, height, width):
 
 def run(models, path, method, output, part=None, settings=SETTINGS):
     files_of = models.classifier_path, models.generators_path
-    map_scene(path, method, *files_of, output, settings, "cpu", part)
+    map_scene(path, method, *files_of, output, settings, "cpu", part=part)
 
 
 def mapped(models, path, method, output):
@@ -124,12 +124,10 @@ def test_a_scene_without_a_band_is_refused_and_leaves_nothing(tmp_path, models):
     assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
 
 
-@pytest.mark.parametrize("method", ["deeplift", "occlusion", "gradcam", "gan"])
-def test_a_tile_does_not_depend_on_its_batch_mates(models, method):
-    images = torch.rand(4, 2, 48, 48)
-    attribute = create(method, models, SETTINGS)
-    together, alone = attribute(images), attribute(images[2:3])
-    assert torch.allclose(together[2], alone[0], atol=1e-5)
+def test_a_scene_has_no_land_cover_to_take_class_shares_of(tmp_path, models):
+    path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(3), 40, 40))
+    with pytest.raises(WildLensError, match="'class_shares' cannot map scenes"):
+        mapped(models, path, "class_shares", tmp_path / "m.tif")
 
 
 class Linear(torch.nn.Module):

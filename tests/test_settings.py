@@ -153,5 +153,22 @@ def test_sections_are_frozen():
 
 
 def test_every_method_can_be_chosen():
-    section = settings.Attribution(methods=list(settings.METHODS))
-    assert tuple(section.methods) == settings.METHODS
+    mapped = [method for method in settings.METHODS if method not in settings.TILES_ONLY]
+    section = settings.Attribution(methods=mapped, controls=list(settings.CONTROLS))
+    assert section.methods == mapped and tuple(section.controls) == settings.CONTROLS
+    assert {*section.methods, *section.controls} == set(settings.METHODS)
+
+
+def test_what_cannot_map_is_refused_as_a_method():
+    with pytest.raises(WildLensError, match=r"class_shares.*under controls"):
+        validate({"methods": ["class_shares"]}, settings.Attribution)
+
+
+def test_groups_hold_codes_that_exist():
+    with pytest.raises(WildLensError, match="413 is no CORINE code"):
+        validate({"groups": {"marshes": [411, 413]}}, settings.Evaluation)
+
+
+def test_no_group_takes_the_name_of_the_target_group():
+    with pytest.raises(WildLensError, match="cannot be called 'targets'"):
+        validate({"groups": {"targets": [412]}}, settings.Evaluation)

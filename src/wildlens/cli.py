@@ -167,11 +167,12 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 @method
 @classifier_file
 @generators_file
+@click.option("--tiles", type=existing, help="For the methods that look at training tiles.")
 @output
 @settings_file
 @device
 @click.option("--part", help="Map one of several runs of rows only, such as 2-of-4; see join.")
-def map_(scene, method, classifier, generators, output, settings, device, part) -> None:
+def map_(scene, method, classifier, generators, tiles, output, settings, device, part) -> None:
     """Map a whole SCENE by a method, on its own grid; if interrupted, a second call goes on.
 
     Methods are the attribution methods, and score (naturalness), maximized (X+), minimized (X-).
@@ -182,7 +183,7 @@ def map_(scene, method, classifier, generators, output, settings, device, part) 
 
     map_scene(
         scene, method, classifier, generators, output, section("Attribution", settings), device,
-        part,
+        tiles, part,
     )  # fmt: skip
     if part is None:
         write_map_style(output, method_title(method))
@@ -232,7 +233,7 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
 def evaluate(
     tiles, classifier, generators, attributions, maps, landcovers, output, settings, device
 ) -> None:
-    """Compare attributions with land cover: methods.csv, classes.csv and scores.csv."""
+    """Compare attributions with land cover, and see what they are worth: tables (CSV)."""
     from wildlens.evaluation import evaluate as run
 
     run(

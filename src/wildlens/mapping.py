@@ -26,7 +26,7 @@ from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device
 from wildlens.raster import grid_of, open_raster, read, row_windows, writing_cog, writing_geotiff
 from wildlens.reflectance import to_stored
-from wildlens.settings import Attribution
+from wildlens.settings import TILES_ONLY, Attribution
 from wildlens.streaming import Source, Tiles, Windows
 from wildlens.strips import keeping
 
@@ -44,6 +44,7 @@ def map_scene(
     output: Path,
     settings: Attribution,
     device: str = "auto",
+    tiles: Path | None = None,
     part: str | None = None,
 ) -> None:
     """Map a scene with a method; write a COG on the scene's grid.
@@ -53,9 +54,12 @@ def map_scene(
     reflectance x 10000, 0 = no data.
 
     Args:
+        tiles: the training set, for the methods that look at it.
         part: "2-of-4" maps the second of four runs of rows, as a GeoTIFF of these rows.
     """
-    models = Models(classifier, generators, choose_device(device))
+    if method in TILES_ONLY:
+        raise WildLensError(f"method '{method}' cannot map scenes: it takes land cover, of tiles")
+    models = Models(classifier, generators, choose_device(device), tiles)
     with ExitStack() as stack:
         stack.enter_context(_gdal())
         dataset = stack.enter_context(open_raster(scene))
@@ -64,7 +68,7 @@ def map_scene(
         numbers = _share(len(plan.strips), part, scene)
         rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]
         form = _form(attribute, method, plan, models.classifier.bands)
-        tags = describe(attribute, method) | {"wildlens_scene": scene.stem}
+        tags = describe(attribute, method, settings) | {"wildlens_scene": scene.stem}
         tags |= provenance.record("map", settings, [scene, *models.paths])
         strips = stack.enter_context(keeping(output, _identity(tags, method, rows)))
         done = strips.count(numbers)

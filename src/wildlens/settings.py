@@ -5,8 +5,9 @@ is an error that names its key. Models are frozen: a step reads its section, nob
 """
 
 import difflib
+import itertools
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -18,16 +19,29 @@ Share = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=120)]
+GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,_.-]*$", max_length=60)]
 Band = Literal[
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"
 ]  # fmt: skip
 CorineCode = Annotated[int, Field(ge=111, le=523)]
 
-METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random")
-Method = Literal["gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random"]
+Explainer = Literal[
+    "gan", "minimizer", "deeplift", "occlusion", "gradcam", "guided_gradcam",
+    "integrated_gradients", "expected_gradients", "saliency", "activation_occlusion",
+]  # fmt: skip
+# what an explanation must beat: the same method on random weights, the labels' own oracle, nothing
+Control = Literal[
+    "deeplift_randomised", "occlusion_randomised", "gradcam_randomised",
+    "guided_gradcam_randomised", "integrated_gradients_randomised",
+    "expected_gradients_randomised", "saliency_randomised",
+    "class_shares", "brightness", "random",
+]  # fmt: skip
+Method = Literal[Explainer, Control]
 # what a scene is mapped with beside: no attributions, so not compared with land cover
-EXTRAS = ("score", "maximized", "minimized")
 Extra = Literal["score", "maximized", "minimized"]
+METHODS, CONTROLS, EXTRAS = get_args(Method), get_args(Control), get_args(Extra)
+RANDOMISED = "_randomised"  # ends the name of a method that explains a classifier of random weights
+TILES_ONLY = ("class_shares",)  # needs land cover, which a scene alone does not have
 
 
 class Section(BaseModel):
@@ -220,7 +234,11 @@ class Attribution(Section):
     methods: list[Method] = Field(
         ["gan", "minimizer", "deeplift", "occlusion", "gradcam"],
         min_length=1,
-        description="Methods that scenes are mapped with",
+        description="Methods that scenes are mapped with, and tiles attributed",
+    )
+    controls: list[Control] = Field(
+        ["deeplift_randomised", "gradcam_randomised", "class_shares", "brightness", "random"],
+        description="Controls that the tables carry beside them; tiles only, scenes are not mapped",
     )
     extras: list[Extra] = Field(
         ["score"],
@@ -228,7 +246,28 @@ class Attribution(Section):
     )
     baseline: Literal["zero", "mean"] = Field(
         "zero",
-        description="Baseline of DeepLIFT and fill of occlusion: reflectance 0 or band means",
+        description="Baseline of DeepLIFT and integrated gradients, and fill of occlusion: "
+        "reflectance 0 or band means",
+    )
+    sign: Literal["positive", "absolute", "signed"] = Field(
+        "positive",
+        description="Contributions that add up (DeepLIFT, the two gradient integrals, guided "
+        "GradCAM), summed over bands: negative ones cut, absolute values, or as they are",
+    )
+    gradient_steps: int = Field(
+        32, ge=1, le=1000, description="Integrated gradients: points on the way from the baseline"
+    )
+    expected_tiles: int = Field(
+        16, ge=1, le=1000, description="Expected gradients: training tiles that serve as baselines"
+    )
+    expected_steps: int = Field(
+        4, ge=1, le=1000, description="Expected gradients: points on the way from each of them"
+    )
+    activation_bins: int = Field(
+        8, ge=1, le=100, description="Activation occlusion: cells along each axis of the maps"
+    )
+    activation_tiles: int = Field(
+        64, ge=1, description="Activation occlusion: training tiles that say what a cell is worth"
     )
     occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")
     occlusion_stride: int = Field(8, ge=1, le=512, description="Step of the occluder, px")
@@ -252,6 +291,13 @@ class Attribution(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _methods_can_map(self):
+        for method in self.methods:
+            if method in TILES_ONLY:
+                raise ValueError(f"'{method}' cannot map scenes: list it under controls")
+        return self
+
 
 class Evaluation(Section):
     """What attributions are compared with."""
@@ -261,12 +307,47 @@ class Evaluation(Section):
         min_length=1,
         description="Codes of the target group: wetlands and bare land",
     )
+    groups: dict[GroupName, Annotated[list[CorineCode], Field(min_length=1)]] = Field(
+        {
+            "wetlands": [411, 412],
+            "bare, strict": [332, 335],
+            "bare, wide": [331, 332, 333, 334, 335],
+            "heath": [322],
+        },
+        description="Further groups by name, each compared by itself: groups.csv",
+    )
+    top_shares: list[Fraction] = Field(
+        [0.1, 0.25],
+        description="Rules beside the validation threshold: this share of each tile is high",
+    )
+    faithfulness_tiles: int = Field(
+        8, ge=0, description="Test tiles of the insertion and deletion curves; 0: none"
+    )
+    faithfulness_steps: int = Field(
+        10, ge=1, le=1000, description="Steps in which a tile is deleted or inserted"
+    )
+    faithfulness_fill: Literal["zero", "mean"] = Field(
+        "zero", description="What deleted pixels hold: reflectance 0, or band means"
+    )
+    order_margin: Share = Field(
+        0.05, description="Margin of the score by which X- < X < X+ must hold"
+    )
+    noise: float = Field(
+        0.002, ge=0, le=1, description="Hidden signals: sd of noise laid over images, reflectance"
+    )
+    blur: float = Field(0.7, ge=0, le=10, description="Hidden signals: sd of the blur, px")
     resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
     seed: Seed = 0
 
     @model_validator(mode="after")
+    def _groups_are_others(self):
+        if "targets" in self.groups:
+            raise ValueError("a group cannot be called 'targets': that is the target group itself")
+        return self
+
+    @model_validator(mode="after")
     def _codes_exist(self):
-        for code in self.targets:
+        for code in [*self.targets, *itertools.chain(*self.groups.values())]:
             try:
                 CORINE.index_of(code)
             except KeyError:

@@ -5,11 +5,13 @@ import logging
 from pathlib import Path
 
 import numpy as np
+import torch
 import xarray as xr
 
 from wildlens import provenance
 from wildlens.atomic import atomic
-from wildlens.attribution import Models, create, describe
+from wildlens.attribution import Method, Models, create, describe, signs
+from wildlens.attribution.contributions import Contributions
 from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device
 from wildlens.progress import track
@@ -20,6 +22,7 @@ from wildlens.tileset import consolidate, open_tiles
 log = logging.getLogger(__name__)
 
 SPLITS = ("val", "test")
+DIMENSIONS = ("tile", "y", "x")
 COORDINATES = ("name", "split", "block", "label", "scene", "row", "col")
 
 
@@ -35,9 +38,11 @@ def attribute_tiles(
     """Attribute up to `max_tiles` protected tiles of each split; the same tiles for every method.
 
     Writes a zarr with `attribution` (tile, y, x) float32, NaN where the image is missing, the
-    coordinates of the tiles, and the method's unit and sign as attributes.
+    coordinates of the tiles, and the method's unit, sign and baseline as attributes. Of methods
+    whose contributions should add up, `contribution_sum` (tile) and `logit_difference` (tile)
+    float64, too.
     """
-    models = Models(classifier, generators, choose_device(device))
+    models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
     with open_tiles(tiles) as dataset:
         bands = [str(band) for band in dataset["band"].values]
@@ -49,21 +54,23 @@ def attribute_tiles(
             dataset["label"].values, dataset["split"].values.astype(str), settings
         )
         dataset = dataset.isel(tile=chosen)
-        fill = models.classifier.standardise.mean.cpu()
         results = []
         batches = np.array_split(chosen, -(-len(chosen) // settings.batch_size))
         starts = np.cumsum([0, *map(len, batches)])
         spans = list(itertools.pairwise(starts))
         for first, last in track(spans, f"attribute: {method}", unit="batches"):
-            stored = dataset["reflectance"].isel(tile=slice(first, last)).values
-            images, valid = to_images(stored, fill)
-            values = attribute(images.to(models.device)).float().cpu().numpy()
-            results.append(np.where(valid.numpy(), values, np.nan).astype(np.float32))
-        attributes = describe(attribute, method) | provenance.record(
-            "attribute", settings, [tiles, *models.paths]
+            results.append(
+                _attribute_batch(attribute, dataset.isel(tile=slice(first, last)), models)
+            )
+        attributes = describe(attribute, method, settings) | provenance.record(
+            "attribute", settings, models.paths
         )
         result = xr.Dataset(
-            {"attribution": (("tile", "y", "x"), np.concatenate(results))},
+            {
+                name: (DIMENSIONS[: results[0][name].ndim], np.concatenate(parts))
+                for name in results[0]
+                for parts in [[batch[name] for batch in results]]
+            },
             coords={name: ("tile", _stored(dataset[name].values)) for name in COORDINATES},
             attrs=attributes,
         )
@@ -71,6 +78,29 @@ def attribute_tiles(
         result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
         consolidate(temporary)
     log.info("attribute: %s of %d tiles -> %s", method, len(chosen), output)
+
+
+def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> dict[str, np.ndarray]:
+    """Variables of the result for some tiles: of methods that can be audited, three."""
+    stored = tiles["reflectance"].values
+    images, valid = to_images(stored, models.classifier.standardise.mean.cpu())
+    images, audit = images.to(models.device), {}
+    if isinstance(attribute, Contributions):
+        # asked once: what is summed for the audit is what the sign rule then makes the map of
+        contributions = attribute.contributions(images)
+        values = signs.apply(attribute.sign_rule, contributions)
+        audit = {
+            "contribution_sum": contributions.sum(dim=(1, 2)),
+            "logit_difference": attribute.difference(images),
+        }
+    elif getattr(attribute, "reads", "reflectance") == "landcover":
+        values = attribute(torch.from_numpy(tiles["landcover"].values))
+    else:
+        values = attribute(images)
+    values = np.where(valid.numpy(), values.float().cpu().numpy(), np.nan).astype(np.float32)
+    return {"attribution": values} | {
+        name: value.cpu().double().numpy() for name, value in audit.items()
+    }
 
 
 def choose_tiles(labels: np.ndarray, splits: np.ndarray, settings: Attribution) -> np.ndarray:

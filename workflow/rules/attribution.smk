@@ -25,6 +25,7 @@ rule map:
         scene="results/scenes/{scene}.tif",
         classifier="results/models/classifier.safetensors",
         generators=generators_of,
+        tiles=training_tiles_of,
         settings="results/settings/attribution.yaml",
     output:
         raster="results/maps/{scene}/{method}.tif",
@@ -41,9 +42,10 @@ rule map:
     params:
         code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
+        tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
     shell:
         "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q}"
+        " --classifier {input.classifier:q} {params.generators:q} {params.tiles:q}"
         " --output {output.raster:q} --settings {input.settings:q}"
 
 
@@ -53,6 +55,7 @@ rule map_part:
         scene="results/scenes/{scene}.tif",
         classifier="results/models/classifier.safetensors",
         generators=generators_of,
+        tiles=training_tiles_of,
         settings="results/settings/attribution.yaml",
     output:
         temp("results/maps/parts/{scene}/{method}/{scatteritem}.tif"),
@@ -64,13 +67,14 @@ rule map_part:
     resources:
         mem_mb=growing(6000),
         runtime=growing(480),
-        gpu=1,
+        gpu=gpus_of,
     params:
         code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
+        tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
     shell:
         "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q}"
+        " --classifier {input.classifier:q} {params.generators:q} {params.tiles:q}"
         " --output {output:q} --settings {input.settings:q} --part {wildcards.scatteritem:q}"
 
 

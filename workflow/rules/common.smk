@@ -4,17 +4,20 @@ import re
 from pathlib import Path
 
 from wildlens.provenance import code_digest
-from wildlens.settings import EXTRAS, METHODS, dump_section
+from wildlens.settings import EXTRAS, METHODS, RANDOMISED, dump_section
 
 TRAINING = [product.name for product in settings.inputs.training]
 MAPPED = [product.name for product in settings.inputs.mapping]
 PRODUCTS = {p.name: p for p in [*settings.inputs.training, *settings.inputs.mapping]}
 
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
-# the two controls are evaluated always: what a method finds must be more than brightness and chance
-CONTROLS = ["brightness", "random"]
-TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *CONTROLS]))
+# tables carry the controls, too: what a method finds must be more than they do
+TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *settings.attribution.controls]))
 GENERATOR_METHODS = ["gan", "minimizer", "maximized", "minimized"]
+TRAINING_TILE_METHODS = [
+    *("expected_gradients", "expected_gradients_randomised"),
+    "activation_occlusion",
+]
 
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 # maps that are no attributions, and so are not compared with land cover
@@ -52,6 +55,12 @@ def generators_of(wildcards):
     return ["results/models/generators.safetensors"] if used else []
 
 
+def training_tiles_of(wildcards):
+    """The tiles, for methods that look at training tiles to map a scene."""
+    used = wildcards.method in TRAINING_TILE_METHODS
+    return ["results/tiles.zarr"] if used else []
+
+
 def repeated(option, paths):
     """An option that is given once for each of several paths."""
     return [word for path in paths for word in (option, path)]
@@ -63,11 +72,14 @@ def growing(amount):
 
 
 def gpus_of(wildcards):
-    """The two controls need no accelerator: they run beside jobs that do."""
-    return 0 if wildcards.method in CONTROLS else 1
+    """Methods that use no network need no accelerator: they run beside jobs that do."""
+    return 0 if wildcards.method in ("class_shares", "brightness", "random") else 1
 
 
 def method_digest(*modules):
     """Digest of the code behind one method: of the modules that run it, and of its own."""
-    own = "wildlens.attribution.{}".format
-    return lambda wildcards: "".join(map(code_digest, [*modules, own(wildcards.method)]))
+
+    def own(wildcards):
+        return f"wildlens.attribution.{wildcards.method.removesuffix(RANDOMISED)}"
+
+    return lambda wildcards: "".join(map(code_digest, [*modules, own(wildcards)]))

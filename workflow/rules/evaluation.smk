@@ -20,6 +20,36 @@ rule evaluate:
             category="4 How good they are",
             labels={"what": "All methods compared", "kind": "table"},
         ),
+        rules=report(
+            "results/evaluation/rules.csv",
+            caption="../report/rules.rst",
+            category="4 How good they are",
+            labels={"what": "Other rules of what is high", "kind": "table"},
+        ),
+        groups=report(
+            "results/evaluation/groups.csv",
+            caption="../report/groups.rst",
+            category="4 How good they are",
+            labels={"what": "Other groups of classes", "kind": "table"},
+        ),
+        differences=report(
+            "results/evaluation/differences.csv",
+            caption="../report/differences.rst",
+            category="4 How good they are",
+            labels={"what": "Differences between methods", "kind": "table"},
+        ),
+        faithfulness=report(
+            "results/evaluation/faithfulness.csv",
+            caption="../report/faithfulness.rst",
+            category="4 How good they are",
+            labels={"what": "Does the classifier use it?", "kind": "table"},
+        ),
+        completeness=report(
+            "results/evaluation/completeness.csv",
+            caption="../report/completeness.rst",
+            category="4 How good they are",
+            labels={"what": "Do contributions add up?", "kind": "table"},
+        ),
         classes=report(
             "results/evaluation/classes.csv",
             caption="../report/classes_table.rst",

@@ -1,36 +1,32 @@
 """DeepLIFT (Shrikumar et al. 2017) through captum, rescale rule, on the logit."""
 
 import warnings
-from dataclasses import dataclass
 
 from captum.attr import DeepLift
-from torch import Tensor, nn
+from torch import Tensor
 
-from wildlens.attribution.baseline import baseline
+from wildlens.attribution.baseline import contribution_settings
+from wildlens.attribution.contributions import Contributions
+from wildlens.attribution.supported import check_deeplift
 from wildlens.settings import Attribution
 
 
-@dataclass(frozen=True)
-class DeepLiftPositive:
-    """Contributions to the logit against the baseline, summed over bands, negative ones cut."""
+class DeepLiftContributions(Contributions):
+    """Multipliers of the difference to the baseline, carried back through every activation."""
 
-    classifier: nn.Module
-    baseline: Tensor
-    unit: str = "logit"
-    sign: str = "0 or more; high where the pixel raises the score; negative contributions cut"
-    halo: int | None = None
-    multiple: int = 1
-
-    def __call__(self, images: Tensor) -> Tensor:
+    def contributions(self, images: Tensor) -> Tensor:
         with warnings.catch_warnings():
             # captum announces on every call that it hooks the activations
             warnings.filterwarnings("ignore", message="Setting forward, backward hooks")
-            contributions = DeepLift(self.classifier).attribute(
-                images.clone().requires_grad_(), self.baseline.expand_as(images).clone()
+            by_band = DeepLift(self.classifier).attribute(
+                images.clone().requires_grad_(), self.baselines.expand_as(images).clone()
             )
-        return contributions.sum(dim=1).clamp(min=0).detach()
+        return by_band.sum(dim=1).detach()
 
 
-def create(models, settings: Attribution) -> DeepLiftPositive:
-    """The method on the trained classifier."""
-    return DeepLiftPositive(models.classifier, baseline(models.classifier, settings))
+def create(models, settings: Attribution) -> DeepLiftContributions:
+    """The method on the classifier; refused where captum would be silently wrong."""
+    check_deeplift(models.classifier)
+    return DeepLiftContributions(
+        models.classifier, **contribution_settings(models.classifier, settings)
+    )

@@ -6,6 +6,7 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from wildlens.attribution.supported import check_gradcam
 from wildlens.settings import Attribution
 
 
@@ -29,5 +30,6 @@ class GradCam:
 
 
 def create(models, settings: Attribution) -> GradCam:
-    """The method on the trained classifier."""
+    """The method on the classifier; refused where captum would be silently wrong."""
+    check_gradcam(models.classifier)
     return GradCam(models.classifier)

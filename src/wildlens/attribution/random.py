@@ -24,12 +24,12 @@ class RandomControl:
     multiple: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
-        noise = [torch.rand(i.shape[-2:], generator=self._generator(i)) for i in images]
-        return torch.stack(noise).to(images.device)
+        return torch.stack([self._noise(image) for image in images]).to(images.device)
 
-    def _generator(self, image: Tensor) -> torch.Generator:
-        content = zlib.crc32(image.contiguous().cpu().numpy().tobytes(), self.seed)
-        return torch.Generator().manual_seed(content)
+    def _noise(self, image: Tensor) -> Tensor:
+        content = zlib.crc32(image.cpu().contiguous().numpy())
+        generator = torch.Generator().manual_seed((self.seed << 32) + content)
+        return torch.rand(image.shape[-2:], generator=generator)
 
 
 def create(models, settings: Attribution) -> RandomControl:

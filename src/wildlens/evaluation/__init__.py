@@ -1,17 +1,23 @@
 """Attributions against land cover: the tables that say how good an explanation is, and of what.
 
-methods.csv   how well each method finds the target group (wetlands and bare land)
-classes.csv   what each method highlights, class by class, on test tiles and on whole scenes
-scores.csv    what the generators do to the classifier's score
+methods.csv       how well each method finds the target group (wetlands and bare land)
+rules.csv         the same by other rules of what counts as high attribution
+groups.csv        the same for other groups of classes
+differences.csv   paired differences between all methods, with their intervals
+classes.csv       what each method highlights, class by class, on test tiles and on whole scenes
+faithfulness.csv  whether the classifier uses what is highlighted; needs no land cover
+completeness.csv  whether contributions add up to what they share out
+scores.csv        what the generators do to the classifier's score, and whether it is visible
 """
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from wildlens import provenance
 from wildlens.atomic import write_text
@@ -19,16 +25,22 @@ from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.evaluation.bootstrap import draw_blocks
 from wildlens.evaluation.classes import ClassTotals, map_totals
+from wildlens.evaluation.completeness import completeness_table
+from wildlens.evaluation.differences import differences_table
 from wildlens.evaluation.doubts import doubts
+from wildlens.evaluation.faithfulness import choose_tiles, faithfulness_table
 from wildlens.evaluation.methods import (
     Comparison,
-    check_targets,
     compare,
+    groups_table,
     methods_table,
-    otsu_masks,
+    rules_table,
 )
+from wildlens.evaluation.perturbations import build_perturbations
+from wildlens.evaluation.questions import TARGETS, build_questions
+from wildlens.evaluation.ranking import rank
 from wildlens.evaluation.samples import Sample, build_sample, open_attributions, read_attribution
-from wildlens.evaluation.scores import score_images, scores_table
+from wildlens.evaluation.scores import read_images, score_images, scores_table
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.raster import open_raster
@@ -51,7 +63,7 @@ def evaluate(
     settings: Evaluation,
     device: str = "auto",
 ) -> None:
-    """Write methods.csv, classes.csv, scores.csv and provenance.json to the folder `output`.
+    """Write the tables above and provenance.json to the folder `output`.
 
     Args:
         tiles: tiles.zarr; attributions: one zarr store for each method, of the same tiles.
@@ -63,56 +75,91 @@ def evaluate(
     """
     stores = open_attributions(attributions)
     samples = {split: build_sample(split, tiles, stores) for split in ("val", "test")}
-    references = _references(samples, settings)
-    blocks = int(samples["test"].blocks.max()) + 1
-    draws = draw_blocks(blocks, settings.resamples, settings.seed)
-    comparisons, classes = [], []
-    for method, store in track(stores.items(), "methods", total=len(stores), unit="method"):
-        values = {split: read_attribution(store, s.names) for split, s in samples.items()}
-        otsu = otsu_masks(values["test"], samples["test"].valid)
-        for reference in references:
-            comparison = compare(
-                method, reference, samples, values, otsu, settings.targets, draws
-            )  # fmt: skip
-            comparisons.append(comparison)
-            totals = _tile_totals(comparison, values["test"], samples["test"])
-            classes += _rows(method, reference, TEST_TILES, totals, settings)
+    comparisons, classes = _compare_all(stores, samples, settings)
     classes += _scene_rows(maps, landcovers, comparisons, settings)
-    scores = score_images(tiles, samples["test"].names, classifier, generators, device)
+    names = samples["test"].names
+    scored = score_images(
+        tiles, names, classifier, generators, device, build_perturbations(settings)
+    )
 
-    methods = methods_table(comparisons)
-    _write_table(output / "methods.csv", methods)
-    _write_table(output / "classes.csv", pd.DataFrame(classes))
-    _write_table(output / "scores.csv", scores_table("test", *scores))
-    write_doubts(output / "warnings.txt", "evaluate", doubts(methods))
+    tables = {
+        "methods": methods_table(comparisons, _about(stores)),
+        "rules": rules_table(comparisons),
+        "groups": groups_table(comparisons),
+        "differences": differences_table(comparisons),
+        "classes": pd.DataFrame(classes),
+        "faithfulness": _faithfulness(tiles, classifier, stores, names, settings, device),
+        "completeness": completeness_table(stores),
+        "scores": scores_table("test", scored, settings.order_margin),
+    }
+    for name, table in tables.items():
+        _write_table(output / f"{name}.csv", table)
+    write_doubts(output / "warnings.txt", "evaluate", doubts(tables["methods"]))
     inputs = [tiles, classifier, generators, *attributions, *maps, *landcovers]
     record = provenance.record("evaluate", settings, inputs)
     write_text(output / "provenance.json", json.dumps(record, indent=2) + "\n")
-    _report(output, methods)
+    _report(output, tables["methods"], settings)
 
 
-def _references(samples: dict[str, Sample], settings: Evaluation) -> list[str]:
-    """References that both splits have; exact land cover is optional."""
-    references = []
-    for reference in samples["test"].references:
-        if reference != "corine" and not all(s.known(reference).any() for s in samples.values()):
-            log.info("evaluate: %s: not known for the attributed tiles, left out", reference)
-            continue
-        check_targets(samples, reference, settings.targets)
-        references.append(reference)
-    return references
+def _compare_all(
+    stores: Mapping[str, xr.Dataset], samples: dict[str, Sample], settings: Evaluation
+) -> tuple[list[Comparison], list[dict]]:
+    """Every method against every question, and rows of classes.csv for the test tiles."""
+    questions = build_questions(samples, settings)
+    test = samples["test"]
+    draws = draw_blocks(int(test.blocks.max()) + 1, settings.resamples, settings.seed)
+    comparisons, classes = [], []
+    for method, store in track(stores.items(), "methods", total=len(stores), unit="method"):
+        values = {split: read_attribution(store, s.names) for split, s in samples.items()}
+        rankings = {split: rank(values[split], s.valid) for split, s in samples.items()}
+        for question in questions:
+            comparison = compare(
+                method, question, values["test"], rankings, test, draws, settings.top_shares
+            )  # fmt: skip
+            comparisons.append(comparison)
+            if question.group == TARGETS:
+                totals = _tile_totals(comparison, values["test"], test)
+                classes += _rows(method, question.reference, TEST_TILES, totals, settings)
+    return comparisons, classes
+
+
+def _about(stores: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
+    """Method -> its unit, baseline and sign rule, as its store says; empty where it does not."""
+    names = ("unit", "baseline", "sign_rule")
+    return {
+        method: {name: str(store.attrs.get(name, "")) for name in names}
+        for method, store in stores.items()
+    }
+
+
+def _faithfulness(
+    tiles: Path,
+    classifier: Path,
+    stores: Mapping[str, xr.Dataset],
+    names: np.ndarray,
+    settings: Evaluation,
+    device: str,
+) -> pd.DataFrame:
+    chosen = choose_tiles(len(names), settings)
+    network, images = read_images(tiles, names[chosen], classifier, device)
+    values = {method: read_attribution(store, names) for method, store in stores.items()}
+    return faithfulness_table(network, images, chosen, values, settings)
 
 
 def _tile_totals(comparison: Comparison, values: np.ndarray, sample: Sample) -> ClassTotals:
     totals = ClassTotals()
-    classes = np.where(sample.valid, sample.references[comparison.reference], 0)
+    classes = np.where(sample.valid, sample.references[comparison.question.reference], 0)
     totals.add(values, classes, comparison.threshold)
     return totals
 
 
 def _scene_rows(maps, landcovers, comparisons: list[Comparison], settings) -> list[dict]:
     """Rows of all mapped scenes that have land cover; the others are named in the log."""
-    thresholds = {c.method: c.threshold for c in comparisons if c.reference == "corine"}
+    thresholds = {
+        c.method: c.threshold
+        for c in comparisons
+        if (c.question.reference, c.question.group) == ("corine", TARGETS)
+    }
     landcover_of = {path.stem: path for path in landcovers}
     rows, seen, without = [], {}, set()
     for path in track(maps, "scenes", unit="map"):
@@ -166,12 +213,15 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.6g"))
 
 
-def _report(output: Path, methods: pd.DataFrame) -> None:
+def _report(output: Path, methods: pd.DataFrame, settings: Evaluation) -> None:
     first = methods.iloc[0]
     log.info(
         "evaluate: %d methods on %d test tiles in %d blocks (95 %% intervals over blocks) -> %s",
         methods["method"].nunique(), first["tiles"], first["blocks"], output,
     )  # fmt: skip
+    groups = {TARGETS: settings.targets} | settings.groups
+    for group, codes in groups.items():
+        log.info("evaluate: group '%s': CORINE %s", group, ", ".join(map(str, codes)))
     if first["blocks"] < FEW_BLOCKS:
         log.warning(
             "evaluate: WARNING: the test tiles lie in %d blocks only: intervals of the IoU are too "
@@ -180,7 +230,8 @@ def _report(output: Path, methods: pd.DataFrame) -> None:
         )
     columns = [
         "method", "reference", "auroc", "average_precision", "iou", "iou_low", "iou_high",
-        "iou_otsu", "target_share", "iou_minus_gan", "iou_minus_gan_low", "iou_minus_gan_high",
+        "iou_otsu", "iou_tiles", "target_share", "iou_ceiling", "iou_minus_gan",
+        "iou_minus_gan_low", "iou_minus_gan_high",
     ]  # fmt: skip
     text = methods[columns].to_string(index=False, float_format="{:.3f}".format, na_rep="-")
     for line in text.splitlines():

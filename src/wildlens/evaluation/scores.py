@@ -1,7 +1,7 @@
 """What the generators do to the classifier's score, and how much they change for it: scores.csv."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 
 from wildlens.errors import WildLensError
+from wildlens.evaluation.perturbations import Perturbation
 from wildlens.networks.device import choose_device
 from wildlens.networks.files import load_classifier, load_generators
 from wildlens.progress import track
@@ -28,15 +29,38 @@ class Generated:
             the band means.
         valid: (tile, y, x) bool, pixels that X has.
         scores: (tile, 3) float32 in [0, 1] of the three.
+        perturbed: name of a perturbation -> (tile, 3) scores of the three after it.
     """
 
     images: np.ndarray
     valid: np.ndarray
     scores: np.ndarray
+    perturbed: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Tiles and their generated images in figures.
+
+    Attributes:
+        scores: (tile, 3) float32 in [0, 1] of X, X+ and X-.
+        change: (tile, 3) float32, mean absolute difference to X over bands and valid pixels,
+            reflectance (0 for X; NaN for a tile without valid pixels).
+        perturbed: name of a perturbation -> (tile, 3) scores after it.
+    """
+
+    scores: np.ndarray
+    change: np.ndarray
+    perturbed: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def generate(
-    tiles_path: Path, names: np.ndarray, classifier_path: Path, generators_path: Path, device: str
+    tiles_path: Path,
+    names: np.ndarray,
+    classifier_path: Path,
+    generators_path: Path,
+    device: str,
+    perturbations: Mapping[str, Perturbation] | None = None,
 ) -> Iterator[Generated]:
     """Raise and lower the score of the named tiles of a store, batch by batch in their order."""
     where = choose_device(device)
@@ -52,30 +76,50 @@ def generate(
         with torch.inference_mode():
             images = images.to(where)
             variants = [images, *(generator(images) for generator in generators)]
+            stacked = torch.stack(variants, dim=1)
             logits = torch.stack([classifier(variant) for variant in variants], dim=1)
+            perturbed = {
+                name: torch.stack(
+                    [
+                        classifier(perturb(three, start + number))
+                        for number, three in enumerate(stacked)
+                    ]
+                )
+                for name, perturb in (perturbations or {}).items()
+            }
         yield Generated(
-            torch.stack(variants, dim=1).cpu().numpy(),
+            stacked.cpu().numpy(),
             valid.numpy(),
             torch.sigmoid(logits).cpu().numpy(),
+            {name: torch.sigmoid(values).cpu().numpy() for name, values in perturbed.items()},
         )
 
 
 def score_images(
-    tiles_path: Path, names: np.ndarray, classifier_path: Path, generators_path: Path, device: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Score tiles and their generated images.
-
-    Returns:
-        scores: (tile, 3) float32 in [0, 1] of X, X+ and X-.
-        change: (tile, 3) float32, mean absolute difference to X over bands and valid pixels,
-        reflectance (0 for X; NaN for a tile without valid pixels).
-    """
-    batches = generate(tiles_path, names, classifier_path, generators_path, device)
+    tiles_path: Path,
+    names: np.ndarray,
+    classifier_path: Path,
+    generators_path: Path,
+    device: str,
+    perturbations: Mapping[str, Perturbation] | None = None,
+) -> Scored:
+    """Score the named tiles and their generated images, as they are and after perturbations."""
+    perturbations = perturbations or {}
+    batches = generate(
+        tiles_path, names, classifier_path, generators_path, device, perturbations
+    )  # fmt: skip
     scores, change = [], []
+    perturbed: dict[str, list] = {name: [] for name in perturbations}
     for batch in track(batches, "scores", total=-(-len(names) // BATCH), unit="batches"):
         scores.append(batch.scores)
         change.append(_mean_change(batch))
-    return np.concatenate(scores), np.concatenate(change)
+        for name, values in batch.perturbed.items():
+            perturbed[name].append(values)
+    return Scored(
+        np.concatenate(scores),
+        np.concatenate(change),
+        {name: np.concatenate(values) for name, values in perturbed.items()},
+    )
 
 
 def _mean_change(batch: Generated) -> np.ndarray:
@@ -86,21 +130,53 @@ def _mean_change(batch: Generated) -> np.ndarray:
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
-def scores_table(split: str, scores: np.ndarray, change: np.ndarray) -> pd.DataFrame:
-    """scores.csv: a row for each of X, X+ and X-. Arguments as `score_images` returns them."""
+def scores_table(split: str, scored: Scored, margin: float = 0.05) -> pd.DataFrame:
+    """scores.csv: a row for each of X, X+ and X-.
+
+    `change_kept_NAME` is how much of the mean change of the score from X is left after a
+    perturbation of both images; `share_beyond_margin` the share of tiles whose score moved the
+    right way by `margin` or more.
+    """
+    scores = scored.scores
     original, raised, lowered = scores.T
-    in_order = np.mean((lowered < original) & (original < raised))
-    return pd.DataFrame(
-        {
-            "split": split,
-            "image": ["X", "X+", "X-"],
-            "tiles": len(scores),
-            "mean_score": scores.mean(axis=0),
-            "std_score": scores.std(axis=0),
-            "share_in_order": in_order,
-            "l1_reflectance": np.nanmean(change, axis=0),
-        }
-    )
+    up, down = raised - original, original - lowered
+    beyond = [np.nan, np.mean(up >= margin), np.mean(down >= margin)]
+    table = {
+        "split": split,
+        "image": ["X", "X+", "X-"],
+        "tiles": len(scores),
+        "mean_score": scores.mean(axis=0),
+        "std_score": scores.std(axis=0),
+        "share_in_order": np.mean((down > 0) & (up > 0)),
+        "order_margin": margin,
+        "share_in_order_with_margin": np.mean((down >= margin) & (up >= margin)),
+        "share_beyond_margin": beyond,
+        "l1_reflectance": np.nanmean(scored.change, axis=0),
+    }
+    for name, after in scored.perturbed.items():
+        table[f"mean_score_{name}"] = after.mean(axis=0)
+        table[f"change_kept_{name}"] = _kept(scores, after)
+    return pd.DataFrame(table)
+
+
+def _kept(scores: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Change of the mean score from X after a perturbation by that before; NaN for none, (3,)."""
+    before, later = ((s - s[:, :1]).mean(axis=0, dtype=np.float64) for s in (scores, after))
+    return np.divide(later, before, out=np.full(3, np.nan), where=before != 0)
+
+
+def read_images(
+    tiles_path: Path, names: np.ndarray, classifier_path: Path, device: str
+) -> tuple[torch.nn.Module, torch.Tensor]:
+    """The classifier, and the named tiles as its input, (N, C, H, W) float32 on the device."""
+    where = choose_device(device)
+    classifier = load_classifier(classifier_path).to(where)
+    tiles = open_tiles(tiles_path)
+    _check_models(tiles_path, tiles, classifier)
+    position = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
+    stored = tiles["reflectance"].isel(tile=[position[name] for name in names.tolist()]).values
+    images, _ = to_images(stored, classifier.standardise.mean.cpu())
+    return classifier, images.to(where)
 
 
 def _check_models(path: Path, tiles: xr.Dataset, *networks: torch.nn.Module) -> None:

@@ -1,17 +1,18 @@
 """From attribution to "high attribution": thresholds, and the IoU that they reach.
 
-Two rules, the same for every method. The first learns one threshold from validation pixels and is
-applied unchanged afterwards; the second (Otsu's) looks at the values alone and needs no masks.
+The rules are the same for every method. The first learns one threshold from validation pixels and
+is applied unchanged afterwards; the others look at the values of one tile alone and need no masks.
 """
 
 import numpy as np
+
+from wildlens.evaluation.ranking import rank
 
 
 def best_threshold(values: np.ndarray, target: np.ndarray) -> float:
     """The threshold t that maximises the IoU of {values >= t} with a target.
 
-    Exact: every set that a threshold can cut out is tried, by one sort and cumulative sums. Of
-    thresholds with equal IoU, the highest.
+    Exact, see `ranking`. Of thresholds with equal IoU, the highest.
 
     Args:
         values: (n,) float32, finite, higher = more evidence; n >= 1.
@@ -20,13 +21,7 @@ def best_threshold(values: np.ndarray, target: np.ndarray) -> float:
     Returns:
         One of the values, in their own unit.
     """
-    order = np.argsort(values)[::-1]
-    ordered = values[order]
-    hits = np.cumsum(target[order], dtype=np.int64)
-    # equal values fall on the same side: a set ends only where the next value is lower
-    ends = np.flatnonzero(np.append(ordered[1:] < ordered[:-1], True))
-    union = (ends + 1) + hits[-1] - hits[ends]
-    return float(ordered[ends[np.argmax(hits[ends] / union)]])
+    return rank(values, np.ones(values.shape, bool)).best_threshold(target)
 
 
 def otsu_threshold(values: np.ndarray) -> float:
@@ -50,6 +45,23 @@ def otsu_threshold(values: np.ndarray) -> float:
     # of values with mean 0, this is the between-class variance up to a constant factor
     variance = below**2 / (starts * (ordered.size - starts))
     return float(ordered[starts[np.argmax(variance)]])
+
+
+def top_threshold(values: np.ndarray, share: float) -> float:
+    """The threshold above which a share of the values lies; with equal values it may be more.
+
+    Args:
+        values: (n,) float, n >= 1; share: in (0, 1], rounded to at least one value.
+    """
+    count = max(1, round(share * values.size))
+    return float(np.partition(values, -count)[-count])
+
+
+def mean_sd_threshold(values: np.ndarray) -> float:
+    """Mean plus standard deviation of the values; infinity where all are equal: none is high."""
+    if values.min() == values.max():
+        return float("inf")
+    return float(values.mean(dtype=np.float64) + values.std(dtype=np.float64))
 
 
 def iou(high: np.ndarray, target: np.ndarray) -> float:

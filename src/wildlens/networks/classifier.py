@@ -68,7 +68,14 @@ class UNetClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N,) logits."""
-        features = self.occlude(self.unet(self.standardise(images)))
+        return self.score(self.occlude(self.activations(images)))
+
+    def activations(self, images: Tensor) -> Tensor:
+        """(N, C, S, S) reflectance -> (N, maps, S, S) in (-1, 1): the maps that are scored."""
+        return self.unet(self.standardise(images))
+
+    def score(self, features: Tensor) -> Tensor:
+        """(N, maps, S, S) -> (N,) logits."""
         for convolution in self.convolutions:
             features = convolution(features)
         return self.head(features).squeeze(1)

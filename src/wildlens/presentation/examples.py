@@ -12,6 +12,7 @@ from wildlens.presentation.style import (
     ATTRIBUTION,
     MARGIN,
     NORMAL,
+    SMALL,
     Sheet,
     image_axes,
     method_title,
@@ -21,6 +22,7 @@ from wildlens.presentation.style import (
 PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: a picture, between two, from line to line
 HEAD, BAND, LEGEND = 0.9, 3.65, 1.35
 PIXEL_M = 10  # of every scene
+LETTERS = 20  # of a title as wide as a picture
 FEWEST_COLUMNS = 7  # room for the lines above and below
 MOST_CLASSES = 18
 
@@ -117,7 +119,9 @@ def draw_examples(
 
 
 def _picture(sheet: Sheet, y: float, column: int, title: str) -> Axes:
-    return image_axes(sheet.axes(MARGIN + column * (PANEL + GAP), y, PANEL, PANEL), title)
+    axes = image_axes(sheet.axes(MARGIN + column * (PANEL + GAP), y, PANEL, PANEL), title)
+    axes.title.set_fontsize(SMALL * min(1, LETTERS / len(title)))
+    return axes
 
 
 def _draw_images(

@@ -19,7 +19,7 @@ from wildlens.presentation.style import (
     reference_title,
 )
 
-LEFT, PANEL, TABLE, ROW = 1.75, 3.0, 2.85, 0.3  # inches
+LEFT, PANEL, TABLE, ROW = 2.3, 3.0, 2.85, 0.3  # inches
 HEAD, TITLE, AXIS, LEGEND = 0.95, 0.5, 0.62, 0.55
 DASHES = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 2))}
 

@@ -16,6 +16,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from wildlens.atomic import atomic
+from wildlens.settings import CONTROLS, RANDOMISED
 
 DPI = 150
 SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0  # points
@@ -31,16 +32,24 @@ METHOD_TITLES = {
     "deeplift": "DeepLIFT",
     "occlusion": "Occlusion",
     "gradcam": "GradCAM",
+    "guided_gradcam": "Guided GradCAM",
+    "integrated_gradients": "Integrated gradients",
+    "expected_gradients": "Expected gradients",
+    "saliency": "Plain gradient",
+    "activation_occlusion": "Activation occlusion",
+    "class_shares": "Class shares (control)",
     "brightness": "Brightness (control)",
     "random": "Random (control)",
     "score": "Naturalness",
 }
 REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
-OURS, CONTROLS = ("gan", "minimizer"), ("brightness", "random")
+OURS = ("gan", "minimizer")
 
 
 def method_title(method: str) -> str:
     """What a method is called in figures."""
+    if method.endswith(RANDOMISED):
+        return f"{method_title(method.removesuffix(RANDOMISED))}, untrained"
     return METHOD_TITLES.get(method, method)
 
 

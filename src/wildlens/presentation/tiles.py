@@ -23,7 +23,7 @@ def read_examples(
     """A few test tiles of the attributions with all that is shown of them, and the bands' names."""
     stores = open_attributions(attributions)
     sample = build_sample("test", tiles, stores)
-    scores, _ = score_images(tiles, sample.names, classifier, generators, device)
+    scores = score_images(tiles, sample.names, classifier, generators, device).scores
     chosen = choose(scores)
     names = sample.names[list(chosen)]
     batches = list(generate(tiles, names, classifier, generators, device))

@@ -1,0 +1,76 @@
+"""Control: land cover alone. What a map of class shares already knows of the labels.
+
+A logistic regression from the shares of CORINE classes in a training tile to its label; a pixel's
+attribution is its class's coefficient. It sees no image and no network. Since the labels were made
+with CORINE (anthropogenic tiles hold its artificial and agricultural classes), it is an oracle of
+the labels, and bounds what "the map agrees with land cover" can mean.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.settings import Attribution
+
+SIZE = len(CORINE.classes) + 1
+CHUNK = 256  # tiles read at once
+
+
+@dataclass(frozen=True)
+class ClassShares:
+    """The coefficient of each pixel's class; takes land cover in place of images.
+
+    Attributes:
+        coefficients: (45,) float32 by CORINE index; 0 for classes that no training tile holds, and
+            where land cover is not known.
+    """
+
+    coefficients: Tensor
+    unit: str = "logit per share of the tile"
+    sign: str = "high where a larger share of this class makes a tile protected; negative: the rest"
+    halo: int | None = 0
+    multiple: int = 1
+    reads: str = "landcover"
+
+    def __call__(self, classes: Tensor) -> Tensor:
+        """(N, H, W) CORINE index, 0 = not known -> (N, H, W) float32."""
+        return self.coefficients.to(classes.device)[classes.long()]
+
+
+def shares(classes: np.ndarray) -> np.ndarray:
+    """Shares of classes among the known pixels, (N, H, W) uint8 -> (N, 45); 0 if none is known."""
+    counts = np.stack([np.bincount(tile.ravel(), minlength=SIZE) for tile in classes])
+    counts[:, 0] = 0
+    return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+
+
+def fit(by_tile: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Coefficients (45,) of a logistic regression with scikit-learn's own L2 penalty.
+
+    Args:
+        by_tile: (N, 45) shares; labels: (N,) 1 protected, 0 anthropogenic.
+    """
+    known = by_tile.sum(axis=1) > 0
+    if len(np.unique(labels[known])) < 2:
+        raise WildLensError(
+            "method 'class_shares': the training tiles with land cover do not hold both labels"
+        )
+    model = LogisticRegression(max_iter=1000).fit(by_tile[known], labels[known])
+    return model.coef_[0].astype(np.float32)
+
+
+def create(models, settings: Attribution) -> ClassShares:
+    """The control, fitted on all training tiles and on no other."""
+    tiles = models.training_tiles
+    landcover = tiles["landcover"]
+    by_tile = [
+        shares(landcover.isel(tile=slice(first, first + CHUNK)).values)
+        for first in range(0, tiles.sizes["tile"], CHUNK)
+    ]
+    coefficients = fit(np.concatenate(by_tile), tiles["label"].values)
+    return ClassShares(torch.from_numpy(coefficients))

@@ -1,0 +1,42 @@
+"""Expected gradients (Erion et al. 2021): integrated gradients from training tiles, through captum.
+
+No single image has to stand for "nothing there". The baselines are a fixed, seeded choice of
+tiles of both labels, and the points on the way are fixed too, where captum's own GradientShap draws
+both anew in each call: a tile's attribution would depend on its batch.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from wildlens.attribution.contributions import Contributions
+from wildlens.attribution.integrated_gradients import path_integral
+from wildlens.settings import Attribution
+
+
+@dataclass(frozen=True)
+class ExpectedGradientContributions(Contributions):
+    """Mean of the path integrals from each of the baselines (B, C, H, W)."""
+
+    steps: int = 4
+
+    def contributions(self, images: Tensor) -> Tensor:
+        total = torch.zeros_like(images[:, 0])
+        for start in self.baselines:
+            total += path_integral(
+                self.classifier, images, start.expand_as(images), self.steps, self.batch_size
+            )
+        return total / len(self.baselines)
+
+
+def create(models, settings: Attribution) -> ExpectedGradientContributions:
+    """The method on the classifier, with baselines from the training split."""
+    return ExpectedGradientContributions(
+        models.classifier,
+        models.training_images(settings.expected_tiles, settings.seed),
+        sign_rule=settings.sign,
+        baseline_name="training tiles",
+        batch_size=settings.batch_size,
+        steps=settings.expected_steps,
+    )

@@ -1,0 +1,32 @@
+"""Plain gradient (Simonyan et al. 2014) through captum: the steepest band of each pixel.
+
+The gradient says what a small change would do, not what is there: no baseline, and no sign rule.
+"""
+
+from dataclasses import dataclass
+
+from captum.attr import Saliency
+from torch import Tensor, nn
+
+from wildlens.settings import Attribution
+
+
+@dataclass(frozen=True)
+class GradientMagnitude:
+    """max over bands of |gradient of the logit|; bands count in their own standard deviations."""
+
+    classifier: nn.Module
+    unit: str = "logit per standard deviation of a band"
+    sign: str = "0 or more; high where a small change of the pixel changes the score most"
+    halo: int | None = None
+    multiple: int = 1
+
+    def __call__(self, images: Tensor) -> Tensor:
+        gradient = Saliency(self.classifier).attribute(images.clone().requires_grad_(), abs=True)
+        sd = self.classifier.standardise.sd[:, None, None]
+        return (gradient * sd).amax(dim=1).detach()
+
+
+def create(models, settings: Attribution) -> GradientMagnitude:
+    """The method on the classifier. Gradients are exact whatever its layers are."""
+    return GradientMagnitude(models.classifier)

@@ -1,0 +1,39 @@
+"""Do contributions add up? completeness.csv: their sum against the logits' difference.
+
+Methods that share out the difference to a baseline promise that their contributions, before the
+sign rule, sum to it. The gap is what they lost or invented; the fault may be the method's rule for
+a layer, too few steps of an integral, or rounding.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+COLUMNS = [
+    "method", "baseline", "tiles", "mean_logit_difference", "mean_contribution_sum",
+    "mean_absolute_gap", "largest_absolute_gap", "relative_gap",
+]  # fmt: skip
+AUDIT = ("contribution_sum", "logit_difference")
+
+
+def completeness_table(stores: Mapping[str, xr.Dataset]) -> pd.DataFrame:
+    """One row for each method that makes the promise, over all tiles attributed.
+
+    `relative_gap` is the sum of absolute gaps over the sum of absolute differences.
+
+    Args:
+        stores: method -> attribution store, see `tile_attribution`.
+    """
+    rows = []
+    for method, store in stores.items():
+        if not all(name in store for name in AUDIT):
+            continue
+        total, difference = (store[name].values.astype(np.float64) for name in AUDIT)
+        gap, scale = np.abs(total - difference), np.abs(difference).sum()
+        figures = (len(gap), difference.mean(), total.mean(), gap.mean(), gap.max())
+        relative = gap.sum() / scale if scale > 0 else float("nan")
+        row = (method, store.attrs.get("baseline", ""), *figures, relative)
+        rows.append(dict(zip(COLUMNS, row, strict=True)))
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,0 +1,52 @@
+"""Is what the generators change visible, or a hidden signal that only the classifier reads?
+
+Generators are known to hide messages in patterns too faint and too fine to see (Chu et al. 2017).
+Such a change of the score does not survive what any image goes through: the digits of its file, the
+noise of a sensor, a slight blur. A change of the land's look does.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from wildlens.reflectance import SCALE
+from wildlens.settings import Evaluation
+
+Perturbation = Callable[[Tensor, int], Tensor]
+
+
+def build_perturbations(settings: Evaluation) -> dict[str, Perturbation]:
+    """Name -> function of images (N, C, H, W) reflectance and the number of their tile."""
+    return {
+        "rounded": lambda images, tile: to_digits(images),
+        "noise": partial(_noisy, sd=settings.noise, seed=settings.seed),
+        "blur": lambda images, tile: blurred(images, settings.blur),
+    }
+
+
+def to_digits(images: Tensor) -> Tensor:
+    """What a product can store: whole ten thousandths, at least one of them (0 is missing)."""
+    return (images * SCALE).round().clamp(1, SCALE) / SCALE
+
+
+def blurred(images: Tensor, sd: float) -> Tensor:
+    """Gaussian blur, sd in pixels, cut at four of them; edges are mirrored. sd 0: as it was."""
+    radius = min(int(4 * sd + 0.5), min(images.shape[-2:]) - 1)
+    if radius == 0:
+        return images
+    x = torch.arange(-radius, radius + 1, dtype=images.dtype, device=images.device)
+    kernel = torch.exp(-0.5 * (x / sd) ** 2)
+    kernel = (kernel / kernel.sum()).repeat(images.shape[1], 1, 1, 1)  # (C, 1, 1, 2 r + 1)
+    wide = pad(images, (radius,) * 4, mode="reflect")
+    rows = conv2d(wide, kernel, groups=images.shape[1])
+    return conv2d(rows, kernel.transpose(2, 3), groups=images.shape[1])
+
+
+def _noisy(images: Tensor, tile: int, *, sd: float, seed: int) -> Tensor:
+    """The same noise on all images of a tile: only what differs between them can matter."""
+    generator = torch.Generator().manual_seed((seed << 32) + tile)
+    noise = torch.randn(images.shape[1:], generator=generator, dtype=images.dtype)
+    return images + sd * noise.to(images.device)

@@ -1,0 +1,305 @@
+"""Figures of merit one by one: each against a naive version, or a case whose answer is known."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import nn
+
+from wildlens.evaluation import faithfulness, perturbations, tile_figures
+from wildlens.evaluation.bootstrap import draw_blocks
+from wildlens.evaluation.ranking import rank
+from wildlens.evaluation.rules import masks_by_tile, outcome, tile_rules
+from wildlens.evaluation.scores import Scored, scores_table
+from wildlens.evaluation.thresholds import iou, mean_sd_threshold, top_threshold
+from wildlens.networks.standardise import Standardise
+from wildlens.settings import Evaluation
+
+# few distinct values, so that ties are the rule
+values_and_targets = st.lists(
+    st.tuples(st.integers(-3, 4), st.booleans()), min_size=2, max_size=40
+).filter(lambda pairs: len({target for _, target in pairs}) == 2)
+
+
+# --- ranking ------------------------------------------------------------------------------------
+
+
+@given(values_and_targets)
+@settings(max_examples=200, deadline=None)
+def test_a_ranking_gives_the_figures_of_scikit_learn(pairs):
+    values = np.array([value for value, _ in pairs], np.float32)
+    target = np.array([target for _, target in pairs])
+    ranking = rank(values, np.ones(len(values), bool))
+    assert ranking.auroc(target) == pytest.approx(roc_auc_score(target, values))
+    assert ranking.average_precision(target) == pytest.approx(
+        average_precision_score(target, values)
+    )
+
+
+def test_a_ranking_within_a_mask_is_the_ranking_of_what_is_left():
+    rng = np.random.default_rng(0)
+    values = rng.integers(0, 30, (4, 9, 7)).astype(np.float32)
+    target, valid, known = (rng.random(values.shape) < share for share in (0.3, 0.9, 0.6))
+    values[~valid] = np.nan
+    ranking = rank(values, valid).within(known)
+    left = valid & known
+    assert ranking.auroc(target) == pytest.approx(roc_auc_score(target[left], values[left]))
+    assert len(ranking.order) == left.sum()
+
+
+@pytest.mark.parametrize("distinct", [5, 100_000])
+def test_resampled_figures_are_those_of_the_drawn_blocks(distinct):
+    rng = np.random.default_rng(1)
+    shape = (6, 40, 50)
+    target = rng.random(shape) < 0.25
+    values = (rng.integers(0, distinct, shape) / distinct + 0.4 * target).astype(np.float32)
+    blocks = np.array([0, 0, 1, 2, 2, 3])
+    of_pixel = np.broadcast_to(blocks[:, None, None], shape)
+    draws = draw_blocks(4, 12, seed=0)
+    ranking = rank(values, np.ones(shape, bool))
+    aurocs, precisions = ranking.resampled(target, of_pixel, draws)
+    for drawn, auroc, precision in zip(draws, aurocs, precisions, strict=True):
+        tiles = [t for t in range(6) for _ in range(drawn[blocks[t]])]
+        t, v = target[tiles].ravel(), values[tiles].ravel()
+        assert auroc == pytest.approx(roc_auc_score(t, v), abs=1e-3)
+        assert precision == pytest.approx(average_precision_score(t, v), abs=3e-3)
+
+
+def test_resamples_without_target_have_no_figure():
+    values, target = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.zeros((2, 2, 2), bool)
+    target[0, 0] = True
+    blocks = np.broadcast_to(np.arange(2)[:, None, None], values.shape)
+    draws = np.array([[0, 2], [1, 1]])
+    aurocs, precisions = rank(values, np.ones(values.shape, bool)).resampled(target, blocks, draws)
+    assert np.isnan(aurocs[0]) and np.isnan(precisions[0])
+    assert aurocs[1] == roc_auc_score(target.ravel(), values.ravel())
+
+
+# --- rules and tiles ------------------------------------------------------------------------------
+
+
+def test_rules_of_a_tile_are_what_their_names_say():
+    rng = np.random.default_rng(2)
+    values = rng.permutation(1000).astype(np.float32)
+    assert (values >= top_threshold(values, 0.1)).sum() == 100
+    assert (values >= top_threshold(values, 1.0)).all()
+    assert (values >= top_threshold(values, 1e-9)).sum() == 1
+    assert mean_sd_threshold(values) == pytest.approx(values.mean() + values.std(), rel=1e-6)
+    constant = np.full(7, 0.1, np.float32)
+    assert not (constant >= mean_sd_threshold(constant)).any()
+    assert (constant >= top_threshold(constant, 0.1)).all()  # a threshold cannot cut through ties
+
+
+def test_every_rule_is_by_tile_and_named():
+    rng = np.random.default_rng(3)
+    values = rng.random((2, 20, 20)).astype(np.float32)
+    values[1] *= 1000  # another scale: a rule over all tiles would see tile 1 alone
+    valid = rng.random(values.shape) < 0.9
+    rules = tile_rules([0.1, 0.25], target_share=0.4)
+    assert len(rules) == 5
+    for name, rule in rules.items():
+        high = masks_by_tile(values, valid, rule)
+        shares = high.sum(axis=(1, 2)) / valid.sum(axis=(1, 2))
+        assert not high[~valid].any() and shares[0] == pytest.approx(shares[1], abs=0.1)
+        if "10 %" in name:
+            assert shares == pytest.approx([0.1, 0.1], abs=0.01)
+        if "as many as" in name:
+            assert shares == pytest.approx([0.4, 0.4], abs=0.01)
+
+
+def test_figures_of_tiles_equal_naive_ones():
+    rng = np.random.default_rng(4)
+    known = rng.random((5, 12, 11)) < 0.9
+    target = (rng.random(known.shape) < 0.3) & known
+    target[3] = False  # no target: no IoU, no game
+    target[4] = known[4]  # nothing else: no AUROC
+    values = rng.integers(0, 50, known.shape).astype(np.float32)
+    values[~known] = np.nan
+    high = (values > 30) & known
+    ious, aurocs, points = (
+        tile_figures.tile_ious(high, target),
+        tile_figures.tile_aurocs(values, known, target),
+        tile_figures.pointing_game(values, known, target),
+    )
+    assert np.isnan([ious[3], aurocs[3], points[3], aurocs[4]]).all() and points[4] == 1
+    for i in range(3):
+        assert ious[i] == (high[i] & target[i]).sum() / (high[i] | target[i]).sum()
+        t, v = target[i][known[i]], values[i][known[i]]
+        assert aurocs[i] == pytest.approx(roc_auc_score(t, v))
+        assert points[i] == t[v == v.max()].mean()
+    blocks, draws = np.array([0, 0, 1, 1, 2]), draw_blocks(3, 9, seed=1)
+    for drawn, mean in zip(draws, tile_figures.resampled_mean(ious, blocks, draws), strict=True):
+        sample = [ious[i] for i in range(5) for _ in range(drawn[blocks[i]]) if i != 3]
+        assert mean == pytest.approx(np.mean(sample)) if sample else np.isnan(mean)
+
+
+def test_the_pointing_game_of_a_constant_map_scores_the_targets_share():
+    known = np.ones((1, 4, 5), bool)
+    target = known & (np.arange(5) < 2)
+    assert tile_figures.pointing_game(np.zeros(known.shape), known, target)[0] == 0.4
+
+
+def test_an_outcome_counts_pooled_and_by_tile():
+    known = np.ones((3, 10, 10), bool)
+    target, high = np.zeros((2, 3, 10, 10), bool)
+    target[0], target[1, :5] = True, True
+    high[0, :5], high[1], high[2, 0] = True, True, True
+    found = outcome(high, known, target, np.array([0, 1, 1]), draw_blocks(2, 50, 0)).figures
+    assert found["iou"] == 100 / (100 + 100 + 10)
+    assert found["iou_tiles"] == 0.5 and found["tiles_with_target"] == 2
+    assert found["share_inside"] == 100 / 160 and found["share_high"] == 160 / 300
+    assert found["iou_low"] <= found["iou"] <= found["iou_high"]
+    empty = outcome(high & False, known, target, np.array([0, 1, 1]), draw_blocks(2, 50, 0)).figures
+    assert empty["iou"] == 0 and np.isnan(empty["share_inside"])
+
+
+# --- faithfulness ---------------------------------------------------------------------------------
+
+
+class Mean(nn.Module):
+    """A score that grows with the mean of the first band over the left half."""
+
+    def __init__(self):
+        super().__init__()
+        self.standardise = Standardise(2)
+        self.standardise.set_statistics(torch.tensor([0.1, 0.2]), torch.ones(2))
+
+    def forward(self, images):
+        return 8 * images[:, 0, :, :6].mean(dim=(1, 2)) - 2
+
+
+@pytest.mark.parametrize("fill", ["mean", "zero"])
+def test_curves_equal_a_naive_version(fill):
+    rng = np.random.default_rng(5)
+    network, image = Mean(), torch.from_numpy(rng.random((2, 12, 12)).astype(np.float32))
+    values = rng.permutation(144).astype(np.float32).reshape(12, 12)
+    values[0, :5] = np.nan
+    blank = faithfulness.blank_image(network, fill)
+    places = faithfulness.ranks(values, seed=0)
+    deleted, inserted = faithfulness.curves(network, image, places, blank, steps=7)
+    order = sorted(
+        (p for p in itertools.product(range(12), range(12)) if np.isfinite(values[p])),
+        key=lambda p: -values[p],
+    )
+    for step in range(8):
+        first = order[: round(step / 7 * len(order))]
+        without, only = image.clone(), blank.expand_as(image).clone()
+        for row, column in first:
+            without[:, row, column] = blank[:, 0, 0]
+            only[:, row, column] = image[:, row, column]
+        assert deleted[step] == pytest.approx(float(network(without[None]).sigmoid()), abs=1e-6)
+        assert inserted[step] == pytest.approx(float(network(only[None]).sigmoid()), abs=1e-6)
+    assert faithfulness.area(deleted) == pytest.approx((deleted[1:] + deleted[:-1]).mean() / 2)
+
+
+def test_equal_values_have_random_places_and_missing_ones_none():
+    values = np.zeros((20, 20), np.float32)
+    values[3], values[0, 0] = 1, np.nan
+    places = faithfulness.ranks(values, seed=0)
+    assert places[0, 0] == -1 and sorted(places[3]) == list(range(20))
+    assert sorted(places.ravel()) == list(range(-1, 399))
+    rest = places[np.arange(20) != 3].ravel()[1:]
+    assert abs(np.corrcoef(rest, np.arange(len(rest)))[0, 1]) < 0.2
+    assert np.array_equal(places, faithfulness.ranks(values, seed=0))
+
+
+def test_a_faithful_map_beats_chance_and_its_opposite():
+    rng = np.random.default_rng(6)
+    images = torch.from_numpy(0.3 + 0.6 * rng.random((3, 2, 12, 12)).astype(np.float32))
+    right = np.zeros((3, 12, 12), np.float32)
+    right[:, :, :6] = images[:, 0, :, :6].numpy()
+    chance = rng.random(right.shape).astype(np.float32)
+    values = {"deeplift": right, "random": chance, "saliency": -right}
+    values["deeplift_randomised"] = -right
+    options = Evaluation(faithfulness_tiles=3, faithfulness_steps=6)
+    table = faithfulness.faithfulness_table(Mean(), images, np.arange(3), values, options)
+    table = table.set_index("method")
+    gain = table["insertion_minus_deletion"]
+    assert gain["deeplift"] > gain["random"] + 0.1 > gain["saliency"] + 0.2
+    assert table["randomisation_correlation"]["deeplift"] == pytest.approx(-1)
+    assert np.isnan(table["randomisation_correlation"]["random"])
+    assert table["blank_score"].tolist() == pytest.approx([1 / (1 + np.exp(2))] * 4)
+    assert table["randomisation_tiles"]["deeplift"] == 3
+
+
+def test_no_tiles_give_rows_without_figures():
+    options = Evaluation(faithfulness_tiles=0)
+    maps = {"gan": np.zeros((3, 4, 4), np.float32)}
+    table = faithfulness.faithfulness_table(
+        Mean(), torch.zeros(0, 2, 4, 4), faithfulness.choose_tiles(3, options), maps, options
+    )
+    assert table["tiles"].tolist() == [0] and table["deletion_auc"].isna().all()
+
+
+# --- hidden signals -------------------------------------------------------------------------------
+
+
+def test_blur_is_scipys_gaussian():
+    images = torch.rand((2, 3, 20, 17), generator=torch.Generator().manual_seed(0))
+    for sd in (0.5, 0.7, 2.0):
+        expected = gaussian_filter(images.numpy(), (0, 0, sd, sd), mode="mirror")
+        np.testing.assert_allclose(perturbations.blurred(images, sd).numpy(), expected, atol=1e-6)
+    assert perturbations.blurred(images, 0.0) is images
+
+
+def test_rounding_leaves_what_a_product_can_store():
+    images = torch.tensor([[-0.2, 0.0, 0.00004], [0.12344, 0.12346, 1.5]])
+    expected = torch.tensor([[1e-4, 1e-4, 1e-4], [0.1234, 0.1235, 1.0]])
+    assert torch.allclose(perturbations.to_digits(images), expected)
+
+
+def test_noise_is_the_same_for_all_images_of_a_tile_and_new_for_each_tile():
+    apply = perturbations.build_perturbations(Evaluation(noise=0.01))["noise"]
+    images = torch.rand((3, 2, 40, 40), generator=torch.Generator().manual_seed(1))
+    one, again, other = apply(images, 4), apply(images, 4), apply(images, 5)
+    noise = one - images
+    assert torch.allclose(noise[0], noise[2], atol=1e-6) and torch.equal(one, again)
+    assert not torch.allclose(one, other, atol=1e-3)
+    assert float(noise.std()) == pytest.approx(0.01, rel=0.05)
+
+
+class Fine(nn.Module):
+    """A classifier that reads a checkerboard too faint to see, and the brightness."""
+
+    def forward(self, images):
+        y, x = (torch.arange(side) for side in images.shape[-2:])
+        board = 1.0 - 2 * ((y[:, None] + x) % 2)
+        return 3e4 * (images * board).mean(dim=(1, 2, 3)) + 8 * images.mean(dim=(1, 2, 3)) - 4
+
+
+def test_a_hidden_signal_is_told_from_a_visible_change():
+    y, x = np.indices((32, 32))
+    board = torch.from_numpy(1.0 - 2 * ((y + x) % 2)).float()
+    tile = torch.full((2, 32, 32), 0.5) + 0.2 * torch.linspace(-1, 1, 32)
+    tile = perturbations.to_digits(tile)
+    # X+ hides its message below the sensor's digits, X- is darker all over
+    three = torch.stack([tile, tile + 4e-5 * board, tile - 0.3])
+    network, changes = Fine(), perturbations.build_perturbations(Evaluation(noise=0.001))
+    scores = network(three).sigmoid()[None].numpy()
+    after = {
+        name: network(change(three, 0)).sigmoid()[None].numpy() for name, change in changes.items()
+    }
+    table = scores_table("test", Scored(scores, np.zeros((1, 3)), after)).set_index("image")
+    assert abs(table["change_kept_rounded"]["X+"]) < 0.05
+    assert abs(table["change_kept_blur"]["X+"]) < 0.2
+    assert table["change_kept_rounded"]["X-"] == pytest.approx(1, abs=0.05)
+    assert table["change_kept_blur"]["X-"] == pytest.approx(1, abs=0.05)
+    assert np.isnan(table["change_kept_rounded"]["X"])
+
+
+def test_order_with_a_margin_counts_both_steps():
+    scores = np.array([[0.5, 0.6, 0.4], [0.5, 0.52, 0.3], [0.5, 0.7, 0.49], [0.5, 0.4, 0.3]])
+    table = scores_table("test", Scored(scores, np.zeros((4, 3))), margin=0.05).set_index("image")
+    assert table["share_in_order"].tolist() == [0.75] * 3
+    assert table["share_in_order_with_margin"].tolist() == [0.25] * 3
+    assert table["share_beyond_margin"]["X+"] == 0.5
+    assert table["share_beyond_margin"]["X-"] == 0.75
+
+
+def test_iou_of_empty_sets_is_no_number():
+    assert np.isnan(iou(np.zeros(3, bool), np.zeros(3, bool)))
