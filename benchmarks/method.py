@@ -1,0 +1,214 @@
+"""Does the method work? Runs the demo with several seeds and with each deviation taken back.
+
+    python benchmarks/method.py --work FOLDER [--seeds 3] [--only seeds|ablations]
+
+Runs the workflow in FOLDER up to its tables, with other seeds or other `gan` settings each time:
+Snakemake makes anew just what they change. The tables of each run are kept in FOLDER/tables, so
+that an interrupted benchmark goes on. Writes docs/method-results.md.
+"""
+
+import argparse
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+ROOT = Path(__file__).parents[1]
+TABLES = ("methods.csv", "scores.csv", "classes.csv")
+# what is taken back, as the `gan` settings say it; the first are the paper's own
+ABLATIONS = {
+    "of the score, without end (paper)": {"activation": "score", "activation_margin": None},
+    "of places, without end": {"activation_margin": None},
+    "of the score, ended at neutral": {"activation": "score"},
+    "without adversarial loss": {"lambda_adv": 0.0},
+    "two downsamplings": {"downsamplings": 2},
+    "whole tiles, batches of 2": {"crop": None, "batch_size": 2},
+}
+METHODS = {
+    "gan": "WildLens: abs(X+ - X-)",
+    "minimizer": "WildLens: abs(X - X-)",
+    "deeplift": "DeepLIFT",
+    "occlusion": "Occlusion sensitivity",
+    "gradcam": "GradCAM",
+    "brightness": "Brightness",
+    "random": "Random",
+}
+# of the exact land cover: bogs and rocks are looked for; clear-cuts and sand are their twins
+COVERS = {412: "bog", 332: "rock", 324: "clear-cut", 331: "sand", 322: "heath"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", choices=["seeds", "ablations"])
+    arguments = parser.parse_args()
+    work, tables = arguments.work, arguments.work / "tables"
+    seeds = {seed: tables / f"seed-{seed}" for seed in reversed(range(arguments.seeds))}
+    for seed, folder in seeds.items():  # the first seed last: the ablations go on from it
+        run(work, folder, {section: {"seed": seed} for section in ("classifier", "gan")})
+    ablations = {}
+    if arguments.only != "seeds":
+        for number, (name, settings) in enumerate(ABLATIONS.items()):
+            ablations[name] = tables / f"ablation-{number}"
+            run(work, ablations[name], {"gan": settings})
+    text = report(
+        [seeds[seed] for seed in sorted(seeds)],
+        ablations,
+        "python benchmarks/method.py " + " ".join(sys.argv[1:]),
+    )
+    (ROOT / "docs" / "method-results.md").write_text(text, encoding="utf-8")
+
+
+def run(folder: Path, tables: Path, settings: dict) -> None:
+    """Run the workflow in `folder` up to its tables, with these settings, and keep the tables."""
+    if tables.is_dir():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    overlay = folder / "overlay.yaml"
+    overlay.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    command = ["snakemake", "--snakefile", ROOT / "workflow" / "Snakefile", "--directory", folder]
+    command += ["--configfile", ROOT / "config.yaml", overlay.resolve()]
+    command += ["--cores", "all", "--resources", "gpu=1", "--"]
+    subprocess.run([*command, "results/evaluation/methods.csv"], check=True, cwd=ROOT)
+    part = tables.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    part.mkdir(parents=True)
+    for name in TABLES:
+        shutil.copy(folder / "results" / "evaluation" / name, part)
+    shutil.copy(folder / "results" / "metrics" / "classifier" / "accuracy.csv", part)
+    part.rename(tables)
+
+
+def report(folders: list[Path], ablations: dict[str, Path], command: str) -> str:
+    """The page of tables, from the tables of each seed and each ablation."""
+    parts = [
+        "# The method, measured",
+        f"Made by `{command}`; the settings are those of `config.yaml`, the seeds those of"
+        f" classifier and generators, {', '.join(map(str, range(len(folders))))}. All figures are"
+        " of the demo's test tiles, against the exact land cover; what they mean is said in"
+        " [the method](method.md). A cell is the mean over the seeds, and the lowest and highest.",
+        "## Methods",
+        markdown(methods_table(folders)),
+        "IoU: one threshold for all test tiles, chosen on the validation tiles. The interval is of"
+        " the first seed, over blocks of tiles.",
+        "## Classifier and generators",
+        markdown(scores_table(folders)),
+        "## What the maps light",
+        markdown(covers_table(folders)),
+        "Mean attribution of a cover as a multiple of the mean over the tiles, and the share of its"
+        " pixels above the method's threshold.",
+    ]
+    if ablations:
+        parts += [
+            "## Ablations",
+            "Each row differs from the default by the settings it names; seed 0.",
+            markdown(ablations_table({"default": folders[0], **ablations})),
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def methods_table(folders: list[Path]) -> pd.DataFrame:
+    """A row a method: figures over the seeds."""
+    tables = [of_truth(folder, "methods.csv").set_index("method") for folder in folders]
+    rows = []
+    for method, title in METHODS.items():
+        of_seeds = [table.loc[method] for table in tables]
+        row = {"method": title}
+        for column, name in (
+            ("auroc", "AUROC"), ("average_precision", "AP"), ("iou", "IoU"),
+        ):  # fmt: skip
+            row[name] = spread([seed[column] for seed in of_seeds])
+        first = of_seeds[0]
+        row["95 % of the IoU"] = f"{first['iou_low']:.2f} to {first['iou_high']:.2f}"
+        row["IoU less that of abs(X+ - X-)"] = (
+            "" if method == "gan" else spread([seed["iou_minus_gan"] for seed in of_seeds])
+        )
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def scores_table(folders: list[Path]) -> pd.DataFrame:
+    """A row a figure of the classifier or the generators on the test tiles."""
+    accuracy = [pd.read_csv(f / "accuracy.csv").set_index("split").loc["test"] for f in folders]
+    scores = [pd.read_csv(f / "scores.csv").query("split == 'test'") for f in folders]
+    by_image = [table.set_index("image") for table in scores]
+    rows = [("accuracy", [row["accuracy"] for row in accuracy])]
+    rows += [
+        (f"score of {i}", [t.loc[i, "mean_score"] for t in by_image]) for i in by_image[0].index
+    ]
+    rows += [
+        (f"L1 of {i}, reflectance", [t.loc[i, "l1_reflectance"] for t in by_image])
+        for i in ("X+", "X-")
+    ]
+    rows += [("share of tiles in order", [t.loc["X", "share_in_order"] for t in by_image])]
+    return pd.DataFrame(
+        [{"on the test tiles": name, "value": spread(values, 4 if "L1" in name else 3)}
+         for name, values in rows]
+    )  # fmt: skip
+
+
+def covers_table(folders: list[Path]) -> pd.DataFrame:
+    """A row a method of ours or of its rivals, a column a cover."""
+    tables = [of_truth(f, "classes.csv").query("scene == 'test tiles'") for f in folders]
+    rows = []
+    for method, title in list(METHODS.items())[:5]:
+        row = {"method": title}
+        for code, cover in COVERS.items():
+            found = [t.query(f"method == '{method}' and class_code == {code}") for t in tables]
+            mean = spread([f["relative_attribution"].item() for f in found], 2)
+            share = sum(f["share_high"].item() for f in found) / len(found)
+            row[cover] = f"{mean}; {share:.0%}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
+    """A row a setting: how both maps do, where the scores go, and what is lit."""
+    rows = []
+    for name, folder in folders.items():
+        methods = of_truth(folder, "methods.csv").set_index("method")
+        scores = pd.read_csv(folder / "scores.csv").query("split == 'test'").set_index("image")
+        classes = of_truth(folder, "classes.csv").query("scene == 'test tiles'")
+        cut, bog = (
+            classes.query(f"method == 'gan' and class_code == {code}")["share_high"].item()
+            for code in (324, 412)
+        )
+        row = {"activation maximisation": name}
+        for method, sign in (("gan", "abs(X+ - X-)"), ("minimizer", "abs(X - X-)")):
+            figures = methods.loc[method]
+            row[f"{sign}: AUROC, AP, IoU"] = (
+                f"{figures['auroc']:.3f}, {figures['average_precision']:.3f}, {figures['iou']:.3f}"
+            )
+        row["score of X, X+, X-"] = ", ".join(
+            f"{scores.loc[image, 'mean_score']:.2f}" for image in ("X", "X+", "X-")
+        )
+        row["high: bog, clear-cut"] = f"{bog:.0%}, {cut:.0%}"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def of_truth(folder: Path, name: str) -> pd.DataFrame:
+    """The rows of a table that were held against the exact land cover."""
+    return pd.read_csv(folder / name).query("reference == 'truth'")
+
+
+def spread(values: list[float], digits: int = 3) -> str:
+    """Mean, lowest and highest."""
+    mean = sum(values) / len(values)
+    if len(values) == 1:
+        return f"{mean:.{digits}f}"
+    return f"{mean:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A table of strings as Markdown."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
