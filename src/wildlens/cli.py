@@ -106,6 +106,23 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> No
     )  # fmt: skip
 
 
+@cli.command()
+@click.argument("folder", type=existing)
+@output
+@click.option("--footprints", type=new, required=True, help="GeoPackage of the tiles' outlines.")
+@settings_file
+@click.option("--scene-settings", type=existing, help="YAML of `scene`: bands, masked classes.")
+@click.option("--landcover-settings", type=existing, help="YAML of `landcover`: the layer.")
+def anthroprotect(folder, output, footprints, settings, scene_settings, landcover_settings) -> None:
+    """Bring the AnthroProtect dataset in FOLDER into the form of a training set."""
+    from wildlens.anthroprotect import build_tiles
+
+    build_tiles(
+        folder, output, footprints, section("Tiles", settings), section("Scene", scene_settings),
+        section("Landcover", landcover_settings),
+    )  # fmt: skip
+
+
 @cli.command("train-classifier")
 @click.argument("tiles", type=existing)
 @output

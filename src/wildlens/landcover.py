@@ -55,7 +55,7 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
     """
     grid = raster.read_grid(scene)
     with raster.open_raster(source) as dataset:
-        band = _choose_band(dataset, settings.band)
+        band = choose_band(dataset, settings.band)
         encoding = _encoding(dataset, band, grid)
         with (
             _on_grid(dataset, grid) as warped,
@@ -77,8 +77,11 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
     _report(output, counts)
 
 
-def _choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
-    """Number of the band with this description; by default the only one, or CORINE."""
+def choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
+    """Number of the band with this description; by default the only one, or CORINE.
+
+    Numbers of different products collide: no band is taken for another by its place.
+    """
     if wanted is None and dataset.count == 1:
         return 1
     name = wanted or DEFAULT_BAND

@@ -131,6 +131,11 @@ class Tiles(Section):
         description="Tiles nearer than this to a tile of a stricter split are left out, m",
     )
     seed: Seed = Field(0, description="Seed of the split")
+    split: Literal["given", "areas"] = Field(
+        "given",
+        description="AnthroProtect: its own split, or each area whole in one split (then"
+        " distance_m holds, too)",
+    )
 
     @model_validator(mode="after")
     def _something_is_left_for_training(self):
@@ -253,6 +258,11 @@ class Settings(Section):
     """The whole configuration."""
 
     inputs: Inputs
+    anthroprotect: str | None = Field(
+        None,
+        description="Folder of AnthroProtect: trained on instead of inputs.training; its"
+        " investigative scenes are mapped, too",
+    )
     demo: Demo = Demo()
     scene: Scene = Scene()
     landcover: Landcover = Landcover()

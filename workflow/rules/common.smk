@@ -6,20 +6,46 @@ from pathlib import Path
 from wildlens.provenance import code_digest
 from wildlens.settings import METHODS, dump_section
 
-TRAINING = [product.name for product in settings.inputs.training]
-MAPPED = [product.name for product in settings.inputs.mapping]
-PRODUCTS = {p.name: p for p in [*settings.inputs.training, *settings.inputs.mapping]}
+DEMO = "resources/demo/"  # where the demo writes
+
+# with AnthroProtect, the tiles are its own, and nothing that the demo simulates is wanted
+if settings.anthroprotect:
+    from wildlens.sources.anthroprotect import find_root, investigative_scenes
+
+    try:
+        ANTHROPROTECT = find_root(settings.anthroprotect)
+    except WildLensError as error:
+        sys.exit(f"wildlens: error: anthroprotect: {error}")
+    training = []
+    mapping = investigative_scenes(ANTHROPROTECT)
+    mapping += [p for p in settings.inputs.mapping if not p.product.startswith(DEMO)]
+else:
+    training, mapping = settings.inputs.training, settings.inputs.mapping
+
+TRAINING = [product.name for product in training]
+MAPPED = [product.name for product in mapping]
+PRODUCTS = {product.name: product for product in [*training, *mapping]}
 
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # the two controls are evaluated always: what a method finds must be more than brightness and chance
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, "brightness", "random"]))
 GENERATOR_METHODS = ["gan", "minimizer"]
 
+
+def landcover_path(scene):
+    """The land cover that holds a scene: its own, or the common one; None without either."""
+    common = settings.inputs.landcover
+    if settings.anthroprotect and common.startswith(DEMO):
+        common = None
+    return PRODUCTS[scene].landcover or common
+
+
+WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 
 
 wildcard_constraints:
-    scene="|".join(map(re.escape, PRODUCTS)),
+    scene="|".join(map(re.escape, PRODUCTS)) or "none",
     method="|".join(METHODS),
 
 
@@ -35,8 +61,8 @@ def offset_of(wildcards):
 
 
 def landcover_of(wildcards):
-    """The land cover that holds a scene: its own, or the common one."""
-    return PRODUCTS[wildcards.scene].landcover or settings.inputs.landcover
+    """The land cover that holds a scene."""
+    return landcover_path(wildcards.scene)
 
 
 def generators_of(wildcards):
