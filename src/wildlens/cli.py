@@ -64,13 +64,14 @@ def demo(output: Path, settings: Path | None) -> None:
 @output
 @settings_file
 @click.option("--offset", type=int, help="DN to add, for products without metadata.")
-def scene(product: Path, output: Path, settings: Path | None, offset: int | None) -> None:
-    """Bring one PRODUCT (SAFE folder, GeoTIFF, band folder) into the form of a scene."""
+@click.option("--clip", type=float, nargs=4, help="West, south, east, north in degrees.")
+def scene(product, output, settings, offset, clip) -> None:
+    """Bring one PRODUCT (SAFE, STAC item, GeoTIFF, band folder) into the form of a scene."""
     from wildlens.presentation.qml import write_scene_style
     from wildlens.scene import build_scene
 
     chosen = section("Scene", settings)
-    build_scene(product, output, chosen, offset=offset)
+    build_scene(product, output, chosen, offset=offset, clip=clip)
     write_scene_style(output, chosen.bands)
 
 

@@ -13,6 +13,7 @@ from rasterio.windows import Window
 
 from wildlens.atomic import atomic, scratch
 from wildlens.errors import WildLensError
+from wildlens.files import File, gdal_name
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
 
@@ -21,14 +22,14 @@ _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 
 
 @contextmanager
-def open_raster(path: Path | str) -> Iterator[rasterio.DatasetReader]:
+def open_raster(path: File | str) -> Iterator[rasterio.DatasetReader]:
     """Open a raster for reading; what is no raster is refused in one line that names the file.
 
     GeoTIFF and JPEG 2000 must be what their name says.
     """
-    driver = _DRIVERS.get(Path(path).suffix.lower())
+    suffix = Path(path).suffix if isinstance(path, str) else path.suffix
     try:
-        dataset = rasterio.open(path, driver=driver)
+        dataset = rasterio.open(gdal_name(path), driver=_DRIVERS.get(suffix.lower()))
     except rasterio.errors.RasterioIOError as error:
         raise WildLensError(f"{path}: cannot be opened as a raster: {_one_line(error)}") from None
     with dataset:

@@ -21,6 +21,9 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 Band = Literal[
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"
 ]  # fmt: skip
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Clip = tuple[Longitude, Latitude, Longitude, Latitude]
 CorineCode = Annotated[int, Field(ge=111, le=523)]
 
 METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random")
@@ -37,10 +40,15 @@ class Product(Section):
     """One Sentinel-2 product and what belongs to it."""
 
     name: Name = Field(description="Short name; names the results")
-    product: str = Field(description="Path of the product: SAFE folder, GeoTIFF, or band folder")
+    product: str = Field(
+        description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder"
+    )
     offset: int | None = Field(
         None,
         description="DN to add to every valid pixel, where the product has no metadata to say so",
+    )
+    clip: Clip | None = Field(
+        None, description="West, south, east, north in degrees: only what lies in it is used"
     )
     landcover: str | None = Field(None, description="Its own land cover, instead of the common one")
     truth: str | None = Field(
@@ -84,6 +92,9 @@ class Scene(Section):
     )
     mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
         [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes made no data"
+    )
+    offset_doubt: Literal["warn", "refuse"] = Field(
+        "warn", description="What happens where the pixels contradict the offset in the metadata"
     )
 
 

@@ -54,10 +54,11 @@ def product_of(wildcards):
     return PRODUCTS[wildcards.scene].product
 
 
-def offset_of(wildcards):
-    """Option for a product whose metadata does not say its offset; else nothing."""
-    offset = PRODUCTS[wildcards.scene].offset
-    return [] if offset is None else f"--offset={offset}"
+def reading_of(wildcards):
+    """Options for a product whose metadata does not say its offset, or that is clipped."""
+    product = PRODUCTS[wildcards.scene]
+    offset = [] if product.offset is None else [f"--offset={product.offset}"]
+    return [*offset, *(["--clip", *product.clip] if product.clip else [])]
 
 
 def landcover_of(wildcards):
