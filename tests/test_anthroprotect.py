@@ -293,7 +293,7 @@ def test_the_real_table_reads_as_its_publications_count_it(data):
 
 def test_the_real_tile_reads_as_rasterio_reads_it(data):
     folder, file = open_folder(data), "wdpa-II_4658-1_66.tif"
-    tile = read_tile(folder, file, ["B12", "B02"], [8, 10], None)
+    tile = read_tile(folder, file, ["B12", "B02"], [8, 10], Landcover())
     with (
         rasterio.open(folder.root / "tiles/s2" / file) as s2,
         rasterio.open(folder.root / "tiles/s2_scl" / file) as scl,

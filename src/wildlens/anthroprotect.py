@@ -86,7 +86,7 @@ def build_tiles(
         )
 
     def tile(file: str):
-        return read_tile(folder, file, scene.bands, scene.mask_classes, landcover.band)
+        return read_tile(folder, file, scene.bands, scene.mask_classes, landcover)
 
     surveyed = [
         _survey(tile(file), settings) for file in track(rows["file"], "survey", unit="tiles")

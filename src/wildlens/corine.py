@@ -27,11 +27,13 @@ class Encoding:
 
     Attributes:
         values: (n,) all known values, ascending.
-        indices: (n,) uint8, the legend's index of each, 0 = no data.
+        indices: (n,) uint8, CORINE's index of each, 0 = no data.
+        product: whose classes they are, for messages.
     """
 
     values: np.ndarray
     indices: np.ndarray
+    product: str = "CORINE"
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """Class indices (uint8, 0..44, 0 = no data) of raster values; NaN is no data.
@@ -44,7 +46,8 @@ class Encoding:
         place = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
         known = self.values[place] == values
         if not known.all():
-            raise WildLensError(f"no CORINE classes: {_named(np.unique(values[~known]))}")
+            unknown = _named(np.unique(values[~known]))
+            raise WildLensError(f"no {self.product} classes: {unknown}")
         return self.indices[place]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
@@ -25,6 +25,21 @@ Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Clip = tuple[Longitude, Latitude, Longitude, Latitude]
 CorineCode = Annotated[int, Field(ge=111, le=523)]
+
+
+def _classes(value: Any) -> Any:
+    """CORINE codes of a list in which 1 and 33 stand for all classes under them."""
+    if not isinstance(value, list):
+        return value
+    codes = []
+    for entry in value:
+        group = str(entry) if isinstance(entry, int) and 0 < entry < 100 else None
+        under = [c.code for c in CORINE.classes if group and str(c.code).startswith(group)]
+        codes += under or [entry]
+    return list(dict.fromkeys(codes)) if all(isinstance(c, int) for c in codes) else codes
+
+
+CorineCodes = Annotated[list[CorineCode], BeforeValidator(_classes)]
 
 METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random")
 Method = Literal["gan", "minimizer", "deeplift", "occlusion", "gradcam", "brightness", "random"]
@@ -101,10 +116,21 @@ class Scene(Section):
 class Landcover(Section):
     """From a land-cover product to the grid of a scene."""
 
-    product: Literal["corine"] = Field("corine", description="Legend of the land cover")
-    band: str | None = Field(
-        None, description="Band by description; default the only one, or CORINE"
+    product: Literal["corine", "clcplus", "worldcover", "igbp", "cgls", "globcover", "table"] = (
+        Field("corine", description="What it is; classes of others become those of CORINE")
     )
+    band: str | None = Field(
+        None, description="Band by description; default the only one, or the product's"
+    )
+    table: str | None = Field(
+        None, description="product: table: CSV with columns value and code (CORINE, 0 = no data)"
+    )
+
+    @model_validator(mode="after")
+    def _table_goes_with_its_product(self):
+        if (self.product == "table") != (self.table is not None):
+            raise ValueError("product 'table' and the path `table` go together")
+        return self
 
 
 class Tiles(Section):
@@ -120,9 +146,9 @@ class Tiles(Section):
     protected_min_share: Fraction = Field(
         0.98, description="A tile is protected from this share of its area inside protected areas"
     )
-    anthropogenic_classes: list[CorineCode] = Field(
+    anthropogenic_classes: CorineCodes = Field(
         [c.code for c in CORINE.classes if c.code < 300],
-        description="Land-cover codes that count as anthropogenic",
+        description="CORINE codes that count as anthropogenic; 1 or 14 is the whole group",
     )
     anthropogenic_min_share: Fraction = Field(
         0.10, description="A tile is anthropogenic from this share of these classes on"
@@ -247,10 +273,11 @@ class Attribution(Section):
 class Evaluation(Section):
     """What attributions are compared with."""
 
-    targets: list[CorineCode] = Field(
+    targets: CorineCodes = Field(
         [411, 412, 332, 333, 335],
         min_length=1,
-        description="Codes of the target group: wetlands and bare land",
+        description="CORINE codes of the target group: wetlands and bare land; 41 is both marshes"
+        " and bogs",
     )
     resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
     seed: Seed = 0

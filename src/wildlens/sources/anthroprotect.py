@@ -19,8 +19,8 @@ from odc.geo.geobox import GeoBox
 from wildlens import raster
 from wildlens.corine import find_encoding
 from wildlens.errors import WildLensError
-from wildlens.landcover import choose_band
-from wildlens.settings import Product
+from wildlens.landcover import choose_band, encoding_of, layer_of
+from wildlens.settings import Landcover, Product
 from wildlens.sources.product import band_name
 
 SIZE = 256  # px
@@ -169,7 +169,7 @@ def _refuse(path: Path, file: pandas.Series, wrong: pandas.Series, what: str, va
 
 
 def read_tile(
-    folder: Folder, file: str, bands: Sequence[str], masked: Sequence[int], layer: str | None
+    folder: Folder, file: str, bands: Sequence[str], masked: Sequence[int], landcover: Landcover
 ) -> Tile:
     """The pixels of a tile.
 
@@ -177,8 +177,8 @@ def read_tile(
     ----------
     bands, masked
         Wanted bands, and the scene classes (SCL) that become missing; none: SCL is not read.
-    layer
-        Band of the land cover by its description (default CORINE).
+    landcover
+        Which of the four layers is taken (default CORINE).
 
     Raises
     ------
@@ -208,14 +208,16 @@ def read_tile(
         classes, _ = _read_beside(folder.files["s2_scl"][file], grid, "SCL")
         missing |= np.isin(classes, masked)
     reflectance[:, missing] = 0
-    return Tile(reflectance, _classes(folder.files["lcs"][file], grid, layer), grid)
+    return Tile(reflectance, _classes(folder.files["lcs"][file], grid, landcover), grid)
 
 
-def _classes(path: Path, grid: GeoBox, layer: str | None) -> np.ndarray:
+def _classes(path: Path, grid: GeoBox, landcover: Landcover) -> np.ndarray:
+    layer = landcover.band or layer_of(landcover.product)
     values, nodata = _read_beside(path, grid, layer)
     try:
+        encoding = encoding_of(landcover, nodata)
         # numbers of its four layers collide: as grid codes, the others would pass for CORINE
-        return find_encoding(values, nodata, codes_only=True).decode(values)
+        return (encoding or find_encoding(values, nodata, codes_only=True)).decode(values)
     except WildLensError as error:
         raise WildLensError(f"{path}: {error}") from None
 

@@ -1,8 +1,8 @@
 """STAC items of Sentinel-2 Level-2A, in the dialects of the large catalogues.
 
-Assets are files on disk: where the item says (a relative or absolute path), or beside the item under
-their own name, as they come from a download. They are not read from a server: GDAL passes zeros off
-as pixels where a transfer breaks, and 0 is no data.
+Assets are files on disk: where the item says (a relative or absolute path), or beside the item
+under their own name, as they come from a download. They are not read from a server: GDAL passes
+zeros off as pixels where a transfer breaks, and 0 is no data.
 
 Catalogues differ in who takes the +1000 of late baselines off. In this order decide: the flag that
 the provider has done so (Earth Search: its `raster:bands` state the offset all the same); scale and
