@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 # its WarpedVRT breaks with it.
 TOLERANCE = 1e-6
 DEFAULT_BAND = "CORINE"
+_FILE_NAMES = {"worldcover": "worldcover", "clcplus": "clcplus"}
 
 
 def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover) -> None:
@@ -91,6 +92,7 @@ def _reader(
             )
         yield corine_vector.polygon_reader(source, grid)
         return
+    _check_name(source, settings)
     with raster.open_raster(source) as dataset:
         band = choose_band(dataset, settings.band or layer_of(settings.product))
         encoding = _encoding(dataset, band, grid, settings)
@@ -102,6 +104,16 @@ def _reader(
                     return encoding.decode(values)
 
             yield read
+
+
+def _check_name(source: Path, settings: Landcover) -> None:
+    """Refuse what bears the name of another product: many of their numbers are CORINE's, too."""
+    for product, pattern in _FILE_NAMES.items():
+        if settings.product == "corine" and pattern in source.name.lower():
+            raise WildLensError(
+                f"{source}: is {CROSSWALKS[product].product} by its name: set landcover.product to"
+                f" {product}"
+            )
 
 
 def layer_of(product: str) -> str | None:
