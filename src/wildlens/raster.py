@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.shutil
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
@@ -51,6 +52,16 @@ def grid_of(dataset: rasterio.DatasetReader) -> GeoBox:
     if dataset.crs is None:
         raise WildLensError(f"{dataset.name}: has no coordinate reference system")
     return GeoBox((dataset.height, dataset.width), dataset.transform, dataset.crs.to_wkt())
+
+
+def stated_grid(path: File, shape: tuple[int, int], affine: Affine, crs: str) -> GeoBox:
+    """The grid that a product's metadata state; one that cannot be is refused."""
+    if not all(0 < side < 10**6 for side in shape) or not affine.determinant:
+        raise WildLensError(f"{path}: states a grid without pixels: {shape}, {affine[:6]}")
+    try:
+        return GeoBox(shape, affine, crs)
+    except (ValueError, RuntimeError):  # the latter is pyproj's
+        raise WildLensError(f"{path}: states a reference system that is not known: {crs}") from None
 
 
 def read_grid(path: Path | str) -> GeoBox:

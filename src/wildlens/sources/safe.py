@@ -15,6 +15,7 @@ from odc.geo.geobox import GeoBox
 
 from wildlens.errors import WildLensError
 from wildlens.files import File
+from wildlens.raster import stated_grid
 from wildlens.sources import xml
 from wildlens.sources.product import SCL, BandFile, Product, band_name
 
@@ -103,7 +104,7 @@ def read_tile_grid(path: File) -> GeoBox:
     left, top, dx, dy = (
         xml.number_at(path, corner, name) for name in ("ULX", "ULY", "XDIM", "YDIM")
     )
-    return GeoBox((rows, columns), Affine(dx, 0, left, 0, dy, top), crs)
+    return stated_grid(path, (rows, columns), Affine(dx, 0, left, 0, dy, top), crs)
 
 
 def _description(root: Element, images: tuple[PurePosixPath, ...]) -> dict[str, str]:

@@ -37,6 +37,7 @@ _TYPES = ("s2:product_type", "product:type")
 _KEY = re.compile(r"([A-Za-z0-9]+?)(?:_(\d\d)m)?(-jp2)?", re.ASCII)
 _FIRST_WITH_OFFSET, _FIRST_OF_OTHERS = 4.0, 90.0  # baselines
 _SHIFT = -1000
+_LONGEST = 2000  # characters of an address
 
 
 def open_item(path: Path) -> Product:
@@ -140,8 +141,8 @@ def _resolution(asset: dict) -> float | None:
 
 def _file(path: Path, asset: dict) -> File:
     href = asset.get("href")
-    if not isinstance(href, str) or not href or "\0" in href:
-        raise WildLensError(f"{path}: an asset has no href, found {href!r}")
+    if not isinstance(href, str) or not href or "\0" in href or len(href) > _LONGEST:
+        raise WildLensError(f"{path}: an asset has no href, found {str(href)[:40]!r}")
     beside = path.parent / PurePosixPath(href.partition("?")[0]).name
     scheme, separator, rest = href.partition("://")
     if separator and scheme.lower() != "file":
@@ -150,7 +151,10 @@ def _file(path: Path, asset: dict) -> File:
     if ".." in name.parts:
         raise WildLensError(f"{path}: href leads out of the item's folder: {href!r}")
     local = path.parent / name  # an absolute one stays what it is
-    return local if local.is_file() else beside
+    try:
+        return local if local.is_file() else beside
+    except OSError as error:  # a name that is too long
+        raise WildLensError(f"{path}: href {href[:40]!r}: {error.strerror}") from None
 
 
 def _radiometry(
@@ -167,6 +171,8 @@ def _radiometry(
         return dict.fromkeys(assets, 0), quantification
     stated = {name: _number(_raster(asset, "offset")) for name, asset in assets.items()}
     if None not in stated.values():
+        if max(map(abs, stated.values())) >= 1:
+            raise WildLensError(f"{path}: an offset of its bands is 1 (in reflectance) or more")
         return {name: round(value / scale) for name, value in stated.items()}, quantification
     baseline = _baseline(properties)
     if baseline is None or baseline >= _FIRST_OF_OTHERS:
@@ -217,12 +223,9 @@ def _grid(path: Path, properties: dict, asset: dict, file: File) -> GeoBox:
     transform, shape = _transform(merged), merged.get("proj:shape")
     code = merged.get("proj:code") or merged.get("proj:epsg")
     code = f"EPSG:{code}" if isinstance(code, int) else code
-    sound = isinstance(shape, list) and all(isinstance(n, int) and 0 < n < 10**6 for n in shape)
+    sound = isinstance(shape, list) and all(isinstance(n, int) for n in shape)
     if transform and sound and len(shape) == 2 and re.fullmatch(r"EPSG:\d{4,5}", str(code)):
-        try:
-            return GeoBox(tuple(shape), transform, code)
-        except ValueError as error:
-            raise WildLensError(f"{path}: {code} is no known CRS: {error}") from None
+        return raster.stated_grid(path, tuple(shape), transform, code)
     raise WildLensError(
         f"{path}: {file.name} is not beside it, and it does not say the grid (proj:code,"
         " proj:shape, proj:transform): download the bands into its folder"
