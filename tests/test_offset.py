@@ -92,3 +92,11 @@ def test_pixels_that_agree_are_not_reported(tmp_path, caplog):
         product = open_product(safe(tmp_path / "b", 50, 3000, None))
         decide_offset(product, ["B02"], None)
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("low", "offsets"), [(1100, None), (100, {"B02": -1000, "B03": -1000})])
+def test_a_contradiction_is_refused_on_request(tmp_path, low, offsets):
+    product = open_product(safe(tmp_path, low, 3000, offsets))
+    decide_offset(product, ["B02"], None)
+    with pytest.raises(WildLensError, match=r"scene.offset_doubt is 'refuse'"):
+        decide_offset(product, ["B02"], None, doubt="refuse")

@@ -1,6 +1,7 @@
 import json
 import logging
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -53,7 +54,8 @@ def expected(images, bands, settings, offsets, quantification=10_000) -> np.ndar
     stored = []
     for band in bands:
         reflectance = (whole[band].astype(float) + offsets[band]) / quantification
-        stored.append(np.clip(np.round(reflectance * 10_000), 1, 65535).astype("uint16"))
+        value = np.clip(np.round(reflectance * 10_000), 1, 65534)
+        stored.append(np.where(whole[band] == 65535, 65535, value).astype("uint16"))
     return np.where(missing, 0, np.stack(stored))
 
 
@@ -71,7 +73,7 @@ def test_a_scene_is_what_its_definition_says(tmp_path, safe, images, resampling,
     scene = read(tmp_path / "scene.tif")
     np.testing.assert_array_equal(scene, expected(images, bands, settings, OFFSETS))
     # the cases that matter are there
-    assert (scene == 0).any() and (scene == 1).any() and (scene[1] == 64535).any()
+    assert (scene == 0).any() and (scene == 1).any() and (scene[1] == 65535).any()
 
 
 def test_a_scene_is_a_raster_that_tells_all_of_itself(tmp_path, safe, caplog):
@@ -109,7 +111,8 @@ def test_stored_values_equal_the_formula(offset, quantification):
     assert table[0] == 0
     for number in (1, 999, 1000, 1001, 4321, 10_000, 65_535):
         reflectance = (number + offset) / quantification
-        assert table[number] == min(max(round(reflectance * 10_000), 1), 65_535)
+        expected = min(max(round(reflectance * 10_000), 1), 65_534)
+        assert table[number] == (65_535 if number == 65_535 else expected), "saturated stays so"
 
 
 def test_another_quantification(tmp_path, images):
@@ -256,3 +259,52 @@ def test_real_metadata_without_images_name_the_missing_file(tmp_path, data):
     source = next((data / "s2-safe-metadata").glob("*_N0509_*"))
     with pytest.raises(WildLensError, match=r"R10m/T01WCP_20230625T234621_B08_10m.jp2: band B08"):
         build_scene(source, tmp_path / "scene.tif", Scene(bands=["B08"]))
+
+
+# --- zip archives and clips
+
+
+@pytest.mark.parametrize("inside", ["", "product.SAFE/"])
+def test_a_zip_gives_the_scene_of_its_folder(tmp_path, safe, inside):
+    archive = tmp_path / "S2B_MSIL2A_20220413.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
+        for path in safe.rglob("*"):
+            if path.is_file():
+                target.write(path, inside + path.relative_to(safe).as_posix())
+    build_scene(archive, tmp_path / "zip.tif", Scene(bands=["B02", "B11"]))
+    build_scene(safe, tmp_path / "folder.tif", Scene(bands=["B02", "B11"]))
+    np.testing.assert_array_equal(read(tmp_path / "zip.tif"), read(tmp_path / "folder.tif"))
+    with rasterio.open(tmp_path / "zip.tif") as dataset:
+        assert list(json.loads(dataset.tags()["wildlens_inputs"])) == [archive.name]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["S2B_MSIL2A_20220413.zip", "folder.tif",
+                                                           "zip.tif"]  # fmt: skip
+
+
+@pytest.mark.parametrize("resampling", ["bilinear", "nearest"])
+def test_a_clip_is_the_part_of_the_whole_that_covers_its_box(tmp_path, safe, resampling):
+    settings = Scene(bands=["B02", "B11", "B09"], resampling=resampling)
+    build_scene(safe, tmp_path / "whole.tif", settings)
+    whole = read(tmp_path / "whole.tif")
+    own = grid(TALL)
+    box = own[130:251, 7:11].extent.to_crs("EPSG:4326", 10).boundingbox
+    build_scene(safe, tmp_path / "clip.tif", settings, clip=tuple(box))
+    with rasterio.open(tmp_path / "clip.tif") as dataset:
+        part = raster.grid_of(dataset)
+    left, top = map(round, own.wld2pix(*part.pix2wld(0, 0)))
+    rows, columns = part.shape
+    assert left % 6 == top % 6 == 0 and part == own[top : top + rows, left : left + columns]
+    assert top <= 130 and top + rows >= 251 and left <= 7 and left + columns >= 11
+    assert rows <= 121 + 18 and columns <= 4 + 18, "not much more than the box"
+    np.testing.assert_array_equal(
+        read(tmp_path / "clip.tif"), whole[:, top : top + rows, left : left + columns]
+    )
+
+
+@pytest.mark.parametrize(
+    ("clip", "message"),
+    [((10, 60, 11, 61), "does not touch the box"), ((11, 60, 10, 61), "is no box")],
+)
+def test_a_clip_that_cannot_be_meant_is_refused(tmp_path, safe, clip, message):
+    with pytest.raises(WildLensError, match=message):
+        build_scene(safe, tmp_path / "scene.tif", Scene(bands=["B02"]), clip=clip)
+    assert not (tmp_path / "scene.tif").exists()

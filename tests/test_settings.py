@@ -14,7 +14,9 @@ from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, 
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
 SECTIONS = {
-    name: field.annotation for name, field in Settings.model_fields.items() if name != "inputs"
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if name not in ("inputs", "anthroprotect")
 }
 
 

@@ -12,10 +12,12 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from anthroprotect_folder import write_folder
 from pretend_wildlens import demo_files
 from wildlens.demo import all_paths
 from wildlens.settings import METHODS, RANDOMISED, Classifier, Gan, validate
@@ -78,7 +80,7 @@ def test_the_embedded_default_names_what_the_demo_writes():
 
 def test_every_declared_setting_lies_beside_the_results(finished):
     written = {path.stem for path in (finished / "results/settings").iterdir()}
-    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"inputs"}
+    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"inputs", "anthroprotect"}
     assert written == sections
 
 
@@ -242,6 +244,35 @@ def test_the_published_configuration_leaves_no_training_to_the_demo():
     paper = yaml.safe_load((WORKFLOW / "configs/paper.yaml").read_text())
     for section, model in (("classifier", Classifier), ("gan", Gan)):
         assert set(paper[section]) == set(model.model_fields) - {"seed"}
+
+
+def test_whoever_has_anthroprotect_types_one_path(tmp_path):
+    folder = workplace(tmp_path)
+    dataset = write_folder(tmp_path / "data/anthroprotect", np.random.default_rng(0), side=4)
+    configuration = ("--configfile", DEFAULT, WORKFLOW / "configs/paper.yaml")
+    configuration += ("--config", f"anthroprotect={dataset.parent}")  # as the zip unpacks
+    run = snakemake(folder, *configuration)
+    assert run.returncode == 0, run.stderr
+    scene = "inv_hydroelectric-letsi_2019-07-01-2019-08-30"
+    assert sorted(p.name for p in (folder / "results/maps").iterdir()) == [scene]
+    assert yaml.safe_load((folder / f"results/scenes/{scene}.tif").read_text())["offset"] == "0"
+    assert not (folder / "resources").exists(), "nothing is simulated"
+    assert not (folder / "results/landcover").exists(), "the scene has none"
+    assert not planned(folder, *configuration)
+    own = "inputs={mapping: [{name: mine, product: a.SAFE, landcover: b.tif}]}"
+    (folder / "a.SAFE").write_text("")
+    (folder / "b.tif").write_text("")
+    counts = planned(folder, *configuration, own)
+    assert counts["scene"] == counts["landcover"] == 1 and counts["map"] == 5
+    assert "anthroprotect" not in counts
+
+
+def test_a_folder_that_is_no_anthroprotect_is_one_line(tmp_path):
+    run = snakemake(tmp_path, "-n", "--config", f"anthroprotect={tmp_path}")
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if "error" in line]
+    assert run.returncode == 1 and len(lines) == 1
+    assert "is no AnthroProtect: expected infos.csv and tiles/s2 in it" in lines[0]
+    assert "Traceback" not in run.stderr
 
 
 def test_methods_of_the_workflow_have_a_module_each():

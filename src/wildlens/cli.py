@@ -52,8 +52,9 @@ def checkpointing(command):
 def cli(log: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
-    Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
-    train-classifier, train-gan, map, join, attribute, evaluate, figures. `snakemake` runs them all.
+    Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles, anthroprotect,
+    train-classifier, train-gan, map, join, attribute, evaluate, figures. `snakemake` runs them
+    all; anthroprotect stands in for tiles.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
@@ -86,13 +87,14 @@ def demo(output: Path, settings: Path | None) -> None:
 @output
 @settings_file
 @click.option("--offset", type=int, help="DN to add, for products without metadata.")
-def scene(product: Path, output: Path, settings: Path | None, offset: int | None) -> None:
-    """Bring one PRODUCT (SAFE folder, GeoTIFF, band folder) into the form of a scene."""
+@click.option("--clip", type=float, nargs=4, help="West, south, east, north in degrees.")
+def scene(product, output, settings, offset, clip) -> None:
+    """Bring one PRODUCT (SAFE, STAC item, GeoTIFF, band folder) into the form of a scene."""
     from wildlens.presentation.qml import write_scene_style
     from wildlens.scene import build_scene
 
     chosen = section("Scene", settings)
-    build_scene(product, output, chosen, offset=offset)
+    build_scene(product, output, chosen, offset=offset, clip=clip)
     write_scene_style(output, chosen.bands)
 
 
@@ -125,6 +127,23 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> No
 
     build_tiles(
         scenes, landcovers, truths, areas, output, footprints, section("Tiles", settings)
+    )  # fmt: skip
+
+
+@cli.command()
+@click.argument("folder", type=existing)
+@output
+@click.option("--footprints", type=new, required=True, help="GeoPackage of the tiles' outlines.")
+@settings_file
+@click.option("--scene-settings", type=existing, help="YAML of `scene`: bands, masked classes.")
+@click.option("--landcover-settings", type=existing, help="YAML of `landcover`: the layer.")
+def anthroprotect(folder, output, footprints, settings, scene_settings, landcover_settings) -> None:
+    """Bring the AnthroProtect dataset in FOLDER into the form of a training set."""
+    from wildlens.anthroprotect import build_tiles
+
+    build_tiles(
+        folder, output, footprints, section("Tiles", settings), section("Scene", scene_settings),
+        section("Landcover", landcover_settings),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from wildlens.legend import CORINE
 MISSING = (-128, 0, 48, 49, 50, 128, 255, 990, 995, 999)
 MAX_NAMED = 8  # offending values named in a message
 
-_CODES = np.array([c.code for c in CORINE.classes])
+CODES = np.array([c.code for c in CORINE.classes])
 _GRID_CODES = np.array([c.index for c in CORINE.classes])
 
 
@@ -27,11 +27,13 @@ class Encoding:
 
     Attributes:
         values: (n,) all known values, ascending.
-        indices: (n,) uint8, the legend's index of each, 0 = no data.
+        indices: (n,) uint8, CORINE's index of each, 0 = no data.
+        product: whose classes they are, for messages.
     """
 
     values: np.ndarray
     indices: np.ndarray
+    product: str = "CORINE"
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """Class indices (uint8, 0..44, 0 = no data) of raster values; NaN is no data.
@@ -44,16 +46,20 @@ class Encoding:
         place = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
         known = self.values[place] == values
         if not known.all():
-            raise WildLensError(f"no CORINE classes: {_named(np.unique(values[~known]))}")
+            unknown = _named(np.unique(values[~known]))
+            raise WildLensError(f"no {self.product} classes: {unknown}")
         return self.indices[place]
 
 
-def find_encoding(present: np.ndarray, nodata: float | None) -> Encoding:
+def find_encoding(
+    present: np.ndarray, nodata: float | None, *, codes_only: bool = False
+) -> Encoding:
     """Decide how a raster numbers its classes.
 
     Args:
         present: all values of the part that is used, any shape and number type.
         nodata: the raster's own no-data value.
+        codes_only: it is known to hold codes; grid codes are refused.
 
     Raises:
         WildLensError: values of both encodings, or of neither.
@@ -61,16 +67,18 @@ def find_encoding(present: np.ndarray, nodata: float | None) -> Encoding:
     missing = np.array(sorted({*MISSING, *([] if nodata is None else [nodata])}))
     present = np.unique(present)
     classes = present[~np.isin(present, missing) & ~np.isnan(present)]
-    codes, grid_codes = np.isin(classes, _CODES), np.isin(classes, _GRID_CODES)
+    codes, grid_codes = np.isin(classes, CODES), np.isin(classes, _GRID_CODES)
     unknown = classes[~codes & ~grid_codes]
     if unknown.size:
         raise WildLensError(f"no CORINE classes: {_named(unknown)}")
+    if codes_only and grid_codes.any():
+        raise WildLensError(f"no CORINE codes 111..523: {_named(classes[grid_codes])}")
     if codes.any() and grid_codes.any():
         raise WildLensError(
             f"mixes CORINE codes ({_named(classes[codes])}) with grid codes 1..44 "
             f"({_named(classes[grid_codes])})"
         )
-    return _encoding(_CODES if codes.any() else _GRID_CODES, missing)
+    return _encoding(CODES if codes_only or codes.any() else _GRID_CODES, missing)
 
 
 def decode_corine(values: np.ndarray, nodata: float | None) -> np.ndarray:

@@ -1,8 +1,8 @@
-"""From a land-cover product to the grid of a scene: class indices of the product's legend."""
+"""From a land-cover product to the grid of a scene: class indices of CORINE."""
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from xml.sax.saxutils import escape
@@ -14,9 +14,10 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from wildlens import raster
+from wildlens import corine_vector, raster
 from wildlens.atomic import write_text
 from wildlens.corine import Encoding, decode_corine, find_encoding
+from wildlens.crosswalk import CROSSWALKS, read_crosswalk
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE, Legend
 from wildlens.progress import track
@@ -32,54 +33,109 @@ log = logging.getLogger(__name__)
 # its WarpedVRT breaks with it.
 TOLERANCE = 1e-6
 DEFAULT_BAND = "CORINE"
+_FILE_NAMES = {"worldcover": "worldcover", "clcplus": "clcplus"}
 
 
 def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover) -> None:
     """Bring land cover onto the grid of a scene.
 
-    Each pixel takes the class of the source pixel that holds its centre (nearest neighbour).
+    Each pixel takes the class of the source pixel (nearest neighbour) or polygon that holds its
+    centre. Classes of other products become those of CORINE that they count as (`crosswalk`).
 
     The result is a uint8 GeoTIFF of class indices of the legend (1..44 for CORINE; 0 = no data,
     which is also what lies outside the source), with colour table; class names lie beside it in
     OUTPUT.aux.xml, where QGIS looks for them.
 
     Args:
-        source: CORINE raster in any of its encodings, in any CRS.
+        source: CORINE raster in any of its encodings, or its polygons, or a raster of another
+            product; in any CRS.
         scene: a raster that has the wanted grid; its pixels are not read.
         output: the GeoTIFF to write.
-        settings: product, and the band of the source by its description.
+        settings: product, its table, and the band of the source by its description.
 
     Raises:
         WildLensError: the source cannot be read, has no such band, values that are no classes, or
             no class anywhere in the scene.
     """
     grid = raster.read_grid(scene)
-    with raster.open_raster(source) as dataset:
-        band = _choose_band(dataset, settings.band)
-        encoding = _encoding(dataset, band, grid)
-        with (
-            _on_grid(dataset, grid) as warped,
-            raster.writing_geotiff(
-                output,
-                grid,
-                count=1,
-                dtype="uint8",
-                nodata=0,
-                tags=record("landcover", settings, [source]),
-                descriptions=[CORINE.product],
-            ) as target,
-        ):
-            target.write_colormap(1, CORINE.colormap)
-            counts = _convert(warped, band, encoding, grid, target)
-            if not counts[1:].any():
-                raise WildLensError(f"{source}: has no land cover anywhere in {scene}")
+    inputs = [source, *([Path(settings.table)] if settings.table else [])]
+    with (
+        _reader(source, grid, settings) as read,
+        raster.writing_geotiff(
+            output,
+            grid,
+            count=1,
+            dtype="uint8",
+            nodata=0,
+            tags=record("landcover", settings, inputs),
+            descriptions=[CORINE.product],
+        ) as target,
+    ):
+        target.write_colormap(1, CORINE.colormap)
+        counts = _convert(read, grid, target)
+        if not counts[1:].any():
+            raise WildLensError(f"{source}: has no land cover anywhere in {scene}")
     _write_names(output, CORINE)
     _report(output, counts)
 
 
-def _choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
-    """Number of the band with this description; by default the only one, or CORINE."""
-    if wanted is None and dataset.count == 1:
+@contextmanager
+def _reader(
+    source: Path, grid: GeoBox, settings: Landcover
+) -> Iterator[Callable[[Window], np.ndarray]]:
+    """A function that gives the class indices of a window of the grid."""
+    if source.suffix.lower() in corine_vector.SUFFIXES:
+        if settings.product != "corine":
+            raise WildLensError(
+                f"{source}: are polygons, which are read of CORINE only; landcover.product is"
+                f" {settings.product}"
+            )
+        yield corine_vector.polygon_reader(source, grid)
+        return
+    _check_name(source, settings)
+    with raster.open_raster(source) as dataset:
+        band = choose_band(dataset, settings.band or layer_of(settings.product))
+        encoding = _encoding(dataset, band, grid, settings)
+        with _on_grid(dataset, grid) as warped:
+
+            def read(window: Window) -> np.ndarray:
+                values = raster.read(warped, band, window=window)
+                with _naming(dataset, band):
+                    return encoding.decode(values)
+
+            yield read
+
+
+def _check_name(source: Path, settings: Landcover) -> None:
+    """Refuse what bears the name of another product: many of their numbers are CORINE's, too."""
+    for product, pattern in _FILE_NAMES.items():
+        if settings.product == "corine" and pattern in source.name.lower():
+            raise WildLensError(
+                f"{source}: is {CROSSWALKS[product].product} by its name: set landcover.product to"
+                f" {product}"
+            )
+
+
+def layer_of(product: str) -> str | None:
+    """Name of a product's band where several products lie in one file, as in AnthroProtect."""
+    return CROSSWALKS[product].layer if product in CROSSWALKS else None
+
+
+def encoding_of(settings: Landcover, nodata: float | None) -> Encoding | None:
+    """How the values of a product are read; None for CORINE, whose values must be looked at."""
+    if settings.product == "corine":
+        return None
+    if settings.product == "table":
+        return read_crosswalk(Path(settings.table)).encoding(nodata)
+    return CROSSWALKS[settings.product].encoding(nodata)
+
+
+def choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
+    """Number of the band with this description; the only one, if it has none; else CORINE.
+
+    Numbers of different products collide: no band is taken for another by its place.
+    """
+    if dataset.count == 1 and (wanted is None or not dataset.descriptions[0]):
         return 1
     name = wanted or DEFAULT_BAND
     descriptions = [text or "" for text in dataset.descriptions]
@@ -92,12 +148,17 @@ def _choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
     return found[0]
 
 
-def _encoding(dataset: rasterio.DatasetReader, band: int, grid: GeoBox) -> Encoding:
-    """The encoding, from all values in the part of the source that the grid covers."""
+def _encoding(
+    dataset: rasterio.DatasetReader, band: int, grid: GeoBox, settings: Landcover
+) -> Encoding:
+    """The encoding; of CORINE, from all values in the part of the source that the grid covers."""
     own = raster.grid_of(dataset)
     rows, columns = _covered_part(own, grid)
     if rows.start >= rows.stop or columns.start >= columns.stop:
         raise WildLensError(f"{dataset.name}: does not touch the scene")
+    nodata = dataset.nodatavals[band - 1]
+    if encoding := encoding_of(settings, nodata):
+        return encoding
     present = np.array([], dtype=dataset.dtypes[band - 1])
     width = columns.stop - columns.start
     for top in range(rows.start, rows.stop, raster.BLOCK):
@@ -105,7 +166,7 @@ def _encoding(dataset: rasterio.DatasetReader, band: int, grid: GeoBox) -> Encod
         values = raster.read(dataset, band, window=window)
         present = np.union1d(present, values)
     with _naming(dataset, band):
-        return find_encoding(present, dataset.nodatavals[band - 1])
+        return find_encoding(present, nodata)
 
 
 def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, slice]:
@@ -142,19 +203,13 @@ def _on_grid(dataset: rasterio.DatasetReader, grid: GeoBox) -> Iterator[WarpedVR
 
 
 def _convert(
-    warped: WarpedVRT,
-    band: int,
-    encoding: Encoding,
-    grid: GeoBox,
-    target: rasterio.io.DatasetWriter,
+    read: Callable[[Window], np.ndarray], grid: GeoBox, target: rasterio.io.DatasetWriter
 ) -> np.ndarray:
-    """Read, decode and write all windows; pixels of each index, (45,) int64."""
+    """Read and write all windows; pixels of each index, (45,) int64."""
     counts = np.zeros(len(CORINE.classes) + 1, dtype=np.int64)
     windows = list(raster.row_windows(grid))
     for window in track(windows, "land cover", unit="windows"):
-        values = raster.read(warped, band, window=window)
-        with _naming(warped, band):
-            indices = encoding.decode(values)
+        indices = read(window)
         target.write(indices, 1, window=window)
         counts += np.bincount(indices.ravel(), minlength=len(counts))
     return counts

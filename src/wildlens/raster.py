@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import rasterio
 import rasterio.shutil
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from wildlens.atomic import atomic, scratch
 from wildlens.errors import WildLensError
+from wildlens.files import File, gdal_name
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
 
@@ -21,14 +23,14 @@ _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 
 
 @contextmanager
-def open_raster(path: Path | str) -> Iterator[rasterio.DatasetReader]:
+def open_raster(path: File | str) -> Iterator[rasterio.DatasetReader]:
     """Open a raster for reading; what is no raster is refused in one line that names the file.
 
     GeoTIFF and JPEG 2000 must be what their name says.
     """
-    driver = _DRIVERS.get(Path(path).suffix.lower())
+    suffix = Path(path).suffix if isinstance(path, str) else path.suffix
     try:
-        dataset = rasterio.open(path, driver=driver)
+        dataset = rasterio.open(gdal_name(path), driver=_DRIVERS.get(suffix.lower()))
     except rasterio.errors.RasterioIOError as error:
         raise WildLensError(f"{path}: cannot be opened as a raster: {_one_line(error)}") from None
     with dataset:
@@ -50,6 +52,16 @@ def grid_of(dataset: rasterio.DatasetReader) -> GeoBox:
     if dataset.crs is None:
         raise WildLensError(f"{dataset.name}: has no coordinate reference system")
     return GeoBox((dataset.height, dataset.width), dataset.transform, dataset.crs.to_wkt())
+
+
+def stated_grid(path: File, shape: tuple[int, int], affine: Affine, crs: str) -> GeoBox:
+    """The grid that a product's metadata state; one that cannot be is refused."""
+    if not all(0 < side < 10**6 for side in shape) or not affine.determinant:
+        raise WildLensError(f"{path}: states a grid without pixels: {shape}, {affine[:6]}")
+    try:
+        return GeoBox(shape, affine, crs)
+    except (ValueError, RuntimeError):  # the latter is pyproj's
+        raise WildLensError(f"{path}: states a reference system that is not known: {crs}") from None
 
 
 def read_grid(path: Path | str) -> GeoBox:

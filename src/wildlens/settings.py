@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
@@ -23,7 +23,25 @@ GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,_.-]*$", max_
 Band = Literal[
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12"
 ]  # fmt: skip
+Longitude = Annotated[float, Field(ge=-180, le=180)]
+Latitude = Annotated[float, Field(ge=-90, le=90)]
+Clip = tuple[Longitude, Latitude, Longitude, Latitude]
 CorineCode = Annotated[int, Field(ge=111, le=523)]
+
+
+def _classes(value: Any) -> Any:
+    """CORINE codes of a list in which 1 and 33 stand for all classes under them."""
+    if not isinstance(value, list):
+        return value
+    codes = []
+    for entry in value:
+        group = str(entry) if isinstance(entry, int) and 0 < entry < 100 else None
+        under = [c.code for c in CORINE.classes if group and str(c.code).startswith(group)]
+        codes += under or [entry]
+    return list(dict.fromkeys(codes)) if all(isinstance(c, int) for c in codes) else codes
+
+
+CorineCodes = Annotated[list[CorineCode], BeforeValidator(_classes)]
 
 Explainer = Literal[
     "gan", "minimizer", "deeplift", "occlusion", "gradcam", "guided_gradcam",
@@ -54,10 +72,15 @@ class Product(Section):
     """One Sentinel-2 product and what belongs to it."""
 
     name: Name = Field(description="Short name; names the results")
-    product: str = Field(description="Path of the product: SAFE folder, GeoTIFF, or band folder")
+    product: str = Field(
+        description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder"
+    )
     offset: int | None = Field(
         None,
         description="DN to add to every valid pixel, where the product has no metadata to say so",
+    )
+    clip: Clip | None = Field(
+        None, description="West, south, east, north in degrees: only what lies in it is used"
     )
     landcover: str | None = Field(None, description="Its own land cover, instead of the common one")
     truth: str | None = Field(
@@ -102,15 +125,29 @@ class Scene(Section):
     mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
         [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes made no data"
     )
+    offset_doubt: Literal["warn", "refuse"] = Field(
+        "warn", description="What happens where the pixels contradict the offset in the metadata"
+    )
 
 
 class Landcover(Section):
     """From a land-cover product to the grid of a scene."""
 
-    product: Literal["corine"] = Field("corine", description="Legend of the land cover")
-    band: str | None = Field(
-        None, description="Band by description; default the only one, or CORINE"
+    product: Literal["corine", "clcplus", "worldcover", "igbp", "cgls", "globcover", "table"] = (
+        Field("corine", description="What it is; classes of others become those of CORINE")
     )
+    band: str | None = Field(
+        None, description="Band by description; default the only one, or the product's"
+    )
+    table: str | None = Field(
+        None, description="product: table: CSV with columns value and code (CORINE, 0 = no data)"
+    )
+
+    @model_validator(mode="after")
+    def _table_goes_with_its_product(self):
+        if (self.product == "table") != (self.table is not None):
+            raise ValueError("product 'table' and the path `table` go together")
+        return self
 
 
 class Tiles(Section):
@@ -126,9 +163,9 @@ class Tiles(Section):
     protected_min_share: Fraction = Field(
         0.98, description="A tile is protected from this share of its area inside protected areas"
     )
-    anthropogenic_classes: list[CorineCode] = Field(
+    anthropogenic_classes: CorineCodes = Field(
         [c.code for c in CORINE.classes if c.code < 300],
-        description="Land-cover codes that count as anthropogenic",
+        description="CORINE codes that count as anthropogenic; 1 or 14 is the whole group",
     )
     anthropogenic_min_share: Fraction = Field(
         0.10, description="A tile is anthropogenic from this share of these classes on"
@@ -148,6 +185,11 @@ class Tiles(Section):
         description="Tiles nearer than this to a tile of a stricter split are left out, m",
     )
     seed: Seed = Field(0, description="Seed of the split")
+    split: Literal["given", "areas"] = Field(
+        "given",
+        description="AnthroProtect: its own split, or each area whole in one split (then"
+        " distance_m holds, too)",
+    )
 
     @model_validator(mode="after")
     def _something_is_left_for_training(self):
@@ -302,12 +344,13 @@ class Attribution(Section):
 class Evaluation(Section):
     """What attributions are compared with."""
 
-    targets: list[CorineCode] = Field(
+    targets: CorineCodes = Field(
         [411, 412, 332, 333, 335],
         min_length=1,
-        description="Codes of the target group: wetlands and bare land",
+        description="CORINE codes of the target group: wetlands and bare land; 41 is both marshes"
+        " and bogs",
     )
-    groups: dict[GroupName, Annotated[list[CorineCode], Field(min_length=1)]] = Field(
+    groups: dict[GroupName, Annotated[CorineCodes, Field(min_length=1)]] = Field(
         {
             "wetlands": [411, 412],
             "bare, strict": [332, 335],
@@ -359,6 +402,11 @@ class Settings(Section):
     """The whole configuration."""
 
     inputs: Inputs
+    anthroprotect: str | None = Field(
+        None,
+        description="Folder of AnthroProtect: trained on instead of inputs.training; its"
+        " investigative scenes are mapped, too",
+    )
     demo: Demo = Demo()
     scene: Scene = Scene()
     landcover: Landcover = Landcover()

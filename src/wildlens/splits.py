@@ -58,14 +58,40 @@ def assign_splits(
     'dropped') and `block` (name of the block of the tile's centre).
     """
     blocks = block_names(footprints, block_km)
-    split = _by_block(blocks, validation, test, seed)
+    split = drop_near(footprints, _by_block(blocks, validation, test, seed), distance_m)
+    return pandas.DataFrame({"split": split, "block": blocks}, index=footprints.index)
+
+
+def drop_near(footprints: geopandas.GeoSeries, split: np.ndarray, distance_m: float) -> np.ndarray:
+    """Drop tiles that overlap a tile of a stricter split, or lie nearer than a distance to one.
+
+    Parameters
+    ----------
+    footprints
+        Outlines of the N tiles in EPSG:4326.
+    split
+        Split of each, str (N,).
+    distance_m
+        See `assign_splits`.
+
+    Returns
+    -------
+    str (N,): the split, or 'dropped'.
+    """
+    split = np.array(split, dtype="<U7")
     outlines = footprints.to_numpy()
     regions = block_names(footprints, _REGION_KM)
     # from the strictest on, for what was dropped itself does not push others out
     for strict, lax in (("test", "val"), ("test", "train"), ("val", "train")):
         mine, theirs = np.flatnonzero(split == lax), np.flatnonzero(split == strict)
         split[mine[_near(outlines, regions, mine, theirs, distance_m)]] = DROPPED
-    return pandas.DataFrame({"split": split, "block": blocks}, index=footprints.index)
+    return split
+
+
+def whole_groups(groups: pandas.Series, split: pandas.Series) -> pandas.Series:
+    """The split that most of a group's members have, for all of them; of equals the laxer."""
+    counts = pandas.crosstab(groups, split).reindex(columns=list(SPLITS), fill_value=0)
+    return groups.map(counts.idxmax(axis=1))
 
 
 def block_names(footprints: geopandas.GeoSeries, block_km: float) -> np.ndarray:

@@ -38,6 +38,10 @@ from wildlens.tileset import STEP, write_tileset
 
 log = logging.getLogger(__name__)
 
+_ADVICE = (
+    "change tiles.seed, lower tiles.block_km or tiles.distance_m, or raise tiles.validation or"
+    " tiles.test"
+)
 _LABELS = ((PROTECTED, "protected"), (ANTHROPOGENIC, "anthropogenic"))
 
 
@@ -82,18 +86,18 @@ def build_tiles(
     tiles = pandas.concat([survey(s, polygons, settings) for s in sources], ignore_index=True)
     _check_labels(tiles, settings)
     tiles = _with_splits(tiles, settings)
-    _check_splits(tiles)
+    check_splits(tiles)
     chosen = tiles[tiles["split"].isin(SPLITS)]
     inputs = [*scenes, *landcovers, *truths, areas]
     if areas.suffix.lower() == ".shp":
         inputs.append(areas.with_suffix(".dbf"))  # categories and statuses lie there
     provenance = record(STEP, settings, inputs)
     with atomic(output) as folder:
-        coordinates = _coordinates(chosen, sources[0].bands)
+        coordinates = coordinates_of(chosen, sources[0].bands)
         coordinates.attrs = {**provenance, "tile_size": settings.size}
         write_tileset(folder, coordinates, _cut(sources, chosen, settings.size))
         with atomic(footprints) as file:
-            _write_footprints(file, tiles, provenance)
+            write_footprints(file, tiles, provenance)
     log.info(
         "%s: %d tiles of %d x %d px and bands %s, from %d scenes", output, len(chosen),
         settings.size, settings.size, ", ".join(sources[0].bands), len(sources),
@@ -197,7 +201,7 @@ def _with_splits(tiles: geopandas.GeoDataFrame, settings: Tiles) -> geopandas.Ge
     return tiles.assign(split=split, block=blocks, reason=reason)
 
 
-def _check_splits(tiles: pandas.DataFrame) -> None:
+def check_splits(tiles: pandas.DataFrame, advice: str = _ADVICE) -> None:
     """Log how many tiles of each class each split has; refuse a split that lacks one."""
     columns = [*SPLITS, DROPPED]
     counts = pandas.DataFrame(
@@ -214,13 +218,11 @@ def _check_splits(tiles: pandas.DataFrame) -> None:
             if count == 0:
                 row = ", ".join(f"{s} {counts.at[name, s]}" for s in columns)
                 raise WildLensError(
-                    f"no {name} tile in the split '{split}' ({name}: {row}); change tiles.seed,"
-                    " lower tiles.block_km or tiles.distance_m, or raise tiles.validation or"
-                    " tiles.test"
+                    f"no {name} tile in the split '{split}' ({name}: {row}); {advice}"
                 )
 
 
-def _coordinates(chosen: pandas.DataFrame, bands: Sequence[str]) -> xarray.Dataset:
+def coordinates_of(chosen: pandas.DataFrame, bands: Sequence[str]) -> xarray.Dataset:
     """What is known of each chosen tile, as coordinates over `tile`."""
     types = dict.fromkeys(("name", "split", "scene", "crs", "block"), object)
     types |= {"label": np.int8, "row": np.int32, "col": np.int32}
@@ -253,9 +255,10 @@ def _cut(
                     yield {name: p[..., start : start + size] for name, p in pixels.items()}
 
 
-def _write_footprints(
+def write_footprints(
     path: Path, tiles: geopandas.GeoDataFrame, provenance: Mapping[str, str]
 ) -> None:
+    """The fate of every tile as layer `tiles` of a GeoPackage."""
     columns = ["name", "scene", "label", "split", "reason", *SHARES, "block", "geometry"]
     names = {UNLABELLED: "unlabelled", **dict(_LABELS)}
     table = tiles.assign(label=tiles["label"].map(names))[columns]

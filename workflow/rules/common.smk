@@ -6,9 +6,25 @@ from pathlib import Path
 from wildlens.provenance import code_digest
 from wildlens.settings import EXTRAS, METHODS, RANDOMISED, dump_section
 
-TRAINING = [product.name for product in settings.inputs.training]
-MAPPED = [product.name for product in settings.inputs.mapping]
-PRODUCTS = {p.name: p for p in [*settings.inputs.training, *settings.inputs.mapping]}
+DEMO = "resources/demo/"  # where the demo writes
+
+# with AnthroProtect, the tiles are its own, and nothing that the demo simulates is wanted
+if settings.anthroprotect:
+    from wildlens.sources.anthroprotect import find_root, investigative_scenes
+
+    try:
+        ANTHROPROTECT = find_root(settings.anthroprotect)
+    except WildLensError as error:
+        sys.exit(f"wildlens: error: anthroprotect: {error}")
+    training = []
+    mapping = investigative_scenes(ANTHROPROTECT)
+    mapping += [p for p in settings.inputs.mapping if not p.product.startswith(DEMO)]
+else:
+    training, mapping = settings.inputs.training, settings.inputs.mapping
+
+TRAINING = [product.name for product in training]
+MAPPED = [product.name for product in mapping]
+PRODUCTS = {product.name: product for product in [*training, *mapping]}
 
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # tables carry the controls, too: what a method finds must be more than they do
@@ -19,6 +35,16 @@ TRAINING_TILE_METHODS = [
     "activation_occlusion",
 ]
 
+
+def landcover_path(scene):
+    """The land cover that holds a scene: its own, or the common one; None without either."""
+    common = settings.inputs.landcover
+    if settings.anthroprotect and common.startswith(DEMO):
+        common = None
+    return PRODUCTS[scene].landcover or common
+
+
+WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 # maps that are no attributions, and so are not compared with land cover
 EXTRA_MAPS = expand(
@@ -29,7 +55,7 @@ EXTRA_MAPS = expand(
 
 
 wildcard_constraints:
-    scene="|".join(map(re.escape, PRODUCTS)),
+    scene="|".join(map(re.escape, PRODUCTS)) or "none",
     method="|".join([*METHODS, *EXTRAS]),
 
 
@@ -38,15 +64,16 @@ def product_of(wildcards):
     return PRODUCTS[wildcards.scene].product
 
 
-def offset_of(wildcards):
-    """Option for a product whose metadata does not say its offset; else nothing."""
-    offset = PRODUCTS[wildcards.scene].offset
-    return [] if offset is None else f"--offset={offset}"
+def reading_of(wildcards):
+    """Options for a product whose metadata does not say its offset, or that is clipped."""
+    product = PRODUCTS[wildcards.scene]
+    offset = [] if product.offset is None else [f"--offset={product.offset}"]
+    return [*offset, *(["--clip", *product.clip] if product.clip else [])]
 
 
 def landcover_of(wildcards):
-    """The land cover that holds a scene: its own, or the common one."""
-    return PRODUCTS[wildcards.scene].landcover or settings.inputs.landcover
+    """The land cover that holds a scene."""
+    return landcover_path(wildcards.scene)
 
 
 def generators_of(wildcards):

@@ -11,7 +11,7 @@ rule evaluate:
         generators="results/models/generators.safetensors",
         attributions=expand("results/attributions/{method}.zarr", method=TILE_METHODS),
         maps=MAPS,
-        landcovers=expand("results/landcover/{scene}.tif", scene=MAPPED),
+        landcovers=expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER),
         settings="results/settings/evaluation.yaml",
     output:
         methods=report(

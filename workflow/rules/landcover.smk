@@ -1,4 +1,4 @@
-# Land cover: CORINE on the grid of each scene.
+# Land cover: classes of CORINE on the grid of each scene.
 #
 # Reads the land cover and a scene. Gives results/landcover/{scene}.tif with its class names.
 
@@ -7,6 +7,7 @@ rule landcover:
     """Bring land cover onto a scene's grid."""
     input:
         source=landcover_of,
+        table=[settings.landcover.table] if settings.landcover.table else [],
         scene="results/scenes/{scene}.tif",
         settings="results/settings/landcover.yaml",
     output:

@@ -14,7 +14,7 @@ rule figures:
         attributions=expand("results/attributions/{method}.zarr", method=TILE_METHODS),
         scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
         maps=MAPS,
-        landcovers=expand("results/landcover/{scene}.tif", scene=MAPPED),
+        landcovers=expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER),
         methods=rules.evaluate.output.methods,
         classes=rules.evaluate.output.classes,
         evaluation=rules.evaluate.output.provenance,

@@ -22,7 +22,7 @@ rule scene:
     params:
         # not the style's: another look is no reason to train again
         code=code_digest("wildlens.scene"),
-        offset=offset_of,
+        reading=reading_of,
     shell:
-        "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.offset:q}"
+        "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.reading:q}"
         " --output {output.scene:q} --settings {input.settings:q}"

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from wildlens import raster
 from wildlens.errors import WildLensError
+from wildlens.files import gdal_name
 from wildlens.sources.product import BandFile
 
 Resampling = Literal["nearest", "bilinear"]
@@ -71,13 +72,14 @@ def open_bands(
     with ExitStack() as stack:
         datasets: dict = {}
         for name, band in files.items():
-            if band.path in datasets:
+            if gdal_name(band.path) in datasets:
                 continue
             if not band.path.is_file():
                 raise WildLensError(f"{band.path}: band {name} is missing: there is no such file")
-            datasets[band.path] = stack.enter_context(raster.open_raster(band.path))
+            opened = stack.enter_context(raster.open_raster(band.path))
+            datasets[gdal_name(band.path)] = opened
         yield {
-            name: _on_grid(datasets[band.path], band.index, grid, resampling)
+            name: _on_grid(datasets[gdal_name(band.path)], band.index, grid, resampling)
             for name, band in files.items()
         }
 

@@ -31,17 +31,21 @@ class Offset:
     origin: str
 
 
-def decide_offset(product: Product, bands: Sequence[str], given: int | None) -> Offset:
+def decide_offset(
+    product: Product, bands: Sequence[str], given: int | None, *, doubt: str = "warn"
+) -> Offset:
     """The offset of each wanted band of a product.
 
     Args:
         product: its metadata come first.
         bands: the wanted bands.
         given: DN to add to all bands, as the user says; for products without metadata.
+        doubt: "warn" or "refuse": where the pixels contradict what is stated.
 
     Raises:
-        WildLensError: `given` contradicts the metadata; the metadata leave out a wanted band; or
-            nobody states an offset and the pixels look as if one were needed.
+        WildLensError: `given` contradicts the metadata; the metadata leave out a wanted band;
+            nobody states an offset and the pixels look as if one were needed; or they contradict
+            what is stated, and `doubt` is "refuse".
     """
     stated = product.offset
     if stated is not None:
@@ -57,7 +61,7 @@ def decide_offset(product: Product, bands: Sequence[str], given: int | None) -> 
     else:
         offset = Offset(dict.fromkeys(bands, 0), "assumed")
     if given is None or given < 0:  # `offset: 0` means: I know
-        _compare_with_pixels(product, offset)
+        _compare_with_pixels(product, offset, refuse=doubt == "refuse")
     return offset
 
 
@@ -67,7 +71,7 @@ def _stated(product: Product, band: str) -> int:
     return product.offset[band]
 
 
-def _compare_with_pixels(product: Product, offset: Offset) -> None:
+def _compare_with_pixels(product: Product, offset: Offset, *, refuse: bool) -> None:
     band = next((b for b in VISIBLE if b in product.bands and _exists(product, b)), None)
     if band is None:
         if offset.origin == "assumed":
@@ -91,12 +95,19 @@ def _compare_with_pixels(product: Product, offset: Offset) -> None:
             raise WildLensError(
                 f"{finding}; give `offset: -{SHIFT}`, or `offset: 0` if they are right"
             )
-        log.warning("%s, but its metadata state none", finding)
+        _contradict(f"{finding}, but its metadata state none", refuse)
     elif added < 0 and negative > MAX_NEGATIVE:
-        log.warning(
-            "%s: with offset %d (%s), %.0f %% of the pixels of %s fall below 0: looks as if it had "
-            "been applied before", product.path, added, offset.origin, 100 * negative, band,
-        )  # fmt: skip
+        _contradict(
+            f"{product.path}: with offset {added} ({offset.origin}), {100 * negative:.0f} % of the"
+            f" pixels of {band} fall below 0: looks as if it had been applied before",
+            refuse,
+        )
+
+
+def _contradict(finding: str, refuse: bool) -> None:
+    if refuse:
+        raise WildLensError(f"{finding} (scene.offset_doubt is 'refuse')")
+    log.warning("WARNING: %s", finding)
 
 
 def _exists(product: Product, band: str) -> bool:

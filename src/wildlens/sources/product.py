@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from odc.geo.geobox import GeoBox
+
+from wildlens.files import File
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 SCL = "SCL"  # the scene classification, which products hold beside their bands
@@ -22,7 +23,7 @@ class BandFile:
         resolution: pixel side in units of the CRS (m, where it is projected).
     """
 
-    path: Path
+    path: File
     index: int
     resolution: float
 
@@ -44,14 +45,14 @@ class Product:
     """
 
     name: str
-    path: Path
+    path: File
     grid: GeoBox
     bands: dict[str, BandFile]
     scl: BandFile | None = None
     offset: dict[str, int] | None = None
     quantification: float = 10_000.0
     description: dict[str, str] = field(default_factory=dict)
-    metadata: tuple[Path, ...] = ()
+    metadata: tuple[File, ...] = ()
 
 
 def band_name(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Sentinel-2 Level-2A products in ESA's SAFE form, read from their own metadata.
+"""Sentinel-2 Level-2A products in ESA's SAFE form, folder or zip, read from their own metadata.
 
 Whether +1000 has been added to the numbers is told only by the BOA_ADD_OFFSET elements: products of
 late baselines without it (99.99, 99.33) and reprocessed old scenes with it break any rule by
@@ -7,13 +7,15 @@ baseline or date.
 
 import re
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from xml.etree.ElementTree import Element
 
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from wildlens.errors import WildLensError
+from wildlens.files import File
+from wildlens.raster import stated_grid
 from wildlens.sources import xml
 from wildlens.sources.product import SCL, BandFile, Product, band_name
 
@@ -45,13 +47,13 @@ class Metadata:
     description: dict[str, str]
 
 
-def find_metadata(folder: Path, name: str) -> Path | None:
+def find_metadata(folder: File, name: str) -> File | None:
     """The file of this name in a folder; upper and lower case do not count (ESA varies them)."""
-    found = sorted(p for p in folder.iterdir() if p.name.lower() == name.lower() and p.is_file())
-    return found[0] if found else None
+    found = (p for p in folder.iterdir() if p.name.lower() == name.lower() and p.is_file())
+    return min(found, key=str, default=None)
 
 
-def open_safe(folder: Path, metadata_file: Path) -> Product:
+def open_safe(folder: File, name: str, metadata_file: File) -> Product:
     """A SAFE folder as a product; an image is looked for only when its band is wanted."""
     metadata = read_metadata(metadata_file)
     granules = {image.parts[:2] for image in metadata.images}
@@ -61,7 +63,7 @@ def open_safe(folder: Path, metadata_file: Path) -> Product:
     bands = _finest(folder, metadata.images)
     scl = bands.pop(SCL, None)
     return Product(
-        name=folder.resolve().name.removesuffix(".SAFE"),
+        name=name.removesuffix(".SAFE"),
         path=folder,
         grid=read_tile_grid(grid_file),
         bands=bands,
@@ -74,7 +76,7 @@ def open_safe(folder: Path, metadata_file: Path) -> Product:
     )
 
 
-def read_metadata(path: Path) -> Metadata:
+def read_metadata(path: File) -> Metadata:
     """Offsets, quantification, image list and description of a product from MTD_MSIL2A.xml."""
     root = xml.parse(path)
     if xml.local_name(root) != "Level-2A_User_Product":
@@ -91,7 +93,7 @@ def read_metadata(path: Path) -> Metadata:
     )
 
 
-def read_tile_grid(path: Path) -> GeoBox:
+def read_tile_grid(path: File) -> GeoBox:
     """The 10 m grid of a granule from the Tile_Geocoding in its MTD_TL.xml."""
     root = xml.parse(path)
     crs = xml.text_at(root, "HORIZONTAL_CS_CODE")
@@ -102,7 +104,7 @@ def read_tile_grid(path: Path) -> GeoBox:
     left, top, dx, dy = (
         xml.number_at(path, corner, name) for name in ("ULX", "ULY", "XDIM", "YDIM")
     )
-    return GeoBox((rows, columns), Affine(dx, 0, left, 0, dy, top), crs)
+    return stated_grid(path, (rows, columns), Affine(dx, 0, left, 0, dy, top), crs)
 
 
 def _description(root: Element, images: tuple[PurePosixPath, ...]) -> dict[str, str]:
@@ -118,7 +120,7 @@ def _description(root: Element, images: tuple[PurePosixPath, ...]) -> dict[str, 
     return {key: text for key, text in texts.items() if text}
 
 
-def _image(metadata: Path, text: str) -> PurePosixPath:
+def _image(metadata: File, text: str) -> PurePosixPath:
     """An IMAGE_FILE entry; one that would leave the product's folder is refused."""
     image = PurePosixPath(text.removesuffix(".jp2"))
     if image.is_absolute() or ".." in image.parts or "\\" in text or len(image.parts) < 3:
@@ -126,14 +128,14 @@ def _image(metadata: Path, text: str) -> PurePosixPath:
     return image
 
 
-def _offset(metadata: Path, element: Element) -> tuple[str, int]:
+def _offset(metadata: File, element: Element) -> tuple[str, int]:
     band_id, text = element.get("band_id", ""), xml.text_of(element)
     if band_id not in map(str, range(len(BAND_IDS))) or not _WHOLE_NUMBER.fullmatch(text):
         raise WildLensError(f"{metadata}: BOA_ADD_OFFSET of band_id {band_id!r} is {text!r}")
     return BAND_IDS[int(band_id)], int(float(text))
 
 
-def _finest(folder: Path, images: tuple[PurePosixPath, ...]) -> dict[str, BandFile]:
+def _finest(folder: File, images: tuple[PurePosixPath, ...]) -> dict[str, BandFile]:
     """Each band's file, and that of the scene classification, at the finest resolution.
 
     The 20 m and 60 m copies of a 10 m band are no substitute for it.
@@ -148,17 +150,18 @@ def _finest(folder: Path, images: tuple[PurePosixPath, ...]) -> dict[str, BandFi
         if name in TEN_METRES and resolution > 10:
             continue
         if name not in found or resolution < found[name].resolution:
-            found[name] = BandFile(_file(folder.joinpath(*image.parts)), 1, resolution)
+            found[name] = BandFile(_file(folder, image), 1, resolution)
     return found
 
 
-def _file(image: Path) -> Path:
+def _file(folder: File, image: PurePosixPath) -> File:
     """The image's file: JPEG 2000, as ESA delivers it, or GeoTIFF, as others repack it."""
-    jp2, tif = (image.with_name(image.name + suffix) for suffix in (".jp2", ".tif"))
+    *parents, name = image.parts
+    jp2, tif = (folder.joinpath(*parents, name + suffix) for suffix in (".jp2", ".tif"))
     return tif if tif.is_file() and not jp2.is_file() else jp2
 
 
-def _at_ten_metres(path: Path, root: Element, name: str) -> Element:
+def _at_ten_metres(path: File, root: Element, name: str) -> Element:
     for element in xml.all_of(root, name):
         if element.get("resolution") == "10":
             return element

@@ -2,22 +2,21 @@
 
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException, ElementTree
 
 from wildlens.errors import WildLensError
+from wildlens.files import File, read_bytes
 
 MAX_TEXT = 500  # characters kept of one element; the longest real ones are paths of about 100
 
 
-def parse(path: Path) -> Element:
+def parse(path: File) -> Element:
     """The root of an XML file; entities and document types are not let in."""
+    content = read_bytes(path)
     try:
-        return ElementTree.parse(path, forbid_dtd=True).getroot()
-    except OSError as error:
-        raise WildLensError(f"{path}: cannot be read: {error.strerror}") from None
+        return ElementTree.fromstring(content, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())
         raise WildLensError(f"{path}: is no sound XML: {reason}") from None
@@ -44,7 +43,7 @@ def text_at(element: Element, name: str) -> str:
     return "" if found is None else text_of(found)
 
 
-def number_at(path: Path, element: Element, name: str) -> float:
+def number_at(path: File, element: Element, name: str) -> float:
     """The finite number in the first element of this local name; an error that names it if not."""
     text = text_at(element, name)
     try:

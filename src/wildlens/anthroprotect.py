@@ -1,0 +1,219 @@
+"""The training set from AnthroProtect: its tiles, labels and split as published.
+
+Two passes over the tiles, as for those cut from scenes: the first surveys them, so that a broken
+file or an empty class ends the step before anything is written; the second copies the chosen ones.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas
+import shapely
+
+from wildlens.areas import DEGREES
+from wildlens.atomic import atomic
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.progress import track
+from wildlens.provenance import record
+from wildlens.settings import Landcover, Scene, Tiles, dump_section
+from wildlens.sources.anthroprotect import PARTS, SIZE, Folder, open_folder, read_table, read_tile
+from wildlens.splits import DROPPED, SPLITS, drop_near, whole_groups
+from wildlens.survey import UNLABELLED
+from wildlens.tiles import check_splits, coordinates_of, write_footprints
+from wildlens.tileset import STEP, write_tileset
+
+log = logging.getLogger(__name__)
+
+PIXEL = 10.0  # m
+_NAMED = 5  # missing files named in the log; all are in the GeoPackage
+_ADVICE = "are all of its tiles there, and tiles.categories and tiles.max_missing as you want them?"
+
+
+def build_tiles(
+    path: Path,
+    output: Path,
+    footprints: Path,
+    settings: Tiles,
+    scene: Scene,
+    landcover: Landcover,
+) -> None:
+    """Bring AnthroProtect into the form of a training set.
+
+    Labels and split are the dataset's own (`settings.split`). Tiles are left out that lack a file,
+    whose category is not in `settings.categories`, or that miss more than `settings.max_missing`
+    after the scene classes `scene.mask_classes` are masked. Each zone's tiles count as one scene
+    (`anthroprotect-32632`), the neighbours of an area as one block.
+
+    Parameters
+    ----------
+    path
+        The folder that holds infos.csv and tiles/.
+    output
+        The training set, a Zarr folder; see `tileset.open_tiles`.
+    footprints
+        GeoPackage; its layer `tiles` holds the outline and the fate of every row of the table.
+    settings, scene, landcover
+        Size, categories, split; bands and masked classes; layer of the land cover.
+
+    Raises
+    ------
+    WildLensError
+        If the folder, its table or a tile is not as published, or a class or split has no tile.
+    """
+    if settings.size != SIZE:
+        raise WildLensError(
+            f"the tiles of AnthroProtect have {SIZE} px, tiles.size is {settings.size}:"
+            f" set tiles.size to {SIZE}"
+        )
+    folder = open_folder(path)
+    table = read_table(folder.table)
+    log.info("%s: %d tiles, %s", folder.table, len(table), _counts(table["split"]))
+    _report_torn(folder.table, table)
+    reason = _without_files(folder, table, footprints, bool(scene.mask_classes))
+    unwanted = (table["label"] == 1) & ~table["category"].isin(
+        [f"wdpa-{category}" for category in settings.categories]
+    )
+    reason = reason.mask((reason == "") & unwanted, "category not wanted")
+    rows = table[reason == ""]
+    if rows.empty:
+        raise WildLensError(
+            f"{folder.root}: none of {len(table)} tiles can be used: {_counts(reason)}"
+        )
+
+    def tile(file: str):
+        return read_tile(folder, file, scene.bands, scene.mask_classes, landcover)
+
+    surveyed = [
+        _survey(tile(file), settings) for file in track(rows["file"], "survey", unit="tiles")
+    ]
+    tiles = _assemble(table, reason, pandas.DataFrame(surveyed, index=rows.index), settings)
+    check_splits(tiles, _ADVICE)
+    log.info("%s: of %d tiles %s", folder.root, len(tiles), _counts(tiles["reason"]))
+    chosen = tiles[tiles["split"].isin(SPLITS)]
+    provenance = {
+        **record(STEP, settings, [folder.table]),
+        "wildlens_files": _digest(folder, chosen["file"]),
+        "wildlens_scene_settings": dump_section(scene),
+        "wildlens_landcover_settings": dump_section(landcover),
+    }
+    with atomic(output) as target:
+        coordinates = coordinates_of(chosen, scene.bands)
+        coordinates.attrs = {**provenance, "tile_size": SIZE}
+        write_tileset(target, coordinates, _pixels(chosen["file"], tile))
+        with atomic(footprints) as file:
+            write_footprints(file, tiles, provenance)
+    log.info("%s: %d tiles of %d x %d px and bands %s, from AnthroProtect", output, len(chosen),
+             SIZE, SIZE, ", ".join(scene.bands))  # fmt: skip
+
+
+def _without_files(folder: Folder, table: pandas.DataFrame, footprints: Path, masked: bool):
+    """Why a row cannot be used for want of files, str by row, empty where all are there."""
+    reason = pandas.Series("", index=table.index)
+    for part in PARTS if masked else PARTS[:2]:
+        absent = ~table["file"].isin(list(folder.files[part]))
+        reason = reason.mask((reason == "") & absent, f"no {part} file")
+        if absent.any():
+            few = ", ".join(table["file"][absent].head(_NAMED))
+            log.warning(
+                "%s: %d of %d files are missing: %s%s; their tiles are left out, and named in %s",
+                folder.root / "tiles" / part, absent.sum(), len(table), few,
+                ", ..." if absent.sum() > _NAMED else "", footprints.name,
+            )  # fmt: skip
+        extra = len(set(folder.files[part]) - set(table["file"]))
+        if extra:
+            log.warning(
+                "%s: %d files are not in the table, and not used",
+                folder.root / "tiles" / part, extra,
+            )  # fmt: skip
+    return reason
+
+
+def _report_torn(path: Path, table: pandas.DataFrame) -> None:
+    """Say how many areas the given split tears apart: their tiles are neighbours."""
+    splits = table.groupby("area")["split"].nunique()
+    torn = splits[splits > 1].index
+    log.info(
+        "%s: the given split tears apart %d of %d areas (%d of %d tiles)", path, len(torn),
+        len(splits), table["area"].isin(torn).sum(), len(table),
+    )  # fmt: skip
+
+
+def _survey(tile, settings: Tiles) -> dict:
+    """Shares of a tile, and its place: CRS and upper-left corner (m)."""
+    known = tile.landcover > 0
+    anthropogenic = np.isin(tile.landcover, CORINE.indices_of(settings.anthropogenic_classes))
+    return {
+        "anthropogenic_share": anthropogenic[known].mean() if known.any() else np.nan,
+        "missing_share": (tile.reflectance[0] == 0).mean(),
+        "epsg": tile.grid.crs.epsg,
+        "left": tile.grid.affine.c,
+        "top": tile.grid.affine.f,
+    }
+
+
+def _assemble(
+    table: pandas.DataFrame, reason: pandas.Series, surveyed: pandas.DataFrame, settings: Tiles
+) -> geopandas.GeoDataFrame:
+    """All rows of the table with what `tiles.coordinates_of` and `write_footprints` need."""
+    tiles = table.rename(columns={"area": "block"}).join(surveyed)
+    missing = tiles["missing_share"] > settings.max_missing
+    tiles["reason"] = reason.mask((reason == "") & missing, "missing data")
+    used = tiles["reason"] == ""
+    tiles["name"] = tiles["file"].str.removesuffix(".tif")
+    tiles["protected_share"] = np.nan  # not published
+    tiles["scene"] = "anthroprotect-" + tiles["epsg"].astype("Int64").astype(str)
+    tiles["crs"] = "EPSG:" + tiles["epsg"].astype("Int64").astype(str)
+    zone = tiles.groupby("epsg")
+    tiles["row"] = ((zone["top"].transform("max") - tiles["top"]) / PIXEL).round()
+    tiles["col"] = ((tiles["left"] - zone["left"].transform("min")) / PIXEL).round()
+    tiles = geopandas.GeoDataFrame(tiles, geometry=_outlines(tiles), crs=DEGREES)
+    split = tiles["split"].where(used)
+    if settings.split == "areas":
+        split[used] = whole_groups(tiles["block"][used], split[used])
+        split[used] = drop_near(tiles.geometry[used], split[used].to_numpy(), settings.distance_m)
+        moved = (split != tiles["split"]) & used & (split != DROPPED)
+        log.info("areas kept whole: %d tiles change their split", moved.sum())
+        tiles["reason"] = tiles["reason"].mask(split == DROPPED, "near stricter split")
+    tiles["split"] = split.astype(object).where(used, None)
+    tiles["label"] = tiles["label"].where(used, UNLABELLED)
+    return tiles
+
+
+def _outlines(tiles: pandas.DataFrame) -> np.ndarray:
+    """Outlines in degrees: exact for tiles that were read, else about the centre of the table."""
+    half = SIZE * PIXEL / 2
+    tall = half / 111_320
+    wide = tall / np.cos(np.radians(tiles["lat"]))
+    lon, lat = tiles["lon"], tiles["lat"]
+    outlines = shapely.box(lon - wide, lat - tall, lon + wide, lat + tall)
+    for epsg, rows in tiles.groupby("epsg"):
+        left, top, side = rows["left"], rows["top"], SIZE * PIXEL
+        boxes = geopandas.GeoSeries(shapely.box(left, top - side, left + side, top), crs=int(epsg))
+        outlines[tiles.index.get_indexer(rows.index)] = boxes.to_crs(DEGREES).to_numpy()
+    return outlines
+
+
+def _pixels(files: pandas.Series, tile) -> Iterator[Mapping[str, np.ndarray]]:
+    for file in track(files, "tiles", unit="tiles"):
+        read = tile(file)
+        yield {"reflectance": read.reflectance, "landcover": read.landcover}
+
+
+def _digest(folder: Folder, files: pandas.Series) -> str:
+    """Digest of the names and sizes of the used files: their content would be another pass."""
+    total = hashlib.blake2b(digest_size=16)
+    for part in PARTS:
+        for file in files:
+            path = folder.files[part].get(file)
+            total.update(f"{part}/{file}:{path.stat().st_size if path else None}\n".encode())
+    return total.hexdigest()
+
+
+def _counts(values: pandas.Series) -> str:
+    counts = values.replace("", "used").value_counts()
+    return ", ".join(f"{value} {count}" for value, count in counts.items())

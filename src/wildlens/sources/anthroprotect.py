@@ -1,0 +1,230 @@
+"""AnthroProtect as published: its folder, its table of tiles, and one tile's pixels.
+
+    infos.csv                              a row a tile: file, label, split, ...
+    tiles/{s2,lcs,s2_scl}/<file>           256 x 256 px at 10 m: bands, land cover, scene classes
+    investigative/*.tif                    whole scenes to look into
+
+All of it was sensed in the summers up to 2020, before baseline 04.00: no offset is in the numbers.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas
+from odc.geo.geobox import GeoBox
+
+from wildlens import raster
+from wildlens.corine import find_encoding
+from wildlens.errors import WildLensError
+from wildlens.landcover import choose_band, encoding_of, layer_of
+from wildlens.settings import Landcover, Product
+from wildlens.sources.product import band_name
+
+SIZE = 256  # px
+PARTS = ("s2", "lcs", "s2_scl")
+SPLITS = ("train", "val", "test")
+CATEGORIES = {"anthropo": 0, "wdpa-Ia": 1, "wdpa-Ib": 1, "wdpa-II": 1}  # -> label
+
+_SPLIT_COLUMNS = ("datasplit", "dataset")  # two editions of the same table
+# anthropo_5.52111-59.46264_0, anthropo_13.61147-57.69620-04-8_12, wdpa-II_4658-1_66
+_NAME = re.compile(r"((anthropo|wdpa-(?:Ia|Ib|II))_[0-9.-]+)_\d+\.tif", re.ASCII)
+_NAMED = 5  # examples in a message
+
+
+@dataclass(frozen=True)
+class Folder:
+    """The dataset on disk; `files` holds the paths of each part's files by the table's names."""
+
+    root: Path
+    files: dict[str, dict[str, Path]]
+
+    @property
+    def table(self) -> Path:
+        return self.root / "infos.csv"
+
+
+@dataclass(frozen=True)
+class Tile:
+    """One tile: reflectance (band, 256, 256) uint16 x 10000, 0 = missing; landcover (256, 256)
+    uint8 index of CORINE, 0 = none; and where it lies."""
+
+    reflectance: np.ndarray
+    landcover: np.ndarray
+    grid: GeoBox
+
+
+def find_root(path: Path | str) -> Path:
+    """The folder that holds infos.csv and tiles/: `path`, or `anthroprotect` in it (the zip's)."""
+    path = Path(path)
+    for root in (path, path / "anthroprotect"):
+        if (root / "infos.csv").is_file() and (root / "tiles/s2").is_dir():
+            return root
+    if not path.is_dir():
+        raise WildLensError(f"{path}: there is no such folder; give that of AnthroProtect")
+    found = ", ".join(sorted(p.name for p in path.iterdir())[:_NAMED]) or "nothing"
+    raise WildLensError(
+        f"{path}: is no AnthroProtect: expected infos.csv and tiles/s2 in it, found {found}"
+    )
+
+
+def open_folder(path: Path | str) -> Folder:
+    """Find the dataset and list its files.
+
+    The files of `lcs` and `s2_scl` may bear their part's name, as some copies do:
+    NAME_lcs.tif, NAME_s2_scl.tif.
+    """
+    root = find_root(path)
+    files = {}
+    for part in PARTS:
+        folder = root / "tiles" / part
+        if not folder.is_dir():
+            raise WildLensError(f"{folder}: there is no such folder; AnthroProtect has it")
+        paths = sorted(p for p in folder.iterdir() if p.suffix.lower() == ".tif")
+        files[part] = {p.stem.removesuffix(f"_{part}") + ".tif": p for p in paths}
+    return Folder(root, files)
+
+
+def investigative_scenes(path: Path | str) -> list[Product]:
+    """The scenes of `investigative/`, to be mapped; each with its own land cover, if it has one."""
+    folder = find_root(path) / "investigative"
+    paths = sorted([*folder.glob("*.tif"), *folder.glob("s2/*.tif")])
+    return [
+        Product(name=p.stem, product=str(p), offset=0, landcover=_landcover_beside(folder, p))
+        for p in paths
+    ]
+
+
+def _landcover_beside(folder: Path, scene: Path) -> str | None:
+    path = folder / "lcs" / scene.name
+    return str(path) if path.is_file() else None
+
+
+def read_table(path: Path) -> pandas.DataFrame:
+    """The table of tiles, checked row by row.
+
+    Returns
+    -------
+    DataFrame in the order of the file: `file`, `area` (name of the file without its number: tiles
+    of one area are neighbours), `category`, `label` (int8: 1 protected, 0 anthropogenic), `split`
+    ('train', 'val', 'test'), `lon` and `lat` of the centre (degrees, NaN if not given).
+
+    Raises
+    ------
+    WildLensError
+        For a missing column, a file that is named twice or leads elsewhere, a split or a label
+        that does not exist or contradicts the name; the first row of the kind is named.
+    """
+    try:
+        table = pandas.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
+    except (OSError, ValueError) as error:  # all that pandas raises for broken tables is the latter
+        raise WildLensError(
+            f"{path}: cannot be read as CSV: {' '.join(str(error).split())}"
+        ) from None
+    table.columns = [str(c).strip().lower() for c in table.columns]
+    if table.empty or "file" not in table.columns:
+        found = ", ".join(table.columns)
+        raise WildLensError(f"{path}: expected a column 'file' and rows, found columns {found}")
+    file = table["file"].str.strip()
+    parts = file.str.extract(f"^{_NAME.pattern}$")
+    rows = pandas.DataFrame({"file": file, "area": parts[0], "category": parts[1]})
+    _refuse(path, file, parts[0].isna(), "is no name of a tile of AnthroProtect")
+    _refuse(path, file, file.duplicated(), "is named a second time")
+    rows["label"] = rows["category"].map(CATEGORIES).astype(np.int8)
+    for column, expected in (("category", rows["category"]), ("label", rows["label"].astype(str))):
+        if column in table:
+            wrong = table[column].str.strip() != expected
+            _refuse(path, file, wrong, f"contradicts its {column}", table[column])
+    rows["split"] = _splits(path, table, file)
+    for column in ("lon", "lat"):
+        rows[column] = pandas.to_numeric(table.get(column, np.nan), errors="coerce")
+    return rows
+
+
+def _splits(path: Path, table: pandas.DataFrame, file: pandas.Series) -> pandas.Series:
+    columns = [c for c in _SPLIT_COLUMNS if c in table]
+    if not columns:
+        raise WildLensError(
+            f"{path}: has no column of the split ({' or '.join(_SPLIT_COLUMNS)});"
+            f" it has {', '.join(table.columns)}"
+        )
+    split = table[columns[0]].str.strip()
+    if len(columns) == 2:
+        other = table[columns[1]].str.strip()
+        _refuse(path, file, split != other, f"has two splits in {' and '.join(columns)}", other)
+    _refuse(path, file, ~split.isin(SPLITS), f"has no split {', '.join(SPLITS)}", split)
+    return split
+
+
+def _refuse(path: Path, file: pandas.Series, wrong: pandas.Series, what: str, values=None) -> None:
+    """Refuse a table with wrong rows; the first is named, with its line and the value found."""
+    if wrong.any():
+        first = int(np.flatnonzero(wrong)[0])
+        value = "" if values is None else f" ({values.iloc[first]!r})"
+        raise WildLensError(
+            f"{path}: line {first + 2}: {file.iloc[first]!r} {what}{value}; {wrong.sum()} such rows"
+        )
+
+
+def read_tile(
+    folder: Folder, file: str, bands: Sequence[str], masked: Sequence[int], landcover: Landcover
+) -> Tile:
+    """The pixels of a tile.
+
+    Parameters
+    ----------
+    bands, masked
+        Wanted bands, and the scene classes (SCL) that become missing; none: SCL is not read.
+    landcover
+        Which of the four layers is taken (default CORINE).
+
+    Raises
+    ------
+    WildLensError
+        The tile lacks a band, has another size, or its three files lie on different grids.
+    """
+    path = folder.files["s2"][file]
+    with raster.open_raster(path) as dataset:
+        grid = raster.grid_of(dataset)
+        if tuple(grid.shape) != (SIZE, SIZE) or abs(abs(grid.affine.a) - 10) > 1e-6:
+            raise WildLensError(
+                f"{path}: is {grid.shape.x} x {grid.shape.y} px of {abs(grid.affine.a):g}, expected"
+                f" {SIZE} x {SIZE} px of 10 m"
+            )
+        names = [band_name(text or "") for text in dataset.descriptions]
+        absent = [band for band in bands if band not in names]
+        if absent:
+            raise WildLensError(
+                f"{path}: has no {', '.join(absent)}; its bands are described as"
+                f" {', '.join(text or 'nothing' for text in dataset.descriptions)}"
+            )
+        reflectance = raster.read(dataset, [names.index(band) + 1 for band in bands])
+    if reflectance.dtype != np.uint16:
+        raise WildLensError(f"{path}: holds {reflectance.dtype}, expected uint16")
+    missing = (reflectance == 0).any(axis=0)
+    if masked:
+        classes, _ = _read_beside(folder.files["s2_scl"][file], grid, "SCL")
+        missing |= np.isin(classes, masked)
+    reflectance[:, missing] = 0
+    return Tile(reflectance, _classes(folder.files["lcs"][file], grid, landcover), grid)
+
+
+def _classes(path: Path, grid: GeoBox, landcover: Landcover) -> np.ndarray:
+    layer = landcover.band or layer_of(landcover.product)
+    values, nodata = _read_beside(path, grid, layer)
+    try:
+        encoding = encoding_of(landcover, nodata)
+        # numbers of its four layers collide: as grid codes, the others would pass for CORINE
+        return (encoding or find_encoding(values, nodata, codes_only=True)).decode(values)
+    except WildLensError as error:
+        raise WildLensError(f"{path}: {error}") from None
+
+
+def _read_beside(path: Path, grid: GeoBox, name: str | None) -> tuple[np.ndarray, float | None]:
+    with raster.open_raster(path) as dataset:
+        if raster.grid_of(dataset) != grid:
+            raise WildLensError(f"{path}: does not lie on the grid of its tile in tiles/s2")
+        band = choose_band(dataset, name)
+        return raster.read(dataset, band), dataset.nodatavals[band - 1]

@@ -1,0 +1,31 @@
+# Tiles: the training set, from the AnthroProtect dataset as published (instead of tiles.smk).
+#
+# Reads the dataset's folder. Gives results/tiles.zarr, results/tiles.gpkg.
+
+
+rule anthroprotect:
+    """Bring AnthroProtect's tiles, labels and split into the form of the training set."""
+    input:
+        table=ANTHROPROTECT / "infos.csv",
+        settings="results/settings/tiles.yaml",
+        scene_settings="results/settings/scene.yaml",
+        landcover_settings="results/settings/landcover.yaml",
+    output:
+        tiles=directory("results/tiles.zarr"),
+        footprints="results/tiles.gpkg",
+    log:
+        "results/logs/anthroprotect.log",
+    benchmark:
+        "results/benchmarks/anthroprotect.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime="8h",
+    params:
+        code=code_digest("wildlens.anthroprotect"),
+        folder=subpath(input.table, parent=True),
+    shell:
+        "wildlens --log {log:q} anthroprotect {params.folder:q} --output {output.tiles:q}"
+        " --footprints {output.footprints:q} --settings {input.settings:q}"
+        " --scene-settings {input.scene_settings:q}"
+        " --landcover-settings {input.landcover_settings:q}"
