@@ -82,8 +82,8 @@ def _parse(path: Path) -> dict:
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
         kind = item.get("type") if isinstance(item, dict) else type(item).__name__
         raise WildLensError(
-            f"{path}: is no STAC item (type Feature, with assets): found {kind}; of a list of"
-            " items (FeatureCollection), save each in a file of its own"
+            f"{path}: is no STAC item (type Feature, with assets): found {str(kind)[:40]!r}; of a"
+            " list of items (FeatureCollection), save each in a file of its own"
         )
     return item
 
