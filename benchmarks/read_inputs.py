@@ -7,6 +7,7 @@ Reads metadata, and the values of land cover; prints Markdown. docs/inputs.md sh
 
 import logging
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def describe(path: Path) -> tuple[str, str]:
             return reader.__name__.replace("_", " "), reader(path)
         except WildLensError as error:
             reason = str(error).replace(f"{path}: ", "").replace(f"{path}, ", "")
-            reason = reason.replace(str(path.parent), "...").partition(" (")[0].partition(": ")[0]
+            reason = textwrap.shorten(reason.replace(str(path), "..."), 90, placeholder=" ...")
             refusals.append(f"as {reader.__name__.replace('_', ' ')}: {reason}")
     return "**refused**", "; ".join(refusals)
 

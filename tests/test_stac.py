@@ -142,7 +142,7 @@ def test_paths_of_an_item_are_followed(tmp_path):
         (lambda item: item.update(assets={"visual": {}}), "none of its 1 assets is a Sentinel-2"),
         (lambda item: item.update(collection="sentinel-2-l1c"), "is a Level-1C product"),
         (lambda item: item["properties"].update({"s2:product_type": "S2MSI1C"}), "is a Level-1C"),
-        (lambda item: item["assets"]["blue"].update(href=3), "an asset has no href, found 3"),
+        (lambda item: item["assets"]["blue"].update(href=3), "an asset has no href, found '3'"),
         (lambda item: item["assets"]["blue"].update(href="../b.tif"), "leads out of the item's"),
         (lambda item: item["assets"]["blue"].update(scaled(0) | {"href": "s3://a/other.tif"}),
          "other.tif is not beside it, and it does not say the grid"),

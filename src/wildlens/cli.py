@@ -52,9 +52,9 @@ def checkpointing(command):
 def cli(log: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
-    Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles, anthroprotect,
-    train-classifier, train-gan, map, join, attribute, evaluate, figures. `snakemake` runs them
-    all; anthroprotect stands in for tiles.
+    Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
+    anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures. `snakemake`
+    runs them all; anthroprotect takes the place of tiles where that dataset is given.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:

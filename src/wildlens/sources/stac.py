@@ -23,6 +23,7 @@ from wildlens import raster
 from wildlens.errors import WildLensError
 from wildlens.files import File, read_bytes
 from wildlens.sources.product import SCL, BandFile, Product, band_name
+from wildlens.sources.stack import SUFFIXES
 
 _COMMON_NAMES = {
     "coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "rededge1": "B05",
@@ -82,8 +83,8 @@ def _parse(path: Path) -> dict:
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
         kind = item.get("type") if isinstance(item, dict) else type(item).__name__
         raise WildLensError(
-            f"{path}: is no STAC item (type Feature, with assets): found {kind}; of a list of"
-            " items (FeatureCollection), save each in a file of its own"
+            f"{path}: is no STAC item (type Feature, with assets): found {str(kind)[:40]!r}; of a"
+            " list of items (FeatureCollection), save each in a file of its own"
         )
     return item
 
@@ -144,6 +145,10 @@ def _file(path: Path, asset: dict) -> File:
     if not isinstance(href, str) or not href or "\0" in href or len(href) > _LONGEST:
         raise WildLensError(f"{path}: an asset has no href, found {str(href)[:40]!r}")
     beside = path.parent / PurePosixPath(href.partition("?")[0]).name
+    if beside.suffix.lower() not in SUFFIXES:
+        raise WildLensError(
+            f"{path}: an asset is no GeoTIFF or JPEG 2000 by its name: {href[:100]!r}"
+        )
     scheme, separator, rest = href.partition("://")
     if separator and scheme.lower() != "file":
         return beside
