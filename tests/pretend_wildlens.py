@@ -45,6 +45,10 @@ def pretend(name: str):
             write(Path(f"{output}.aux.xml"), text)
         if name in ("scene", "map"):
             write(output.with_suffix(".qml"), text)
+        if name == "qgis":
+            for style in ("areas.gpkg", "areas.qml", "tiles.qml"):
+                write(output.with_name(style), text)
+            return
         if footprints:
             write(footprints, text)
 

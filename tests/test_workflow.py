@@ -80,7 +80,7 @@ def test_every_declared_setting_lies_beside_the_results(finished):
     assert written == sections
 
 
-AFTER_MODELS = {"map": 5, "attribute": 7, "evaluate": 1, "figures": 1, "all": 1}
+AFTER_MODELS = {"map": 5, "attribute": 7, "evaluate": 1, "figures": 1, "qgis": 1, "all": 1}
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ AFTER_MODELS = {"map": 5, "attribute": 7, "evaluate": 1, "figures": 1, "all": 1}
         (
             "gan={lambda_am: 0.5}",
             {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
-            | {"evaluate": 1, "figures": 1, "all": 1},
+            | {"evaluate": 1, "figures": 1, "qgis": 1, "all": 1},
         ),
         (
             "classifier={epochs: 3}",
@@ -115,8 +115,8 @@ def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, ru
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1}),
-        ("mapping.py", {"map": 5, "evaluate": 1}),
+        ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1, "qgis": 1}),
+        ("mapping.py", {"map": 5, "evaluate": 1, "qgis": 1}),
         ("evaluation/__init__.py", {"evaluate": 1}),
     ],
 )

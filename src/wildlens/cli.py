@@ -216,6 +216,23 @@ def figures(**paths) -> None:
     draw(**paths)
 
 
+@cli.command()
+@click.option("--scene", "scenes", type=existing, multiple=True, required=True)
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option("--map", "maps", type=existing, multiple=True, help="In folders named by scene.")
+@click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
+@click.option("--areas", type=existing, help="Protected areas (WDPA polygons).")
+@output
+@click.option("--settings", type=existing, help="YAML file of the section tiles.")
+def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
+    """Make a QGIS project of the whole result; its folder can be zipped and sent."""
+    from wildlens.presentation.qgis import build_project
+
+    build_project(
+        scenes, landcovers, maps, footprints, areas, output, section("Tiles", settings)
+    )  # fmt: skip
+
+
 def main() -> None:
     """Entry point: problems the user can mend are one line and exit status 1, no traceback."""
     try:

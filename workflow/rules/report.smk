@@ -1,6 +1,7 @@
 # Report: what people see. `snakemake --report report.html` puts it in one file.
 #
 # Reads everything before it. Gives results/figures/*.png; their captions are in workflow/report.
+# results/wildlens.qgz opens all maps in QGIS.
 
 
 rule figures:
@@ -77,3 +78,37 @@ rule figures:
         " --generators {input.generators:q} {params.attributions:q} {params.scenes:q}"
         " {params.maps:q} {params.landcovers:q} --evaluation {params.evaluation:q}"
         " --metrics {params.metrics:q} --output {params.folder:q}"
+
+
+rule qgis:
+    """Make a QGIS project of all layers, with relative paths, so that the folder can be sent."""
+    input:
+        scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
+        landcovers=expand("results/landcover/{scene}.tif", scene=PRODUCTS),
+        names=expand("results/landcover/{scene}.tif.aux.xml", scene=PRODUCTS),
+        maps=MAPS,
+        footprints="results/tiles.gpkg",
+        areas=settings.inputs.areas,
+        settings="results/settings/tiles.yaml",
+    output:
+        project="results/wildlens.qgz",
+        areas="results/areas.gpkg",
+        areas_style="results/areas.qml",
+        tiles_style="results/tiles.qml",
+    log:
+        "results/logs/qgis.log",
+    benchmark:
+        "results/benchmarks/qgis.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime="1h",
+    params:
+        code=code_digest("wildlens.presentation.qgis"),
+        scenes=lambda wildcards, input: repeated("--scene", input.scenes),
+        landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        maps=lambda wildcards, input: repeated("--map", input.maps),
+    shell:
+        "wildlens --log {log:q} qgis {params.scenes:q} {params.landcovers:q} {params.maps:q}"
+        " --footprints {input.footprints:q} --areas {input.areas:q}"
+        " --output {output.project:q} --settings {input.settings:q}"
