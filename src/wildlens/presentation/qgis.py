@@ -15,9 +15,15 @@ from wildlens.areas import cut_areas, degree_bounds, read_areas
 from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.presentation import qml, symbols
 from wildlens.presentation.qgs import Extent, Group, Layer, layers_of, write_project
+from wildlens.presentation.qml import (
+    attribution_renderer,
+    landcover_renderer,
+    scene_renderer,
+    write_vector_style,
+)
 from wildlens.presentation.style import method_title
+from wildlens.presentation.symbols import areas_renderer, tiles_renderer
 from wildlens.raster import grid_of, open_raster, read, read_grid, row_windows
 from wildlens.settings import METHODS, Tiles
 
@@ -101,14 +107,14 @@ def _scene(
     members.append(Group("Images", [
         *images,
         Layer(
-            "X (true colour)", _relative(path, folder), crs, extent, qml.scene_renderer(bands),
+            "X (true colour)", _relative(path, folder), crs, extent, scene_renderer(bands),
             shown=True, note="Reflectance x 10000; nothing where there is no data or a cloud.",
         ),
     ]))  # fmt: skip
     if landcover is not None:
         members.append(Layer(
             "Land cover (CORINE)", _relative(landcover, folder), *_place(landcover),
-            qml.landcover_renderer(_classes(landcover)),
+            landcover_renderer(_classes(landcover)),
             note="CORINE maps nothing smaller than 25 ha: small bogs and rocks are not in it.",
         ))  # fmt: skip
     return Group(path.stem, members, expanded=first)
@@ -123,13 +129,13 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
         place, source = _place(path), _relative(path, folder)
         if len(bands) > 1:
             title = IMAGE_TITLES.get(path.stem, path.stem)
-            images.append(Layer(title, source, *place, qml.scene_renderer(bands)))
+            images.append(Layer(title, source, *place, scene_renderer(bands)))
             continue
         method = tags.get("wildlens_method", path.stem)
         note = f"Unit: {tags.get('unit', 'not said')}. {tags.get('sign', '')}. {NOTE}"
         attributions[method] = Layer(
             method_title(method), source, *place,
-            qml.attribution_renderer(path, method_title(method)), expanded=method == FIRST,
+            attribution_renderer(path, method_title(method)), expanded=method == FIRST,
             shown=method == FIRST or len(maps) == 1, note=note,
         )  # fmt: skip
     ranks = {method: rank for rank, method in enumerate(METHODS)}
@@ -138,8 +144,8 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
 
 
 def _footprints(path: Path, folder: Path) -> Layer:
-    renderer = symbols.tiles_renderer()
-    qml.write_vector_style(renderer, path)
+    renderer = tiles_renderer()
+    write_vector_style(renderer, path)
     info = pyogrio.read_info(path)
     return Layer(
         "Tiles: label and split", f"{_relative(path, folder)}|layername={info['layer_name']}",
@@ -158,8 +164,8 @@ def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) 
     whole = parts.dissolve(by=["site_id", "category"], as_index=False)
     path = folder / f"{AREAS}.gpkg"
     _write_areas(whole, path)
-    renderer = symbols.areas_renderer()
-    qml.write_vector_style(renderer, path)
+    renderer = areas_renderer()
+    write_vector_style(renderer, path)
     return Layer(
         "Protected areas", f"./{path.name}|layername={AREAS}", CRS.from_user_input(whole.crs),
         tuple(whole.total_bounds) if len(whole) else bounds, renderer, shown=True, note=AREAS_NOTE,
