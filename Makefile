@@ -25,7 +25,8 @@ demo: $(INSTALLED)
 	$(BIN)/snakemake --cores all --resources gpu=1
 
 report: $(INSTALLED)
-	$(BIN)/snakemake --report results/report.html
+	$(BIN)/snakemake --report results/report.html \
+	  --report-stylesheet workflow/report/style.css
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(ARGS)

@@ -233,6 +233,22 @@ def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
     )  # fmt: skip
 
 
+@cli.command()
+@click.argument("results", type=existing)
+@click.option("--output", "-o", type=new, help="HTML page to write; default: only say it here.")
+@click.option("--captions", type=existing, help="Folder of the captions (.rst).")
+def summary(results: Path, output: Path | None, captions: Path | None) -> None:
+    """Say what a run has made, where it lies, its main numbers and its warnings."""
+    from wildlens.summary import as_text, read_summary
+
+    if output is None:
+        click.echo(as_text(read_summary(results)))
+        return
+    from wildlens.presentation.page import write_page
+
+    write_page(results, captions, output)
+
+
 def main() -> None:
     """Entry point: problems the user can mend are one line and exit status 1, no traceback."""
     try:

@@ -17,6 +17,8 @@ GENERATOR_METHODS = ["gan", "minimizer"]
 
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 
+CAPTIONS = sorted(Path(workflow.basedir, "report").glob("*.rst"))
+
 
 wildcard_constraints:
     scene="|".join(map(re.escape, PRODUCTS)),
