@@ -11,11 +11,12 @@ PINS := pyproject.toml constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 
-.PHONY: help demo report test format lint clean
+.PHONY: help demo report docs test format lint clean
 
 help:
 	@echo 'make demo     install into $(VENV) and run the embedded default: maps in results/'
 	@echo 'make report   put the results of the demo into results/report.html'
+	@echo 'make docs     build the documentation into site/, without the network'
 	@echo 'make test     run the tests (WILDLENS_TEST_DATA: folder of real files, if you have it)'
 	@echo 'make format   format package, tests and workflow'
 	@echo 'make lint     check them'
@@ -27,6 +28,10 @@ demo: $(INSTALLED)
 report: $(INSTALLED)
 	$(BIN)/snakemake --report results/report.html \
 	  --report-stylesheet workflow/report/style.css
+
+docs: $(INSTALLED_DEV)
+	$(BIN)/python -m wildlens.reference > docs/settings.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(ARGS)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from wildlens import settings
 from wildlens.errors import WildLensError
+from wildlens.reference import reference
 from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, validate
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
@@ -155,3 +156,20 @@ def test_sections_are_frozen():
 def test_every_method_can_be_chosen():
     section = settings.Attribution(methods=list(settings.METHODS))
     assert tuple(section.methods) == settings.METHODS
+
+
+def test_the_reference_page_says_what_the_models_say():
+    page = Path(__file__).parents[1] / "docs/settings.md"
+    assert page.read_text(encoding="utf-8") == reference(), (
+        "run: python -m wildlens.reference > docs/settings.md"
+    )
+
+
+def test_the_reference_page_has_every_key_with_its_default_and_range():
+    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+    keys = sum(len(f.annotation.model_fields) for f in settings.Settings.model_fields.values())
+    assert len(rows) == keys + len(settings.Product.model_fields)
+    size = next(row for row in rows if row.startswith("| `size` | `128`"))
+    assert "≥ 32" in size and "≤ 1024" in size and "multiple of 4" in size
+    assert not [row for row in rows if row.endswith("|  |")], "a key without a description"
+    assert any("`zero`, `mean`" in row for row in rows)

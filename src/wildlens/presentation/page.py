@@ -1,6 +1,7 @@
 """The run as one HTML page that needs no network: its story with figures, numbers and settings."""
 
 import base64
+import io
 import json
 import logging
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from docutils.core import publish_parts
 from docutils.utils import SystemMessage
 from jinja2 import Environment
+from PIL import Image
 
 from wildlens import __version__
 from wildlens.atomic import write_text
@@ -27,6 +29,9 @@ STORY = (
     ("How good it is", ("methods.png", "methods.csv")),
     ("What it highlights", ("classes.png",)),
 )
+# Snakemake's report shows a page as an address, of which browsers take 2 MB at most
+MOST_BYTES = 1_500_000
+WIDTH = 1100  # of figures, pixels
 TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table"}
 
 
@@ -63,6 +68,10 @@ def write_page(folder: Path, captions: Path | None, output: Path) -> None:
         inputs=_inputs(folder / "evaluation/provenance.json"),
     )
     write_text(output, text)
+    if len(text.encode()) > MOST_BYTES:
+        log.info(
+            "summary: too large for Snakemake's report, which may show it empty: open %s", output
+        )
     log.info("summary: %d warnings -> %s", len(summary.warnings), output)
 
 
@@ -74,8 +83,19 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
     path = summary.folder / "figures" / name
     if not path.is_file():
         return None
-    data = base64.b64encode(path.read_bytes()).decode()
-    return Item(name, _caption(captions, path.stem), f"data:image/png;base64,{data}")
+    return Item(name, _caption(captions, path.stem), _picture(path))
+
+
+def _picture(path: Path) -> str:
+    """A figure as data URI, as wide as the page and as small as it can be without showing it."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.thumbnail((WIDTH, WIDTH * 4))
+            buffer = io.BytesIO()
+            image.convert("RGB").save(buffer, "WEBP", quality=80, method=6)
+    except (OSError, ValueError) as error:
+        raise WildLensError(f"{path}: is no figure: {' '.join(str(error).split())}") from None
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _caption(folder: Path | None, name: str) -> str:
