@@ -249,6 +249,28 @@ def summary(results: Path, output: Path | None, captions: Path | None) -> None:
     write_page(results, captions, output)
 
 
+@cli.command()
+@click.option(
+    "--config",
+    "configurations",
+    type=existing,
+    multiple=True,
+    help="Configuration, laid over config.yaml; several are laid over each other.",
+)
+def doctor(configurations: tuple[Path, ...]) -> None:
+    """Check machine, libraries, settings, inputs and disk, and say what to mend."""
+    from wildlens.doctor import examine
+
+    default = Path("config.yaml")
+    files = [default] * default.is_file() + [p for p in configurations if p != default]
+    findings = list(examine(files, Path()))
+    for finding in findings:
+        click.echo(f"{finding.state:<5} {finding.text}")
+    problems = sum(finding.state == "mend" for finding in findings)
+    if problems:
+        raise WildLensError(f"doctor: {problems} to mend, see above")
+
+
 def main() -> None:
     """Entry point: problems the user can mend are one line and exit status 1, no traceback."""
     try:

@@ -96,7 +96,8 @@ def main(path: Path, folder: Path) -> None:
     }
     print(json.dumps(seen))
     sys.stdout.flush()
-    os._exit(0)  # tearing QGIS down may crash
+    sound = read and all(layer["valid"] and not layer["errors"] for layer in seen["layers"])
+    os._exit(not (sound and seen["whole"]["colours"] > 1))  # tearing QGIS down may crash
 
 
 if __name__ == "__main__":
