@@ -13,7 +13,8 @@ from wildlens.cli import cli
 TABLES = {
     "evaluate": ["methods.csv", "classes.csv", "scores.csv", "provenance.json"],
     "figures": [
-        f"{name}.png" for name in ("tiles", "training", "examples", "map", "methods", "classes")
+        f"{name}.png"
+        for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
     ],
     "train-classifier": ["training.csv", "accuracy.csv"],
     "train-gan": ["training.csv"],

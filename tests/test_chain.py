@@ -140,7 +140,15 @@ def test_tables_have_their_columns_and_methods(results, table, columns, methods)
 
 def test_figures_are_pictures(results):
     figures = {path.stem: path for path in (results / "figures").glob("*.png")}
-    assert set(figures) == {"tiles", "training", "examples", "map", "methods", "classes"}
+    assert set(figures) == {
+        "tiles",
+        "training",
+        "examples",
+        "overlays",
+        "map",
+        "methods",
+        "classes",
+    }
     for path in figures.values():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 

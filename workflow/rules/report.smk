@@ -38,6 +38,12 @@ rule figures:
             category="3 The explanation",
             labels={"what": "Tiles and what is highlighted in them", "kind": "figure"},
         ),
+        overlays=report(
+            "results/figures/overlays.png",
+            caption="../report/overlays.rst",
+            category="3 The explanation",
+            labels={"what": "Maps over the image: best, median, worst", "kind": "figure"},
+        ),
         map=report(
             "results/figures/map.png",
             caption="../report/map.rst",
