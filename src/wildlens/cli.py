@@ -31,7 +31,8 @@ def cli(log: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
-    train-classifier, train-gan, map, attribute, evaluate, figures. `snakemake` runs them all.
+    train-classifier, train-gan, map, attribute, evaluate, figures, qgis, summary. `snakemake` runs
+    them all; `doctor` says before a run what would stop it.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:

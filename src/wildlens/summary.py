@@ -20,7 +20,6 @@ PLACES = (
     ("maps", "attribution maps on the scenes' own grids (COG, with styles)"),
     ("evaluation/methods.csv", "how well each method finds wetlands and bare land"),
     ("evaluation/classes.csv", "what each method highlights, class by class"),
-    ("stac/catalog.json", "the results as a STAC catalogue"),
     ("figures", "the figures"),
     ("models", "classifier and generators, to map other scenes with"),
 )

@@ -101,7 +101,7 @@ def draw_overlays(
         f"Of {ranked} protected test tiles, ranked by how well {method_title(method)} finds the"
         " target group: average precision divided by the group's share (1 = chance).\nThe more"
         " colour, the higher the attribution within the tile (1st to 99th percentile)."
-        f" White lines: borders of the target group, {reference_title(reference)}.",
+        f" White lines: borders of the target group ({reference_title(reference)}).",
     )
     stretch = imagery.stretch_for(bands, [tile.image[:, tile.valid] for tile in tiles])
     for number, tile in enumerate(tiles):
