@@ -12,11 +12,12 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 
-.PHONY: help demo report test test-slurm format lint benchmark clean
+.PHONY: help demo report docs test test-slurm format lint benchmark clean
 
 help:
 	@echo 'make demo     install into $(VENV) and run the embedded default: maps in results/'
 	@echo 'make report   put the results of the demo into results/report.html'
+	@echo 'make docs     build the documentation into site/, without the network'
 	@echo 'make test     run the tests (WILDLENS_TEST_DATA: folder of real files, if you have it)'
 	@echo 'make test-slurm   run the workflow on a real Slurm that is started here (root, Debian)'
 	@echo 'make format   format package, tests and workflow'
@@ -28,7 +29,12 @@ demo: $(INSTALLED)
 	$(BIN)/snakemake --cores all --resources gpu=1
 
 report: $(INSTALLED)
-	$(BIN)/snakemake --report results/report.html
+	$(BIN)/snakemake --report results/report.html \
+	  --report-stylesheet workflow/report/style.css
+
+docs: $(INSTALLED_DEV)
+	$(BIN)/python -m wildlens.reference > docs/settings.md
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(ARGS)

@@ -22,7 +22,8 @@ TABLES = ("methods.csv", "scores.csv", "classes.csv")
 ABLATIONS = {
     "of the score, without end (paper)": {"activation": "score", "activation_margin": None},
     "of places, without end": {"activation_margin": None},
-    "of the score, ended at neutral": {"activation": "score"},
+    "of places, ended at neutral": {"activation_margin": 0.0},
+    "of the score, ended near neutral": {"activation": "score"},
     "without adversarial loss": {"lambda_adv": 0.0},
     "two downsamplings": {"downsamplings": 2},
     "whole tiles, batches of 2": {"crop": None, "batch_size": 2},

@@ -17,7 +17,8 @@ TABLES = {
         *("warnings.txt", "provenance.json"),
     ],
     "figures": [
-        f"{name}.png" for name in ("tiles", "training", "examples", "map", "methods", "classes")
+        f"{name}.png"
+        for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
     ],
     "train-classifier": ["training.csv", "accuracy.csv", "warnings.txt"],
     "train-gan": ["training.csv", "warnings.txt"],
@@ -35,7 +36,9 @@ def write(path: Path, text: str) -> None:
 def pretend(name: str):
     """What stands in for the command `name`."""
 
-    def make(output: Path, metrics=None, footprints=None, **values) -> None:
+    def make(output: Path | None = None, metrics=None, footprints=None, **values) -> None:
+        if output is None:  # only says something
+            return
         text = yaml.safe_dump({key: str(value) for key, value in values.items()})
         tables = metrics if name.startswith("train-") else output
         for table in TABLES.get(name, []):
@@ -49,6 +52,10 @@ def pretend(name: str):
             write(Path(f"{output}.aux.xml"), text)
         if name in ("scene", "map", "join") and not values.get("part"):
             write(output.with_suffix(".qml"), text)
+        if name == "qgis":
+            for style in ("areas.gpkg", "areas.qml", "tiles.qml"):
+                write(output.with_name(style), text)
+            return
         if footprints:
             write(footprints, text)
 

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,15 @@ def test_scenes_open_in_true_colour(results):
         assert f'{colour}Band="{position[band]}"' in text
 
 
+def test_one_project_opens_all_of_it(results):
+    with zipfile.ZipFile(results / "wildlens.qgz") as archive:
+        text = archive.read("wildlens.qgs").decode()
+    sources = re.findall("<datasource>(.*?)(?:[|].*)?</datasource>", text)
+    assert len(sources) == 2 + 5 * 2 + len(MAPPED)
+    assert all((results / source).is_file() for source in sources)
+    assert (results / "tiles.qml").is_file() and (results / "areas.qml").is_file()
+
+
 def test_land_cover_lies_on_its_scene_with_names(results):
     with (
         rasterio.open(results / f"landcover/{SCENE}.tif") as landcover,
@@ -136,7 +146,15 @@ def test_tables_have_their_columns_and_methods(results, table, columns, methods)
 
 def test_figures_are_pictures(results):
     figures = {path.stem: path for path in (results / "figures").glob("*.png")}
-    assert set(figures) == {"tiles", "training", "examples", "map", "methods", "classes"}
+    assert set(figures) == {
+        "tiles",
+        "training",
+        "examples",
+        "overlays",
+        "map",
+        "methods",
+        "classes",
+    }
     for path in figures.values():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
@@ -156,7 +174,7 @@ def test_another_weight_reruns_only_what_the_generators_reach(results):
     run = snakemake(results.parent, "-n", "--config", "gan={lambda_am: 0.5}")
     counts = dict(re.findall(r"^([a-z]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
     expected = {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
-    expected |= {"evaluate": 1, "figures": 1, "all": 1, "total": 9}
+    expected |= {"evaluate": 1, "figures": 1, "qgis": 1, "summary": 1, "all": 1, "total": 11}
     assert {rule: int(count) for rule, count in counts.items()} == expected
 
 

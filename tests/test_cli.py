@@ -22,17 +22,20 @@ def wildlens(*arguments, **options) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, **options)
 
 
+STEPS = [name for name in cli.commands if name != "doctor"]  # which makes nothing
+
+
 @pytest.mark.parametrize("name", sorted(cli.commands))
 def test_every_command_explains_itself(name):
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0
-    assert cli.commands[name].help and "--output" in result.output
+    assert cli.commands[name].help and ("--output" in result.output) == (name in STEPS)
 
 
 def test_help_names_every_command_in_the_order_of_the_pipeline():
     text = " ".join(CliRunner().invoke(cli, ["--help"]).output.split())
     listed = re.search(r"in this order: (.*?)\.", text).group(1).split(", ")
-    assert listed == list(cli.commands)
+    assert listed == STEPS
 
 
 def test_help_imports_neither_torch_nor_rasterio():

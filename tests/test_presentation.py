@@ -25,6 +25,13 @@ from wildlens.presentation.examples import Example, choose, draw_examples
 from wildlens.presentation.footprints import draw_tiles
 from wildlens.presentation.maps import SceneView, draw_maps
 from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.overlays import (
+    Overlaid,
+    choose_by_fit,
+    draw_overlays,
+    overlay,
+    rank_tiles,
+)
 from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
 from wildlens.presentation.tiles import read_footprints
 from wildlens.presentation.training import draw_training, smooth
@@ -32,7 +39,7 @@ from wildlens.raster import open_raster, writing_cog, writing_geotiff
 from wildlens.settings import METHODS
 
 TARGETS = [411, 412, 332, 333, 335]
-FIGURES = {"examples", "methods", "classes", "training", "map", "tiles"}
+FIGURES = {"examples", "overlays", "methods", "classes", "training", "map", "tiles"}
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 
@@ -206,6 +213,61 @@ def test_each_method_has_one_scale_for_all_tiles():
     assert len(scales) == 2 and scales[0].vmax == scales[1].vmax > 50
 
 
+# --- overlays ------------------------------------------------------------------------------------
+
+
+def test_tiles_are_ranked_by_precision_over_chance():
+    target = np.zeros((4, 10, 10), bool)
+    target[:3, :3] = True  # 30 of 100 pixels; the last tile has none
+    known = np.ones_like(target)
+    known[1, :, 5:] = False
+    perfect = target.astype(float)
+    backwards = 1 - perfect
+    flat = np.zeros_like(perfect)
+    values = np.stack([perfect[0], np.where(known[1], perfect[1], 9), flat[2], backwards[3]])
+    fits = rank_tiles(values, target, known)
+    assert fits[:3] == pytest.approx([1 / 0.3, 1 / 0.3, 1]) and np.isnan(fits[3])
+
+
+@pytest.mark.parametrize(
+    ("fits", "chosen"),
+    [
+        ([1.0, 3.0, np.nan, 2.0, 0.5], {1: "best", 0: "median", 4: "worst"}),
+        ([np.nan, 2.0], {1: "best"}),
+        ([1.0, 2.0], {1: "best", 0: "median"}),
+        ([np.nan], {}),
+    ],
+)
+def test_best_median_and_worst_are_shown_once_each(fits, chosen):
+    found = choose_by_fit(np.array(fits))
+    assert {tile: reason.partition(",")[0] for tile, reason in found.items()} == chosen
+
+
+def test_an_overlay_is_grey_where_low_and_coloured_where_high():
+    picture = np.dstack([np.full((4, 25), c) for c in (0.2, 0.5, 0.8)] + [np.ones((4, 25))])
+    values = np.linspace(0, 1, 100).reshape(4, 25)
+    values[1, 1] = np.nan
+    shown = overlay(picture, values)
+    high = colormaps[style.ATTRIBUTION](1.0)
+    assert shown[0, 0] == pytest.approx([0.5, 0.5, 0.5, 1]), "grey of the same brightness"
+    assert shown[1, 1] == pytest.approx([0.5, 0.5, 0.5, 1]), "missing values cover nothing"
+    assert shown[3, 24] == pytest.approx(high, abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_overlays_show_every_method_on_every_tile(count):
+    tiles = []
+    for number in range(count):
+        one = example(f"T34WDA_{number}", seed=number)
+        target = one.references["truth"] == BOG
+        tiles.append(Overlaid(one.name, "best", one.images[0], one.valid, target, one.attributions))
+    sheet = draw_overlays(tiles, 79, "gan", BANDS, "truth")
+    check_layout(sheet)
+    titles = [axes.get_title() for axes in sheet.figure.axes if axes.images]
+    assert titles == ["X", *map(style.method_title, METHODS)] * count
+    assert count or any("none can be ranked" in text for text in words(sheet))
+
+
 # --- tables as figures --------------------------------------------------------------------------
 
 
@@ -254,8 +316,8 @@ def test_methods_figure_writes_signed_differences_and_leaves_out_what_is_not_kno
     table.loc[table["method"] == "deeplift", ["iou_minus_gan_low", "iou_minus_gan_high"]] = np.nan
     table["iou_low"] = table["iou_high"] = np.nan  # one block: no interval
     shown = words(draw_methods(table, "bogs"))
-    assert "−0.05 [−0.10, +0.05]" in shown
-    assert "−0.10" in shown and "–" in shown
+    assert "−0.050 [−0.100, +0.050]" in shown
+    assert "−0.100" in shown and "–" in shown
     assert not any("nan" in text for text in shown)
 
 

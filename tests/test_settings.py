@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from wildlens import settings
 from wildlens.errors import WildLensError
+from wildlens.reference import reference
 from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, validate
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
@@ -174,3 +175,22 @@ def test_groups_hold_codes_that_exist():
 def test_no_group_takes_the_name_of_the_target_group():
     with pytest.raises(WildLensError, match="cannot be called 'targets'"):
         validate({"groups": {"targets": [412]}}, settings.Evaluation)
+
+
+def test_the_reference_page_says_what_the_models_say():
+    page = Path(__file__).parents[1] / "docs/settings.md"
+    assert page.read_text(encoding="utf-8") == reference(), (
+        "run: python -m wildlens.reference > docs/settings.md"
+    )
+
+
+def test_the_reference_page_has_every_key_with_its_default_and_range():
+    rows = [line for line in reference().splitlines() if line.startswith("| `")]
+    fields = [field.annotation for field in settings.Settings.model_fields.values()]
+    models = [f for f in fields if isinstance(f, type)] + [settings.Product]
+    alone = len(fields) + 1 - len(models)
+    assert len(rows) == alone + sum(len(model.model_fields) for model in models)
+    size = next(row for row in rows if row.startswith("| `size` | `128`"))
+    assert "≥ 32" in size and "≤ 1024" in size and "multiple of 4" in size
+    assert not [row for row in rows if row.endswith("|  |")], "a key without a description"
+    assert any("`zero`, `mean`" in row for row in rows)

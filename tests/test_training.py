@@ -76,10 +76,11 @@ def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
 
 
 @pytest.mark.parametrize("natural", [True, False])
-def test_activation_maximisation_gains_nothing_past_its_margin(natural):
-    logits = torch.tensor([-3.0, -0.9, 0.0, 0.9, 3.0], requires_grad=True)
-    losses.activation_maximisation(logits, natural, margin=1.0).backward()
-    past = logits > 1 if natural else logits < -1
+@pytest.mark.parametrize("margin", [1.0, 0.0, -1.0])
+def test_activation_maximisation_gains_nothing_past_its_margin(natural, margin):
+    logits = torch.tensor([-3.0, -0.9, 0.1, 0.9, 3.0], requires_grad=True)
+    losses.activation_maximisation(logits, natural, margin).backward()
+    past = logits > margin if natural else logits < -margin
     assert torch.equal(logits.grad == 0, past)
 
 

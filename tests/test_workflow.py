@@ -84,7 +84,15 @@ def test_every_declared_setting_lies_beside_the_results(finished):
     assert written == sections
 
 
-AFTER_MODELS = {"map": 6, "attribute": 10, "evaluate": 1, "figures": 1, "all": 1}
+AFTER_MODELS = {
+    "map": 6,
+    "attribute": 10,
+    "evaluate": 1,
+    "figures": 1,
+    "qgis": 1,
+    "summary": 1,
+    "all": 1,
+}
 
 
 @pytest.mark.parametrize(
@@ -93,14 +101,17 @@ AFTER_MODELS = {"map": 6, "attribute": 10, "evaluate": 1, "figures": 1, "all": 1
         (
             "gan={lambda_am: 0.5}",
             {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
-            | {"evaluate": 1, "figures": 1, "all": 1},
+            | {"evaluate": 1, "figures": 1, "qgis": 1, "summary": 1, "all": 1},
         ),
         (
             "classifier={epochs: 3}",
             {"settings": 1, "classifier": 1, "gan": 1} | AFTER_MODELS,
         ),
         ("attribution={occlusion_stride: 4}", {"settings": 1} | AFTER_MODELS),
-        ("evaluation={seed: 9}", {"settings": 1, "evaluate": 1, "figures": 1, "all": 1}),
+        (
+            "evaluation={seed: 9}",
+            {"settings": 1, "evaluate": 1, "figures": 1, "summary": 1, "all": 1},
+        ),
         (
             "tiles={seed: 9}",
             {"settings": 1, "tiles": 1, "classifier": 1, "gan": 1} | AFTER_MODELS,
@@ -119,9 +130,9 @@ def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, ru
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1}),
-        ("attribution/gradcam.py", {"map": 1, "attribute": 2, "evaluate": 1}),
-        ("mapping.py", {"map": 6, "evaluate": 1}),
+        ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1, "qgis": 1}),
+        ("attribution/gradcam.py", {"map": 1, "attribute": 2, "evaluate": 1, "qgis": 1}),
+        ("mapping.py", {"map": 6, "evaluate": 1, "qgis": 1}),
         ("evaluation/__init__.py", {"evaluate": 1}),
     ],
 )
@@ -133,7 +144,7 @@ def test_edited_code_reruns_the_steps_that_reach_it(finished, tmp_path, module, 
     assert planned(finished, PYTHONPATH=str(tmp_path)) == {}
     with (package / module).open("a") as file:
         file.write("\nCHANGED = True\n")
-    expected = rules | {"figures": 1, "all": 1}
+    expected = rules | {"figures": 1, "summary": 1, "all": 1}
     assert planned(finished, PYTHONPATH=str(tmp_path)) == expected
 
 
@@ -143,8 +154,15 @@ def test_results_make_a_report_with_every_figure_and_table(finished):
     assert run.returncode == 0, run.stderr
     text = report.read_text(encoding="utf-8")
     figures = [path.name for path in (finished / "results/figures").iterdir()]
-    assert len(figures) == 6
-    for name in [*figures, "methods.csv", "classes.csv", "scores.csv", "accuracy.csv"]:
+    assert len(figures) == 7
+    for name in [
+        "summary.html",
+        *figures,
+        "methods.csv",
+        "classes.csv",
+        "scores.csv",
+        "accuracy.csv",
+    ]:
         assert name in text
 
 

@@ -53,8 +53,9 @@ def cli(log: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
-    anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures. `snakemake`
-    runs them all; anthroprotect takes the place of tiles where that dataset is given.
+    anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures, qgis,
+    summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that dataset is
+    given. `doctor` says before a run what would stop it.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
@@ -278,6 +279,61 @@ def figures(**paths) -> None:
     from wildlens.presentation import draw
 
     draw(**paths)
+
+
+@cli.command()
+@click.option("--scene", "scenes", type=existing, multiple=True, required=True)
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option("--map", "maps", type=existing, multiple=True, help="In folders named by scene.")
+@click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
+@click.option("--areas", type=existing, help="Protected areas (WDPA polygons).")
+@output
+@click.option("--settings", type=existing, help="YAML file of the section tiles.")
+def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
+    """Make a QGIS project of the whole result; its folder can be zipped and sent."""
+    from wildlens.presentation.qgis import build_project
+
+    build_project(
+        scenes, landcovers, maps, footprints, areas, output, section("Tiles", settings)
+    )  # fmt: skip
+
+
+@cli.command()
+@click.argument("results", type=existing)
+@click.option("--output", "-o", type=new, help="HTML page to write; default: only say it here.")
+@click.option("--captions", type=existing, help="Folder of the captions (.rst).")
+def summary(results: Path, output: Path | None, captions: Path | None) -> None:
+    """Say what a run has made, where it lies, its main numbers and its warnings."""
+    from wildlens.summary import as_text, read_summary
+
+    if output is None:
+        click.echo(as_text(read_summary(results)))
+        return
+    from wildlens.presentation.page import write_page
+
+    write_page(results, captions, output)
+
+
+@cli.command()
+@click.option(
+    "--config",
+    "configurations",
+    type=existing,
+    multiple=True,
+    help="Configuration, laid over config.yaml; several are laid over each other.",
+)
+def doctor(configurations: tuple[Path, ...]) -> None:
+    """Check machine, libraries, settings, inputs and disk, and say what to mend."""
+    from wildlens.doctor import examine
+
+    default = Path("config.yaml")
+    files = [default] * default.is_file() + [p for p in configurations if p != default]
+    findings = list(examine(files, Path()))
+    for finding in findings:
+        click.echo(f"{finding.state:<5} {finding.text}")
+    problems = sum(finding.state == "mend" for finding in findings)
+    if problems:
+        raise WildLensError(f"doctor: {problems} to mend, see above")
 
 
 def main() -> None:

@@ -215,12 +215,12 @@ class Classifier(Section):
     )
     dropout: Share = Field(0.1, description="unet: dropout in the head")
     pixel_occlusion: Share = Field(0.2, description="unet: share of pixels of the maps dropped")
-    epochs: int = Field(12, ge=1, le=10_000)
-    batch_size: int = Field(32, ge=1, le=4096)
+    epochs: int = Field(12, ge=1, le=10_000, description="Passes over the training tiles")
+    batch_size: int = Field(32, ge=1, le=4096, description="Tiles in a batch")
     max_rate: float = Field(0.01, gt=0, le=1, description="Highest rate of the one-cycle schedule")
-    weight_decay: float = Field(1e-4, ge=0, le=1)
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="Of AdamW")
     cutmix: Share = Field(0.9, description="Share of the batches that are mixed")
-    seed: Seed = 0
+    seed: Seed = Field(0, description="Seed of weights, batches and mixing")
 
 
 class Gan(Section):
@@ -229,18 +229,20 @@ class Gan(Section):
     blocks: int = Field(12, ge=1, le=64, description="Residual blocks of a generator")
     width: int = Field(8, ge=1, le=256, description="Channels of a generator at full size")
     downsamplings: int = Field(1, ge=0, le=4, description="Halvings before the residual blocks")
-    discriminator_width: int = Field(8, ge=1, le=256)
+    discriminator_width: int = Field(
+        8, ge=1, le=256, description="Channels of the discriminators' first layer"
+    )
     activation: Literal["score", "local"] = Field(
         "local",
         description="What activation maximisation acts on: the score of the image (paper), or the "
         "score of each place, of classifiers that have it (local)",
     )
     activation_margin: float | None = Field(
-        0.0,
-        ge=0,
+        -1.0,
+        ge=-100,
         le=100,
-        description="Logit past neutral beyond which activation maximisation gains nothing: the "
-        "minimizer takes patterns away and paints none; none: no such end (paper)",
+        description="Logit past neutral at which activation maximisation ends; below 0, it ends "
+        "before neutral: what is natural goes, nothing is painted. none: no such end (paper)",
     )
     lambda_am: float = Field(0.3, ge=0, le=100, description="Weight of activation maximisation")
     lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
@@ -252,7 +254,7 @@ class Gan(Section):
     pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
     ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
     steps: int = Field(500, ge=1, description="All steps, pre-training included")
-    batch_size: int = Field(8, ge=1, le=512)
+    batch_size: int = Field(8, ge=1, le=512, description="Tiles in a batch")
     crop: int | None = Field(
         64, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
     )
@@ -261,7 +263,7 @@ class Gan(Section):
     averaging: float = Field(
         0.98, ge=0, lt=1, description="Decay of the running mean of the weights"
     )
-    seed: Seed = 0
+    seed: Seed = Field(0, description="Seed of weights, batches and crops")
 
     @model_validator(mode="after")
     def _phases_fit(self):
@@ -380,7 +382,7 @@ class Evaluation(Section):
     )
     blur: float = Field(0.7, ge=0, le=10, description="Hidden signals: sd of the blur, px")
     resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
-    seed: Seed = 0
+    seed: Seed = Field(0, description="Seed of the bootstrap")
 
     @model_validator(mode="after")
     def _groups_are_others(self):

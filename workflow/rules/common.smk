@@ -44,6 +44,8 @@ def landcover_path(scene):
     return PRODUCTS[scene].landcover or common
 
 
+# AnthroProtect's tiles come with their labels
+AREAS = [] if settings.anthroprotect else [settings.inputs.areas]
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 # maps that are no attributions, and so are not compared with land cover
@@ -52,6 +54,8 @@ EXTRA_MAPS = expand(
     scene=MAPPED,
     method=dict.fromkeys(settings.attribution.extras),
 )
+
+CAPTIONS = sorted(Path(workflow.basedir, "report").glob("*.rst"))
 
 
 wildcard_constraints:

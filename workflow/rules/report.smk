@@ -1,6 +1,7 @@
 # Report: what people see. `snakemake --report report.html` puts it in one file.
 #
 # Reads everything before it. Gives results/figures/*.png; their captions are in workflow/report.
+# results/wildlens.qgz opens all maps in QGIS.
 
 
 rule figures:
@@ -36,6 +37,12 @@ rule figures:
             caption="../report/examples.rst",
             category="3 The explanation",
             labels={"what": "Tiles and what is highlighted in them", "kind": "figure"},
+        ),
+        overlays=report(
+            "results/figures/overlays.png",
+            caption="../report/overlays.rst",
+            category="3 The explanation",
+            labels={"what": "Maps over the image: best, median, worst", "kind": "figure"},
         ),
         map=report(
             "results/figures/map.png",
@@ -77,3 +84,72 @@ rule figures:
         " --generators {input.generators:q} {params.attributions:q} {params.scenes:q}"
         " {params.maps:q} {params.landcovers:q} --evaluation {params.evaluation:q}"
         " --metrics {params.metrics:q} --output {params.folder:q}"
+
+
+rule qgis:
+    """Make a QGIS project of all layers, with relative paths, so that the folder can be sent."""
+    input:
+        scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
+        landcovers=expand("results/landcover/{scene}.tif", scene=[*TRAINING, *WITH_LANDCOVER]),
+        names=expand("results/landcover/{scene}.tif.aux.xml", scene=[*TRAINING, *WITH_LANDCOVER]),
+        maps=[*MAPS, *EXTRA_MAPS],
+        footprints="results/tiles.gpkg",
+        areas=AREAS,
+        settings="results/settings/tiles.yaml",
+    output:
+        project="results/wildlens.qgz",
+        areas=[f"results/areas.{kind}" for kind in ("gpkg", "qml") if AREAS],
+        tiles_style="results/tiles.qml",
+    log:
+        "results/logs/qgis.log",
+    benchmark:
+        "results/benchmarks/qgis.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        code=code_digest("wildlens.presentation.qgis"),
+        scenes=lambda wildcards, input: repeated("--scene", input.scenes),
+        landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        maps=lambda wildcards, input: repeated("--map", input.maps),
+        areas=repeated("--areas", AREAS),
+    shell:
+        "wildlens --log {log:q} qgis {params.scenes:q} {params.landcovers:q} {params.maps:q}"
+        " --footprints {input.footprints:q} {params.areas:q}"
+        " --output {output.project:q} --settings {input.settings:q}"
+
+
+rule summary:
+    """Put the story of the run, its numbers, warnings and settings into one page."""
+    input:
+        methods=rules.evaluate.output.methods,
+        scores=rules.evaluate.output.scores,
+        evaluation=rules.evaluate.output.provenance,
+        accuracy=rules.classifier.output.accuracy,
+        figures=rules.figures.output,
+        project=rules.qgis.output.project,
+        maps=MAPS,
+        captions=CAPTIONS,
+    output:
+        page=report(
+            "results/summary.html",
+            caption="../report/summary.rst",
+            category="0 Read this first",
+            labels={"what": "The run on one page", "kind": "page"},
+        ),
+    log:
+        "results/logs/summary.log",
+    benchmark:
+        "results/benchmarks/summary.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        code=code_digest("wildlens.presentation.page"),
+        results=subpath(output.page, parent=True),
+        captions=lambda wildcards, input: os.path.dirname(input.captions[0]),
+    shell:
+        "wildlens --log {log:q} summary {params.results:q} --captions {params.captions:q}"
+        " --output {output.page:q}"

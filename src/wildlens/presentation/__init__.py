@@ -12,8 +12,9 @@ from wildlens.presentation.examples import draw_examples
 from wildlens.presentation.footprints import draw_tiles
 from wildlens.presentation.maps import SceneView, draw_maps
 from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.overlays import draw_overlays
 from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
-from wildlens.presentation.tiles import read_examples, read_footprints
+from wildlens.presentation.tiles import read_examples, read_footprints, read_overlays
 from wildlens.presentation.training import draw_training
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ def draw(
     output: Path,
     device: str = "auto",
 ) -> None:
-    """Draw examples, methods, classes, training, map and tiles as PNGs into the folder `output`.
+    """Draw all figures as PNGs into the folder `output`.
 
     Args:
         tiles: tiles.zarr; attributions: one zarr store for each method.
@@ -52,6 +53,7 @@ def draw(
         "examples": draw_examples(
             *read_examples(tiles, classifier, generators, attributions, device), targets
         ),
+        "overlays": draw_overlays(*read_overlays(tiles, attributions, targets)),
         "methods": draw_methods(tables.read_table(evaluation, tables.METHODS), group_name(targets)),
         "classes": draw_classes(tables.read_table(evaluation, tables.CLASSES), targets),
         "training": draw_training(

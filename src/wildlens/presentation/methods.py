@@ -77,8 +77,8 @@ def _paired(row: dict) -> str:
     if pd.isna(row["iou_minus_gan"]):
         return "–"
     value, low, high = (
-        # rounded first, so that there is no "-0.00"
-        f"{round(row[f'iou_minus_gan{end}'], 2) + 0.0:+.2f}".replace("-", "−")
+        # three decimals: with two, an interval that leaves out 0 could seem to touch it
+        f"{round(row[f'iou_minus_gan{end}'], 3) + 0.0:+.3f}".replace("-", "−")
         for end in ("", "_low", "_high")
     )
     return value if pd.isna(row["iou_minus_gan_low"]) else f"{value} [{low}, {high}]"
@@ -102,7 +102,7 @@ def _write_row(axes: Axes, y: float, *texts: str, color: str = INK) -> None:
 def _draw_key(sheet: Sheet) -> None:
     handles = [
         Line2D([], [], color=INK, marker="o", linewidth=2, label="validation threshold"),
-        Line2D([], [], label="this method", color=VERMILLION, linewidth=5),
+        Line2D([], [], label="the paper's method", color=VERMILLION, linewidth=5),
         Line2D(
             [], [], color=INK, marker="D", fillstyle="none", linestyle="none", markersize=4.5,
             label="Otsu's threshold of each tile",

@@ -1,11 +1,12 @@
 """Styles for QGIS: a `.qml` of the same stem, which QGIS applies when it opens the file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
 from wildlens.raster import open_raster
 
 # viridis in nine steps, as in the figures
@@ -49,8 +50,13 @@ def write_attribution_style(map_path: Path, method_title: str) -> Path:
     Returns:
         Path of the style.
     """
+    return _write(attribution_renderer(map_path, method_title), map_path)
+
+
+def attribution_renderer(map_path: Path, method_title: str) -> ElementTree.Element:
+    """How QGIS draws an attribution map; see `write_attribution_style`."""
     bottom, top = _limits(map_path)
-    root, renderer = _document("singlebandpseudocolor")
+    renderer = _renderer("singlebandpseudocolor")
     renderer.set("band", "1")
     renderer.set("classificationMin", repr(bottom))
     renderer.set("classificationMax", repr(top))
@@ -73,7 +79,7 @@ def write_attribution_style(map_path: Path, method_title: str) -> Path:
         ElementTree.SubElement(
             shader, "item", value=repr(value), color=colour, alpha="255", label=label
         )
-    return _write(root, map_path)
+    return renderer
 
 
 def _limits(map_path: Path) -> tuple[float, float]:
@@ -104,26 +110,54 @@ def write_scene_style(path: Path, bands: Sequence[str]) -> Path:
     Returns:
         Path of the style.
     """
+    return _write(scene_renderer(bands), path)
+
+
+def scene_renderer(bands: Sequence[str]) -> ElementTree.Element:
+    """How QGIS draws a scene, X+ or X-: with one stretch, so that they compare."""
     if all(band in bands for band in TRUE_COLOUR):
-        root, renderer = _document("multibandcolor")
+        renderer = _renderer("multibandcolor")
         for colour, band in zip(("red", "green", "blue"), TRUE_COLOUR, strict=True):
             renderer.set(f"{colour}Band", str(list(bands).index(band) + 1))
             _contrast(ElementTree.SubElement(renderer, f"{colour}ContrastEnhancement"))
     else:
-        root, renderer = _document("singlebandgray")
+        renderer = _renderer("singlebandgray")
         renderer.set("grayBand", "1")
         renderer.set("gradient", "BlackToWhite")
         _contrast(ElementTree.SubElement(renderer, "contrastEnhancement"))
-    return _write(root, path)
+    return renderer
 
 
-def _document(kind: str) -> tuple[ElementTree.Element, ElementTree.Element]:
-    root = ElementTree.Element("qgis", version="3.22", styleCategories="AllStyleCategories")
-    pipe = ElementTree.SubElement(root, "pipe")
-    renderer = ElementTree.SubElement(
-        pipe, "rasterrenderer", type=kind, opacity="1", alphaBand="-1", nodataColor=""
+def landcover_renderer(indices: Iterable[int]) -> ElementTree.Element:
+    """How QGIS draws land cover: the official colours, with codes and names of these classes.
+
+    Args:
+        indices: CORINE indices that are in the raster; others would only fill the legend.
+    """
+    renderer = _renderer("paletted")
+    renderer.set("band", "1")
+    palette = ElementTree.SubElement(renderer, "colorPalette")
+    for member in map(CORINE.of_index, sorted(indices)):
+        ElementTree.SubElement(
+            palette,
+            "paletteEntry",
+            value=str(member.index),
+            color="#{:02x}{:02x}{:02x}".format(*member.rgb),
+            alpha="255",
+            label=f"{member.code} {member.name}",
+        )
+    return renderer
+
+
+def write_vector_style(renderer: ElementTree.Element, path: Path) -> Path:
+    """Write the style of a GeoPackage of one layer beside it."""
+    return _write(renderer, path)
+
+
+def _renderer(kind: str) -> ElementTree.Element:
+    return ElementTree.Element(
+        "rasterrenderer", type=kind, opacity="1", alphaBand="-1", nodataColor=""
     )
-    return root, renderer
 
 
 def _contrast(element: ElementTree.Element) -> None:
@@ -135,8 +169,11 @@ def _contrast(element: ElementTree.Element) -> None:
         ElementTree.SubElement(element, name).text = text
 
 
-def _write(root: ElementTree.Element, path: Path) -> Path:
+def _write(renderer: ElementTree.Element, path: Path) -> Path:
     style = path.with_suffix(".qml")
+    root = ElementTree.Element("qgis", version="3.22", styleCategories="AllStyleCategories")
+    raster = renderer.tag == "rasterrenderer"
+    (ElementTree.SubElement(root, "pipe") if raster else root).append(renderer)
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     with atomic(style) as temporary:

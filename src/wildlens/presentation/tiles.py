@@ -13,7 +13,10 @@ from wildlens.evaluation.samples import (
     read_attribution,
 )
 from wildlens.evaluation.scores import generate, score_images
+from wildlens.legend import CORINE
 from wildlens.presentation.examples import Example, choose
+from wildlens.presentation.overlays import Overlaid, choose_by_fit, rank_tiles
+from wildlens.reflectance import SCALE
 from wildlens.tileset import open_tiles
 
 
@@ -44,6 +47,46 @@ def read_examples(
         for i, position in enumerate(chosen)
     ]
     return examples, open_tiles(tiles)["band"].values.tolist()
+
+
+def read_overlays(
+    tiles: Path, attributions: Sequence[Path], targets: Sequence[int]
+) -> tuple[list[Overlaid], int, str, list[str], str]:
+    """Best, median and worst test tile of the first method: the paper's, where it was used.
+
+    Returns:
+        The tiles, of how many they were chosen, by which method, the bands' names, and the
+        reference that they were ranked by: exact land cover where it is known, else CORINE.
+    """
+    stores = open_attributions(attributions)
+    sample = build_sample("test", tiles, stores)
+    method = next(iter(stores))
+    reference = next(
+        r for r in ("truth", "corine") if r in sample.references and sample.known(r).any()
+    )
+    target = np.isin(sample.references[reference], CORINE.indices_of(targets))
+    fits = rank_tiles(
+        read_attribution(stores[method], sample.names), target, sample.known(reference)
+    )
+    chosen = choose_by_fit(fits)
+    names = sample.names[list(chosen)]
+    maps = {name: read_attribution(store, names) for name, store in stores.items()}
+    store = open_tiles(tiles)
+    rows = {name: row for row, name in enumerate(store["name"].values.tolist())}
+    stored = store["reflectance"].isel(tile=[rows[name] for name in names.tolist()]).values
+    overlaid = [
+        Overlaid(
+            name=str(names[i]),
+            reason=reason,
+            image=(stored[i] / np.float32(SCALE)).astype(np.float32),
+            valid=(stored[i] > 0).all(axis=0),
+            target=target[position],
+            attributions={method: values[i] for method, values in maps.items()},
+        )
+        for i, (position, reason) in enumerate(chosen.items())
+    ]
+    ranked = int(np.isfinite(fits).sum())
+    return overlaid, ranked, method, store["band"].values.tolist(), reference
 
 
 def read_footprints(tiles: Path) -> tuple[pd.DataFrame, int]:

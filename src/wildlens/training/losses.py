@@ -39,7 +39,8 @@ def activation_maximisation(logits: Tensor, natural: bool, margin: float | None 
     images as in the paper, or (N, H, W) of places, where it is the mean over all places.
 
     Args:
-        margin: logit, past 0 on the wanted side, beyond which nothing is gained; none: no end.
+        margin: logit past 0, on the wanted side, beyond which nothing is gained (below 0: before
+            0 is reached); none: no end.
     """
     if margin is not None:
         logits = logits.clamp(max=margin) if natural else logits.clamp(min=-margin)

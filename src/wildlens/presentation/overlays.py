@@ -1,0 +1,143 @@
+"""Figure of overlays: where each method points, on the best, the median and the worst tile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from sklearn.metrics import average_precision_score
+
+from wildlens.presentation import imagery
+from wildlens.presentation.style import (
+    ATTRIBUTION,
+    MARGIN,
+    NORMAL,
+    Sheet,
+    image_axes,
+    method_title,
+    reference_title,
+)
+
+PANEL, GAP, LINE, HEAD, FOOT = 1.7, 0.08, 2.35, 1.05, 0.55  # inches
+COLUMNS = 6  # room for the lines above
+PIXEL_M = 10  # of every scene
+LEAST_SHARE = 0.02  # of the target group, and of the rest, in a tile that is ranked
+
+
+@dataclass(frozen=True)
+class Overlaid:
+    """One tile and what is laid over it.
+
+    Attributes:
+        name, reason: of the tile; why it was chosen.
+        image: (band, y, x) float32 reflectance; valid: (y, x) bool.
+        target: (y, x) bool, pixels of the target group.
+        attributions: method -> (y, x) float32, NaN = missing.
+    """
+
+    name: str
+    reason: str
+    image: np.ndarray
+    valid: np.ndarray
+    target: np.ndarray
+    attributions: dict[str, np.ndarray]
+
+
+def rank_tiles(attribution: np.ndarray, target: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """How well a map finds the target group in each tile, as average precision over its share.
+
+    Divided by the share, since chance alone gives the share.
+
+    Args:
+        attribution: (tile, y, x) float; target, known: (tile, y, x) bool; unknown pixels do not
+            count.
+
+    Returns:
+        (tile,) float, 1 = no better than chance; NaN where target or rest hardly occur.
+    """
+    fits = np.full(len(attribution), np.nan)
+    for number, (values, wanted, counts) in enumerate(zip(attribution, target, known, strict=True)):
+        share = wanted[counts].mean() if counts.any() else 0.0
+        if LEAST_SHARE <= share <= 1 - LEAST_SHARE:
+            fits[number] = average_precision_score(wanted[counts], values[counts]) / share
+    return fits
+
+
+def choose_by_fit(fits: np.ndarray) -> dict[int, str]:
+    """Best, median and worst tile of a ranking; fewer where it has fewer.
+
+    Returns:
+        Position of the tile -> why it was chosen.
+    """
+    order = [int(i) for i in np.argsort(-fits, kind="stable") if np.isfinite(fits[i])]
+    chosen: dict[int, str] = {}
+    for place, reason in ((0, "best"), (len(order) // 2, "median"), (len(order) - 1, "worst")):
+        if order:
+            chosen.setdefault(order[place], f"{reason}, {fits[order[place]]:.2f} × chance")
+    return chosen
+
+
+def draw_overlays(
+    tiles: Sequence[Overlaid], ranked: int, method: str, bands: Sequence[str], reference: str
+) -> Sheet:
+    """A line a tile: the image, and it in grey with each method's map over it.
+
+    Args:
+        ranked: how many tiles there were to choose from; method: whose map ranked them.
+        bands: names of the bands of the images.
+        reference: of the land cover that holds the target group.
+    """
+    if not tiles:
+        return Sheet(
+            6, 0.9, "Maps over the image",
+            "No test tile holds both the target group and other land: none can be ranked.",
+        )  # fmt: skip
+    methods = list(tiles[0].attributions)
+    columns = max(1 + len(methods), COLUMNS)
+    sheet = Sheet(
+        2 * MARGIN + columns * (PANEL + GAP),
+        HEAD + len(tiles) * LINE + FOOT,
+        "Maps over the image: best, median and worst tile",
+        f"Of {ranked} protected test tiles, ranked by how well {method_title(method)} finds the"
+        " target group: average precision divided by the group's share (1 = chance).\nThe more"
+        " colour, the higher the attribution within the tile (1st to 99th percentile)."
+        f" White lines: borders of the target group ({reference_title(reference)}).",
+    )
+    stretch = imagery.stretch_for(bands, [tile.image[:, tile.valid] for tile in tiles])
+    for number, tile in enumerate(tiles):
+        top = HEAD + number * LINE
+        title = f"({chr(97 + number)}) Test tile {tile.name}: {tile.reason}"
+        sheet.text(MARGIN, top, title, fontsize=NORMAL, fontweight="bold")
+        picture = stretch(tile.image, tile.valid)
+        panels = {"X": picture} | {
+            method_title(name): overlay(picture, values)
+            for name, values in tile.attributions.items()
+        }
+        for column, (name, shown) in enumerate(panels.items()):
+            place = (MARGIN + column * (PANEL + GAP), top + 0.42, PANEL, PANEL)
+            axes = image_axes(sheet.axes(*place), name)
+            axes.imshow(shown)
+            imagery.outline(axes, tile.target)
+            if column == 0:
+                imagery.scale_bar(axes, PIXEL_M, tile.valid.shape)
+    foot = HEAD + len(tiles) * LINE
+    sheet.colour_key(
+        MARGIN, foot, 2.2, ATTRIBUTION, {0: "low: the image in grey", 1: "high"}, "Attribution"
+    )
+    return sheet
+
+
+def overlay(picture: np.ndarray, attribution: np.ndarray) -> np.ndarray:
+    """An image in grey, under a map that is the more opaque the higher it is.
+
+    Args:
+        picture: (y, x, 4) RGBA in 0..1; attribution: (y, x), NaN = missing.
+
+    Returns:
+        (y, x, 4) float32 RGBA.
+    """
+    strength = np.clip(np.ma.filled(imagery.robust_limits(attribution)(attribution), 0), 0, 1)
+    strength = np.nan_to_num(strength)[..., None]
+    grey = picture[..., :3].mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+    colours = colormaps[ATTRIBUTION](strength[..., 0])[..., :3]
+    return np.dstack([(1 - strength) * grey + strength * colours, picture[..., 3]]).astype("f4")

@@ -1,0 +1,140 @@
+"""The run as one HTML page that needs no network: its story with figures, numbers and settings."""
+
+import base64
+import io
+import json
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from docutils.core import publish_parts
+from docutils.utils import SystemMessage
+from jinja2 import Environment
+from PIL import Image
+
+from wildlens import __version__
+from wildlens.atomic import write_text
+from wildlens.errors import WildLensError
+from wildlens.presentation.template import TEMPLATE
+from wildlens.progress import duration
+from wildlens.summary import REFERENCES, Summary, read_summary, rounded
+
+log = logging.getLogger(__name__)
+
+# the story: title, then figures and tables in order; captions have their names
+STORY = (
+    ("The data", ("tiles.png",)),
+    ("The classifier", ("training.png", "accuracy.csv", "scores.csv")),
+    ("The explanation", ("examples.png", "overlays.png", "map.png")),
+    ("How good it is", ("methods.png", "methods.csv")),
+    ("What it highlights", ("classes.png",)),
+)
+# Snakemake's report shows a page as an address, of which browsers take 2 MB at most
+MOST_BYTES = 1_500_000
+WIDTH = 1100  # of figures, pixels
+TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A figure (data URI) or a table (rows as text), with its caption as HTML."""
+
+    name: str
+    caption: str
+    picture: str = ""
+    rows: tuple[dict[str, str], ...] = ()
+
+
+def write_page(folder: Path, captions: Path | None, output: Path) -> None:
+    """Write the page of a results folder.
+
+    Args:
+        folder: the results; captions: folder of `workflow.rst` and a `.rst` for each item, in
+            plain reStructuredText; None for none.
+    """
+    summary = read_summary(folder)
+    sections = [
+        (title, [item for name in names if (item := _item(name, summary, captions)) is not None])
+        for title, names in STORY
+    ]
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"duration": duration, "number": _shown, "rounded": rounded}
+    text = environment.from_string(TEMPLATE).render(
+        summary=summary,
+        version=__version__,
+        sections=[(title, items) for title, items in sections if items],
+        references=REFERENCES,
+        settings=_settings(folder / "settings"),
+        inputs=_inputs(folder / "evaluation/provenance.json"),
+    )
+    write_text(output, text)
+    if len(text.encode()) > MOST_BYTES:
+        log.info(
+            "summary: too large for Snakemake's report, which may show it empty: open %s", output
+        )
+    log.info("summary: %d warnings -> %s", len(summary.warnings), output)
+
+
+def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
+    """One figure or table; None where it was not made."""
+    if name in TABLES:
+        rows = getattr(summary, name.removesuffix(".csv"))
+        return Item(name, _caption(captions, TABLES[name]), rows=tuple(rows)) if rows else None
+    path = summary.folder / "figures" / name
+    if not path.is_file():
+        return None
+    return Item(name, _caption(captions, path.stem), _picture(path))
+
+
+def _picture(path: Path) -> str:
+    """A figure as data URI, as wide as the page and as small as it can be without showing it."""
+    try:
+        with Image.open(path, formats=["PNG"]) as image:
+            image.thumbnail((WIDTH, WIDTH * 4))
+            buffer = io.BytesIO()
+            image.convert("RGB").save(buffer, "WEBP", quality=80, method=6)
+    except (OSError, ValueError) as error:
+        raise WildLensError(f"{path}: is no figure: {' '.join(str(error).split())}") from None
+    return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _caption(folder: Path | None, name: str) -> str:
+    """A caption as HTML: reStructuredText that may neither read files nor hold HTML of its own."""
+    path = None if folder is None else folder / f"{name}.rst"
+    if path is None or not path.is_file():
+        return ""
+    safe = {
+        "file_insertion_enabled": False,
+        "raw_enabled": False,
+        "report_level": 3,
+        "halt_level": 3,
+        "warning_stream": False,
+    }
+    try:
+        parts = publish_parts(
+            path.read_text(encoding="utf-8"), writer="html5", settings_overrides=safe
+        )
+    except (SystemMessage, OSError, UnicodeDecodeError) as error:
+        raise WildLensError(f"{path}: is no caption: {' '.join(str(error).split())}") from None
+    return parts["body"]
+
+
+def _settings(folder: Path) -> dict[str, str]:
+    """Section -> its YAML text."""
+    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
+
+
+def _inputs(path: Path) -> dict[str, str]:
+    """File -> digest of what the evaluation was made from; empty where it says nothing."""
+    try:
+        return json.loads(json.loads(path.read_text(encoding="utf-8"))["wildlens_inputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _shown(value: str) -> str:
+    """A table's value: numbers with at most four digits, text as it is."""
+    try:
+        return f"{float(value):.4g}"
+    except (TypeError, ValueError):
+        return "–" if value in (None, "") else value

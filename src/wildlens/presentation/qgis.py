@@ -1,0 +1,217 @@
+"""The whole result as one QGIS project, with relative paths, so that the folder can be sent."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pandas as pd
+import pyogrio
+from pyproj import CRS
+
+from wildlens.areas import cut_areas, degree_bounds, read_areas
+from wildlens.atomic import atomic
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.presentation.qgs import Extent, Group, Layer, layers_of, write_project
+from wildlens.presentation.qml import (
+    attribution_renderer,
+    landcover_renderer,
+    scene_renderer,
+    write_vector_style,
+)
+from wildlens.presentation.style import method_title
+from wildlens.presentation.symbols import areas_renderer, tiles_renderer
+from wildlens.raster import grid_of, open_raster, read, read_grid, row_windows
+from wildlens.settings import METHODS, Tiles
+
+log = logging.getLogger(__name__)
+
+AREAS = "areas"  # file and layer of the protected areas beside the project
+FIRST = "gan"  # the map that is shown when the project opens: the paper's
+SCORE = "score"  # a map of the classifier's score, no attribution
+NOTE = (
+    "Made by WildLens. High attribution marks where the classifier's score for protected nature"
+    " comes from; each method has a unit of its own, so compare places, not methods."
+)
+AREAS_NOTE = (
+    "Protected areas that count, cut to the scenes. The WDPA's terms forbid passing its polygons on"
+    " without leave: remove areas.gpkg before you send this folder to others."
+)
+IMAGE_TITLES = {"maximized": "X+ (pattern-maximizer)", "minimized": "X− (pattern-minimizer)"}
+
+
+def build_project(
+    scenes: Sequence[Path],
+    landcovers: Sequence[Path],
+    maps: Sequence[Path],
+    footprints: Path | None,
+    areas: Path | None,
+    output: Path,
+    settings: Tiles,
+) -> None:
+    """Write the project, and beside it the protected areas and the styles of the vector layers.
+
+    Args:
+        scenes, landcovers: rasters named by their scene.
+        maps: what lies on the grid of a scene in a folder of its name: attribution maps, and
+            images such as X+ and X-.
+        footprints: GeoPackage of the tiles; areas: protected areas as `areas.read_areas` takes.
+        output: `.qgz`; sources are relative to its folder.
+        settings: which protected areas count.
+    """
+    if not scenes:
+        raise WildLensError(f"{output}: needs at least one scene to show (--scene)")
+    folder = output.parent
+    landcover_of = {path.stem: path for path in landcovers}
+    maps_of: dict[str, list[Path]] = {}
+    for path in maps:
+        maps_of.setdefault(path.parent.name, []).append(path)
+    # mapped scenes first: they are what people open the project for
+    ordered = sorted(scenes, key=lambda path: path.stem not in maps_of)
+    members: list[Layer | Group] = []
+    if footprints is not None:
+        members.append(_footprints(footprints, folder))
+    if areas is not None:
+        members.append(_areas(areas, scenes, folder, settings))
+    for number, path in enumerate(ordered):
+        name = path.stem
+        members.append(
+            _scene(path, maps_of.get(name, []), landcover_of.get(name), folder, number == 0)
+        )
+    crs, extent = _place(ordered[0])
+    title = f"WildLens: {', '.join(path.stem for path in ordered)}"
+    write_project(output, title, members, crs, extent, NOTE)
+    layers = list(layers_of(members))
+    outside = [layer.source for layer in layers if layer.source.startswith("../")]
+    if outside:
+        log.warning(
+            "qgis: WARNING: %s lies outside the project's folder: sent alone, it will be missing",
+            ", ".join(outside),
+        )
+    log.info("qgis: %d layers of %d scenes -> %s", len(layers), len(scenes), output)
+
+
+def _scene(
+    path: Path, maps: Sequence[Path], landcover: Path | None, folder: Path, first: bool
+) -> Group:
+    """All that lies on one scene's grid: attribution over images over land cover."""
+    attributions, scores, images = _split_maps(maps, folder)
+    members: list[Layer | Group] = [*scores]
+    if attributions:
+        members.append(Group("Attribution", attributions, one_at_a_time=True))
+    with open_raster(path) as dataset:
+        bands = [name or f"band {i}" for i, name in enumerate(dataset.descriptions, start=1)]
+    crs, extent = _place(path)
+    members.append(Group("Images", [
+        *images,
+        Layer(
+            "X (true colour)", _relative(path, folder), crs, extent, scene_renderer(bands),
+            shown=True, note="Reflectance x 10000; nothing where there is no data or a cloud.",
+        ),
+    ]))  # fmt: skip
+    if landcover is not None:
+        members.append(Layer(
+            "Land cover (CORINE)", _relative(landcover, folder), *_place(landcover),
+            landcover_renderer(_classes(landcover)),
+            note="CORINE maps nothing smaller than 25 ha: small bogs and rocks are not in it.",
+        ))  # fmt: skip
+    return Group(path.stem, members, expanded=first)
+
+
+def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[Layer], list[Layer]]:
+    """Layers of attribution maps in the order of the methods, of score maps, and of images."""
+    attributions, scores, images = {}, [], []
+    for path in maps:
+        with open_raster(path) as dataset:
+            tags, bands = dataset.tags(), list(dataset.descriptions)
+            is_image = dataset.dtypes[0] == "uint16"
+        place, source = _place(path), _relative(path, folder)
+        if is_image:
+            title = IMAGE_TITLES.get(path.stem, path.stem)
+            images.append(Layer(title, source, *place, scene_renderer(bands)))
+            continue
+        method = tags.get("wildlens_method", path.stem)
+        title = method_title(method)
+        unit = f"Unit: {tags.get('unit', 'not said')}. {tags.get('sign', '')}."
+        renderer = attribution_renderer(path, title)
+        if method == SCORE:
+            note = f"{unit} What the classifier gives the tiles around a pixel."
+            scores.append(Layer(title, source, *place, renderer, note=note))
+            continue
+        attributions[method] = Layer(
+            title, source, *place, renderer, expanded=method == FIRST,
+            shown=method == FIRST or len(maps) == 1, note=f"{unit} {NOTE}",
+        )  # fmt: skip
+    ranks = {method: rank for rank, method in enumerate(METHODS)}
+    ordered = sorted(attributions, key=lambda method: (ranks.get(method, len(ranks)), method))
+    return [attributions[method] for method in ordered], scores, images
+
+
+def _footprints(path: Path, folder: Path) -> Layer:
+    renderer = tiles_renderer()
+    write_vector_style(renderer, path)
+    info = pyogrio.read_info(path)
+    return Layer(
+        "Tiles: label and split", f"{_relative(path, folder)}|layername={info['layer_name']}",
+        CRS.from_user_input(info["crs"]), tuple(info["total_bounds"]), renderer, shown=True,
+        note="Outlines of the tiles that were cut, why they got their label, and their split.",
+    )  # fmt: skip
+
+
+def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) -> Layer:
+    """Protected areas, cut to the scenes and kept beside the project."""
+    grids = [read_grid(path) for path in scenes]
+    boxes = np.array([box for grid in grids for box in degree_bounds(grid)])
+    bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
+    areas = read_areas(source, settings.categories, settings.statuses, bounds)
+    parts = pd.concat([cut_areas(areas, grid) for grid in grids])
+    whole = parts.dissolve(by=["site_id", "category"], as_index=False)
+    path = folder / f"{AREAS}.gpkg"
+    _write_areas(whole, path)
+    renderer = areas_renderer()
+    write_vector_style(renderer, path)
+    return Layer(
+        "Protected areas", f"./{path.name}|layername={AREAS}", CRS.from_user_input(whole.crs),
+        tuple(whole.total_bounds) if len(whole) else bounds, renderer, shown=True, note=AREAS_NOTE,
+    )  # fmt: skip
+
+
+def _write_areas(areas: geopandas.GeoDataFrame, path: Path) -> None:
+    with atomic(path) as temporary:
+        try:
+            pyogrio.write_dataframe(
+                areas, temporary, driver="GPKG", layer=AREAS, geometry_type="MultiPolygon",
+                promote_to_multi=True, layer_metadata={"note": AREAS_NOTE},
+            )  # fmt: skip
+        except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
+            raise OSError(str(error)) from error
+
+
+def _classes(path: Path) -> list[int]:
+    """CORINE indices that are in a land-cover raster."""
+    found = np.zeros(256, bool)
+    with open_raster(path) as dataset:
+        for window in row_windows(grid_of(dataset)):
+            found[np.unique(read(dataset, 1, window=window))] = True
+    indices = np.flatnonzero(found[1:]) + 1
+    if len(indices) and indices[-1] > len(CORINE.classes):
+        raise WildLensError(
+            f"{path}: holds {indices[-1]}, which is no CORINE index (1..{len(CORINE.classes)});"
+            " make it again with wildlens landcover"
+        )
+    return indices.tolist()
+
+
+def _place(path: Path) -> tuple[CRS, Extent]:
+    """Reference system of a raster, and its extent in it."""
+    grid = read_grid(path)
+    return CRS.from_wkt(grid.crs.to_wkt()), tuple(grid.boundingbox)
+
+
+def _relative(path: Path, folder: Path) -> str:
+    """Path from the project's folder as QGIS writes it."""
+    relative = Path(os.path.relpath(path.resolve(), folder.resolve())).as_posix()
+    return relative if relative.startswith("../") else f"./{relative}"

@@ -1,0 +1,91 @@
+"""How QGIS draws outlines: tiles by label and split, protected areas."""
+
+from collections.abc import Mapping
+from xml.etree import ElementTree
+
+from wildlens.presentation.style import GREEN, MUTED, PURPLE, VERMILLION
+
+# tiles by hue for the label and by filling for the split, as in the figure of the tiles
+TILE_CLASS = """coalesce("label", '') || coalesce(', ' || "split", '')"""
+_FILLINGS = (
+    ("train", "training", "no"),
+    ("val", "validation", "b_diagonal"),
+    ("test", "test", "solid"),
+    ("dropped", "left out", "dense6"),
+)
+_LABELS = (("protected", GREEN), ("anthropogenic", VERMILLION))
+
+
+def tiles_renderer() -> ElementTree.Element:
+    """Categories of the footprints: label and split; unlabelled tiles are listed, but not shown."""
+    renderer = ElementTree.Element("renderer-v2", type="categorizedSymbol", attr=TILE_CLASS)
+    categories = ElementTree.SubElement(renderer, "categories")
+    symbols = ElementTree.SubElement(renderer, "symbols")
+    kinds = [
+        (f"{label}, {split}", f"{label}, {name}", colour, filling)
+        for label, colour in _LABELS
+        for split, name, filling in _FILLINGS
+    ]
+    for number, (value, title, colour, filling) in enumerate(
+        [*kinds, ("unlabelled", "without label", MUTED, "no")]
+    ):
+        ElementTree.SubElement(
+            categories,
+            "category",
+            symbol=str(number),
+            value=value,
+            label=title,
+            render="false" if value == "unlabelled" else "true",
+        )
+        symbol = _symbol(str(number))
+        _add_fill(symbol, colour, filling, width=0.3, strength=110)
+        symbols.append(symbol)
+    return renderer
+
+
+def areas_renderer() -> ElementTree.Element:
+    """One symbol: an outline seen on dark and on light ground, which leaves the inside free."""
+    renderer = ElementTree.Element("renderer-v2", type="singleSymbol")
+    symbol = _symbol("0")
+    _add_fill(symbol, "#ffffff", "no", width=1.2, strength=0)
+    _add_fill(symbol, PURPLE, "no", width=0.6, strength=0)
+    ElementTree.SubElement(renderer, "symbols").append(symbol)
+    return renderer
+
+
+def _symbol(name: str) -> ElementTree.Element:
+    return ElementTree.Element("symbol", name=name, type="fill", alpha="1", clip_to_extent="1")
+
+
+def _add_fill(
+    symbol: ElementTree.Element, colour: str, filling: str, *, width: float, strength: int
+) -> None:
+    """Lay an outline of a width in mm and a filling of a strength in 0..255 over a symbol."""
+    layer = ElementTree.SubElement(symbol, "layer", {"class": "SimpleFill", "enabled": "1"})
+    _options(
+        layer,
+        {
+            "color": _colour(colour, strength),
+            "style": filling,
+            "outline_color": _colour(colour, 255),
+            "outline_style": "solid",
+            "outline_width": str(width),
+            "outline_width_unit": "MM",
+            "joinstyle": "miter",
+        },
+    )
+
+
+def _options(parent: ElementTree.Element, values: Mapping[str, str]) -> None:
+    options = ElementTree.SubElement(parent, "Option", type="Map")
+    for name, value in values.items():
+        ElementTree.SubElement(options, "Option", name=name, value=value, type="QString")
+    # QGIS up to 3.24 reads these instead
+    for name, value in values.items():
+        ElementTree.SubElement(parent, "prop", k=name, v=value)
+
+
+def _colour(colour: str, alpha: int) -> str:
+    """#rrggbb as QGIS writes it: r,g,b,alpha."""
+    channels = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    return ",".join(map(str, [*channels, alpha]))

@@ -1,0 +1,109 @@
+"""The HTML of the page: no script, no address outside it."""
+
+TEMPLATE = """\
+<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>WildLens: what a run found</title>
+<style>
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto;
+  padding: 0 1.5rem; }
+h1 { font-size: 1.9rem; line-height: 1.2; } h2 { margin-top: 3rem; border-top: 1px solid #d9d9d9;
+  padding-top: 1.2rem; } h3 { margin-bottom: .3rem; }
+nav a { margin-right: 1.2rem; }
+a { color: #0072b2; }
+figure { margin: 1.5rem 0 2.2rem; } img { max-width: 100%; height: auto; }
+figcaption { color: #444; max-width: 46rem; }
+table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }
+th, td { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid #e4e4e4;
+  white-space: nowrap; font-variant-numeric: tabular-nums; }
+th { color: #666; font-weight: 600; }
+.warnings { border-left: 4px solid #d55e00; background: #fdf3ec; padding: .6rem 1rem; }
+.numbers { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none; }
+.numbers li { border: 1px solid #d9d9d9; border-radius: 6px; padding: .6rem 1rem; }
+.numbers b { display: block; font-size: 1.5rem; }
+pre { background: #f5f5f5; padding: .7rem 1rem; overflow-x: auto; font-size: .8rem; }
+summary { cursor: pointer; font-weight: 600; } footer { color: #666; margin: 3rem 0; }
+@media print { details { display: none; } h2 { break-before: page; } }
+</style>
+</head>
+<body>
+<h1>Where does protected nature look natural?</h1>
+<nav><a href="#short">In short</a>
+{% for title, _ in sections %}<a href="#s{{ loop.index }}">{{ title }}</a>{% endfor %}
+<a href="#settings">Settings and provenance</a></nav>
+
+<h2 id="short">In short</h2>
+<p>A neural network, <em>the classifier</em>, learnt to tell satellite images of strictly protected
+land (score 1) from land shaped by people (score 0). Two further networks then redrew each image,
+with as little change as they could, so that its score rises (X+) or falls (X−). Where the two
+drawings differ most lies what the classifier takes for natural: the <em>attribution map</em>.</p>
+<ul class="numbers">
+{% for row in summary.accuracy if row.split == "test" %}
+<li><b>{{ row.accuracy | rounded }}</b>accuracy on {{ row.tiles }} test tiles</li>
+{% endfor %}
+{% for row in summary.scores if row.split == "test" %}
+<li><b>{{ row.mean_score | rounded }}</b>mean score of {{ row.image }}</li>
+{% endfor %}
+{% for row in summary.methods if row.method == "gan" %}
+<li><b>{{ row.iou | rounded }}</b>IoU of the paper's map with wetlands and bare land,<br>
+{{ references.get(row.reference, row.reference) }}; taking every pixel:
+{{ row.target_share | rounded }}</li>
+{% endfor %}
+</ul>
+<h3>What this run warns of</h3>
+<div class="warnings">
+{% for line in summary.warnings %}<p>{{ line }}</p>{% else %}<p>Nothing.</p>{% endfor %}
+</div>
+<h3>What was made</h3>
+<table>
+{% for name, what in summary.places %}<tr><td>{{ name }}</td><td>{{ what }}</td></tr>{% endfor %}
+{% for scene, methods in summary.maps.items() %}
+<tr><td>maps/{{ scene }}/</td><td>{{ methods | join(", ") }}</td></tr>
+{% endfor %}
+</table>
+
+{% for title, items in sections %}
+<h2 id="s{{ loop.index }}">{{ loop.index }} {{ title }}</h2>
+{% for item in items %}
+<figure>
+{% if item.picture %}
+<img src="{{ item.picture }}" alt="{{ item.name }}">
+{% else %}
+<table>
+<tr>{% for column in item.rows[0] %}<th>{{ column }}</th>{% endfor %}</tr>
+{% for row in item.rows %}
+<tr>{% for value in row.values() %}<td>{{ value | number }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% endif %}
+<figcaption>{{ item.caption | safe }}</figcaption>
+</figure>
+{% endfor %}
+{% endfor %}
+
+<h2 id="settings">Settings and provenance</h2>
+<p>WildLens {{ version }}. Each section of the configuration, defaults included:</p>
+{% for name, text in settings.items() %}
+<details><summary>{{ name }}</summary><pre>{{ text }}</pre></details>
+{% endfor %}
+{% if summary.seconds %}
+<h3>Computing time</h3>
+<table><tr><th>step</th><th>all its jobs</th></tr>
+{% for step, seconds in summary.seconds.items() %}
+<tr><td>{{ step }}</td><td>{{ seconds | duration }}</td></tr>
+{% endfor %}
+</table>
+{% endif %}
+{% if inputs %}
+<h3>What the evaluation was made from</h3>
+<table><tr><th>file</th><th>digest of its content</th></tr>
+{% for name, value in inputs.items() %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
+</table>
+{% endif %}
+<footer>The method: Emam, Stomberg and Roscher (2023), doi 10.1109/LGRS.2023.3335473.</footer>
+</body>
+</html>
+"""

@@ -1,0 +1,107 @@
+"""The page of all settings, written from their models, so that it cannot fall behind them.
+
+python -m wildlens.reference > docs/settings.md
+"""
+
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+from wildlens.settings import Product, Section, Settings
+
+HEAD = """\
+# Settings
+
+All keys of the configuration, by section. `config.yaml` holds those that a newcomer may want to
+change; your own file is laid over it (`snakemake --configfile mine.yaml`), and a key that it leaves
+out keeps its value. A key that does not exist is refused, with the nearest that does. The values of
+the paper are in `workflow/configs/paper.yaml`.
+
+*This page is written by `python -m wildlens.reference` from the models in
+`src/wildlens/settings.py`; a test fails where it differs from them.*
+"""
+
+
+def reference() -> str:
+    """The page as Markdown: a table for each section, in their order."""
+    parts = [HEAD]
+    sections = {n: f for n, f in Settings.model_fields.items() if _is_section(f.annotation)}
+    alone = [name for name in Settings.model_fields if name not in sections]
+    parts.append(_table("Keys without a section", "", Settings.model_json_schema(), alone))
+    for name, field in sections.items():
+        parts.append(_section(f"`{name}`", field.annotation))
+        if name == "inputs":
+            parts.append(_section("A product of `inputs.training` and `inputs.mapping`", Product))
+    return "\n".join(parts)
+
+
+def _is_section(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Section)
+
+
+def _section(title: str, model: type[Section]) -> str:
+    schema = model.model_json_schema()
+    about = " ".join((model.__doc__ or "").split())
+    return _table(title, about, schema, schema["properties"])
+
+
+def _table(title: str, about: str, schema: dict[str, Any], keys: Iterable[str]) -> str:
+    """These keys of a model, as a chapter."""
+    required = schema.get("required", [])
+    lines = [
+        *(f"## {title}", ""),
+        *((about, "") if about else ()),
+        "| key | default | allowed | what it is |",
+        "| --- | --- | --- | --- |",
+    ]
+    for key in keys:
+        value = schema["properties"][key]
+        default = "*must be given*" if key in required else f"`{json.dumps(value['default'])}`"
+        meaning = value.get("description", "")
+        lines.append(f"| `{key}` | {default} | {_allowed(value)} | {meaning} |")
+    return "\n".join([*lines, ""])
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """What a key may hold, in words."""
+    if "$ref" in schema:
+        return "a product, see below"
+    if "anyOf" in schema:
+        return " or ".join(_allowed(option) for option in schema["anyOf"])
+    if "const" in schema or "enum" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return ", ".join(f"`{value}`" for value in values)
+    if "prefixItems" in schema:
+        return f"list of {len(schema['prefixItems'])}: {_allowed(schema['prefixItems'][0])}, ..."
+    if schema["type"] == "array":
+        return f"list: {_allowed(schema['items'])}"
+    if schema["type"] == "object":
+        return f"name: {_allowed(_of_any_name(schema))}"
+    words = {"null": "none", "string": "text", "integer": "whole number", "number": "number"}
+    return words[schema["type"]] + _range(schema)
+
+
+def _of_any_name(schema: dict[str, Any]) -> dict[str, Any]:
+    """What a mapping holds, whose names are the user's."""
+    return schema.get("additionalProperties") or next(iter(schema["patternProperties"].values()))
+
+
+def _range(schema: dict[str, Any]) -> str:
+    """Bounds and step of a number; empty where it has none."""
+    bounds = [
+        f"{sign} {schema[key]}"
+        for key, sign in (
+            ("minimum", "≥"),
+            ("exclusiveMinimum", ">"),
+            ("maximum", "≤"),
+            ("exclusiveMaximum", "<"),
+            ("multipleOf", "multiple of"),
+        )
+        if key in schema
+    ]
+    return f" ({', '.join(bounds)})" if bounds else ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,116 @@
+"""The doctor: what is fine, what is only slow, and what must be mended before a run."""
+
+import re
+from collections import namedtuple
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from attributed import grid_at
+from wildlens import doctor
+from wildlens.cli import cli
+from wildlens.doctor import examine, read_configuration
+from wildlens.errors import WildLensError
+from wildlens.raster import writing_geotiff
+
+DEFAULT = Path(__file__).parents[1] / "config.yaml"
+
+
+def states(findings) -> dict[str, str]:
+    """What was looked at -> its state."""
+    return {finding.text.partition(":")[0]: finding.state for finding in findings}
+
+
+def said(findings, state="mend") -> str:
+    return "\n".join(finding.text for finding in findings if finding.state == state)
+
+
+def write_product(path: Path, bands=("B02", "B03", "B04", "B08")) -> Path:
+    stored = np.full((len(bands), 64, 64), 900, np.uint16)
+    options = {"count": len(bands), "dtype": "uint16", "nodata": 0, "tags": {}}
+    with writing_geotiff(path, grid_at(500_000, stored[0]), descriptions=bands, **options) as out:
+        out.write(stored)
+    return path
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """A configuration of own files, of which the land cover is a raster and the areas are none."""
+    write_product(tmp_path / "a.tif")
+    write_product(tmp_path / "clc.tif", ["CORINE"])
+    (tmp_path / "wdpa.gpkg").write_text("no GeoPackage")
+    inputs = {"training": [{"name": "a", "product": "a.tif"}], "landcover": "clc.tif",
+              "areas": "wdpa.gpkg", "mapping": []}  # fmt: skip
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"inputs": inputs}))
+    return path
+
+
+def test_the_demo_needs_nothing_mended_here(tmp_path):
+    findings = list(examine([DEFAULT], tmp_path))
+    assert not said(findings)
+    found = states(findings)
+    assert found["product T34WDA"] == found["disk"] == found["libraries"] == "ok"
+    assert found["GPU"] in ("ok", "note")
+
+
+def test_own_inputs_are_opened(mine):
+    findings = list(examine([DEFAULT, mine], mine.parent))
+    assert states(findings)["product a"] == states(findings)["land cover"] == "ok"
+    assert "wdpa.gpkg: cannot be read" in said(findings)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: (f / "a.tif").unlink(), "a.tif does not exist: mend `inputs`"),
+        (lambda f: write_product(f / "a.tif", ["B02", "B03"]), "has no band B04, B08"),
+        (lambda f: (f / "clc.tif").write_text("x"), "clc.tif: cannot be opened as a raster"),
+    ],
+)
+def test_inputs_that_would_stop_a_run_are_named(mine, change, message):
+    change(mine.parent)
+    assert message in said(examine([DEFAULT, mine], mine.parent))
+
+
+def test_a_typo_ends_with_the_nearest_key(mine):
+    mine.write_text(mine.read_text() + "gan: {lamda_am: 1}\n")
+    findings = list(examine([DEFAULT, mine], mine.parent))
+    assert "did you mean 'lambda_am'" in said(findings)
+    assert "product a" not in states(findings)
+
+
+def test_configurations_are_laid_over_each_other_key_by_key(tmp_path):
+    above = tmp_path / "above.yaml"
+    above.write_text("gan: {steps: 99}\n")
+    settings = read_configuration([DEFAULT, above])
+    assert settings.gan.steps == 99 and settings.gan.lambda_am == 0.3
+    above.write_text("[1, 2]")
+    with pytest.raises(WildLensError, match="expected keys and values"):
+        read_configuration([DEFAULT, above])
+
+
+def test_little_disk_is_said_before_it_is_full(mine, monkeypatch):
+    usage = namedtuple("usage", "free")(2.5e9)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda folder: usage)
+    assert "disk: 2.5 GB free, about 3 GB" in said(examine([DEFAULT, mine], mine.parent))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "message"),
+    [("numpy<1", "numpy .* is not <1"), ("no-such-thing>=1", "no-such-thing is missing")],
+)
+def test_wrong_libraries_are_named(monkeypatch, tmp_path, requirement, message):
+    monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: [requirement])
+    mend = said(examine([DEFAULT], tmp_path))
+    assert re.search(message, mend) and "constraints.txt" in mend
+
+
+def test_the_command_fails_where_there_is_something_to_mend(mine, monkeypatch):
+    monkeypatch.chdir(mine.parent)
+    done = CliRunner().invoke(cli, ["doctor", "--config", str(mine)])
+    assert "mend  protected areas" in done.output
+    assert isinstance(done.exception, WildLensError) and "1 to mend" in str(done.exception)

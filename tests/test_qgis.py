@@ -1,0 +1,251 @@
+"""The QGIS project: what it holds, that it can be moved, and that a real QGIS draws all of it."""
+
+import json
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from defusedxml import ElementTree
+from odc.geo.geobox import GeoBox
+
+from attributed import BOG, FOREST, grid_at
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.presentation.qgis import build_project
+from wildlens.raster import writing_cog, writing_geotiff
+from wildlens.settings import Tiles
+
+SIDE = 96
+BANDS = ("B02", "B03", "B04", "B08")
+SYSTEM_PYTHON = "/usr/bin/python3"  # Debian builds QGIS for this one
+DRAW = Path(__file__).with_name("qgis") / "draw.py"
+
+
+def write_stack(path: Path, values, bands, **options) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = grid_at(500_000, values[0])
+    with writing_geotiff(
+        path, grid, count=len(values), nodata=0, descriptions=bands, tags={}, **options
+    ) as dataset:
+        dataset.write(values)
+        if len(bands) == 1:
+            dataset.write_colormap(1, CORINE.colormap)
+    return path
+
+
+def write_map(path: Path, method: str, values) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tags = {"wildlens_method": method, "wildlens_scene": path.parent.name, "unit": "reflectance"}
+    with writing_cog(path, grid_at(500_000, values), tags=tags, descriptions=(method,)) as dataset:
+        dataset.write(values.astype(np.float32), 1)
+    return path
+
+
+def degrees(grid: GeoBox) -> shapely.Polygon:
+    return shapely.box(*grid.geographic_extent.boundingbox)
+
+
+class Results:
+    """A results folder: two scenes, of which `lake` is mapped; and what lies outside it."""
+
+    def __init__(self, folder: Path):
+        rng = np.random.default_rng(0)
+        self.folder = folder / "results"
+        stored = rng.integers(100, 2500, (4, SIDE, SIDE)).astype(np.uint16)
+        stored[:, :20, :30] = 0
+        classes = rng.choice([0, BOG, FOREST], (1, SIDE, SIDE)).astype(np.uint8)
+        at = self.folder.joinpath
+        self.scenes = [
+            write_stack(at(f"scenes/{name}.tif"), stored, BANDS, dtype="uint16")
+            for name in ("field", "lake")
+        ]
+        self.landcovers = [
+            write_stack(at(f"landcover/{name}.tif"), classes, ["CORINE"], dtype="uint8")
+            for name in ("field", "lake")
+        ]
+        values = np.where(stored[0] > 0, rng.gamma(1, 0.01, (SIDE, SIDE)), np.nan)
+        self.maps = [
+            write_map(at("maps/lake/occlusion.tif"), "occlusion", values - 0.01),
+            write_map(at("maps/lake/gan.tif"), "gan", values),
+            write_stack(at("maps/lake/maximized.tif"), stored, BANDS, dtype="uint16"),
+        ]
+        box = degrees(grid_at(500_000, stored[0]))
+        self.footprints = at("tiles.gpkg")
+        tiles = {"label": ["protected", "anthropogenic", "unlabelled"],
+                 "split": ["train", "test", None], "geometry": [box] * 3}  # fmt: skip
+        geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
+        self.areas = folder / "wdpa.gpkg"
+        beyond = box.buffer(box.length)
+        sites = {"WDPAID": [7, 8], "IUCN_CAT": ["Ia", "V"], "STATUS": ["Designated"] * 2,
+                 "geometry": [beyond, beyond]}  # fmt: skip
+        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)
+        self.output = at("wildlens.qgz")
+
+    def build(self, **changed) -> ElementTree:
+        names = ("scenes", "landcovers", "maps", "footprints", "areas", "output")
+        arguments = {name: getattr(self, name) for name in names} | {"settings": Tiles()}
+        build_project(**(arguments | changed))
+        with zipfile.ZipFile(arguments["output"]) as archive:
+            assert archive.namelist() == ["wildlens.qgs"]
+            text = archive.read("wildlens.qgs")
+        return ElementTree.fromstring(text)
+
+
+@pytest.fixture
+def results(tmp_path):
+    return Results(tmp_path)
+
+
+def tree(group, depth=0):
+    """Names in the layer panel from top to bottom."""
+    for node in group:
+        if node.tag in ("layer-tree-group", "layer-tree-layer"):
+            yield "  " * depth + node.get("name")
+            yield from tree(node, depth + 1)
+
+
+def test_the_panel_names_and_groups_everything_with_the_mapped_scene_first(results):
+    root = results.build()
+    assert list(tree(root.find("layer-tree-group"))) == [
+        "Tiles: label and split",
+        "Protected areas",
+        "lake",
+        "  Attribution",
+        "    GAN |X+ − X−|",
+        "    Occlusion",
+        "  Images",
+        "    X+ (pattern-maximizer)",
+        "    X (true colour)",
+        "  Land cover (CORINE)",
+        "field",
+        "  Images",
+        "    X (true colour)",
+        "  Land cover (CORINE)",
+    ]
+
+
+def test_sources_are_relative_and_there(results):
+    layers = results.build().findall("projectlayers/maplayer")
+    sources = [layer.findtext("datasource") for layer in layers]
+    assert len(sources) == 9 and all(source.startswith("./") for source in sources)
+    for source in sources:
+        assert (results.folder / source.partition("|")[0]).is_file()
+    ids = [layer.findtext("id") for layer in layers]
+    assert len(set(ids)) == 9 and min(map(len, ids)) > 10, "QGIS replaces shorter ids"
+
+
+def test_land_cover_lists_the_classes_that_are_there(results):
+    root = results.build()
+    palettes = root.findall(".//colorPalette")
+    assert len(palettes) == 2
+    assert [entry.get("label") for entry in palettes[0]] == [
+        "312 Coniferous forest",
+        "412 Peat bogs",
+    ]
+    assert [entry.get("color") for entry in palettes[0]] == ["#00a600", "#4d4dff"]
+
+
+def test_only_areas_that_count_are_kept_and_only_where_scenes_lie(results):
+    results.build()
+    kept = geopandas.read_file(results.folder / "areas.gpkg")
+    assert kept["site_id"].tolist() == ["7"] and kept["category"].tolist() == ["Ia"]
+    west, _, east, _ = degrees(grid_at(500_000, np.zeros((SIDE, SIDE)))).bounds
+    assert kept.total_bounds[2] - kept.total_bounds[0] < 1.01 * (east - west) + 0.005
+
+
+def test_the_same_result_gives_the_same_project(results):
+    results.build()
+    first = results.output.read_bytes()
+    results.build()
+    assert results.output.read_bytes() == first
+
+
+def test_what_is_not_there_is_left_out(results):
+    root = results.build(landcovers=[], maps=[], footprints=None, areas=None)
+    assert list(tree(root.find("layer-tree-group")))[:3] == ["field", "  Images",
+                                                             "    X (true colour)"]  # fmt: skip
+    assert not (results.folder / "areas.gpkg").exists()
+
+
+def test_layers_outside_the_folder_are_warned_of(results, caplog):
+    outside = results.folder.parent / "field.tif"
+    shutil.copy(results.scenes[0], outside)
+    with caplog.at_level("WARNING", "wildlens"):
+        results.build(scenes=[outside])
+    assert "../field.tif lies outside" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scenes": []}, "at least one scene"),
+        ({"scenes": ["areas"]}, "cannot be opened as a raster"),
+        ({"landcovers": ["scenes"]}, "no CORINE index"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_and_the_project_stays(results, change, said):
+    results.build()
+    before = results.output.read_bytes()
+    if change.get("scenes") == ["areas"]:
+        change = {"scenes": [results.areas]}
+    if "landcovers" in change:
+        wrong = write_stack(
+            results.folder / "wrong/lake.tif", np.full((1, SIDE, SIDE), 99, np.uint8), ["x"],
+            dtype="uint8",
+        )  # fmt: skip
+        change = {"landcovers": [wrong]}
+    with pytest.raises(WildLensError, match=said):
+        results.build(**change)
+    assert results.output.read_bytes() == before
+
+
+def draw(project: Path, folder: Path) -> dict:
+    """What a real QGIS says of a project; pictures go to the folder."""
+    environment = {"HOME": str(folder), "XDG_RUNTIME_DIR": str(folder)}
+    try:
+        subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("QGIS (python3-qgis) is not installed")
+    folder.chmod(0o700)
+    done = subprocess.run(
+        [SYSTEM_PYTHON, DRAW, project, folder], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_qgis_draws_every_layer_of_a_folder_that_was_sent(results, tmp_path):
+    results.build()
+    archive = shutil.make_archive(tmp_path / "sent", "zip", results.folder)
+    shutil.rmtree(results.folder)
+    elsewhere = tmp_path / "ÅNGSTRÖM's folder"
+    shutil.unpack_archive(archive, elsewhere)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    seen = draw(elsewhere / "wildlens.qgz", pictures)
+    assert seen["read"] and seen["crs"] == "EPSG:32634" and seen["title"].startswith("WildLens")
+    assert len(seen["layers"]) == 9
+    for layer in seen["layers"]:
+        assert layer["valid"] and not layer["errors"], layer
+        assert layer["colours"] > 1, layer
+        assert layer["crs"] in ("EPSG:4326", "EPSG:32634"), layer
+        assert layer["source"].startswith(str(elsewhere))
+    renderers = [layer["renderer"] for layer in seen["layers"]]
+    assert renderers == [
+        "categorizedSymbol", "singleSymbol", "singlebandpseudocolor", "singlebandpseudocolor",
+        "multibandcolor", "multibandcolor", "paletted", "multibandcolor", "paletted",
+    ]  # fmt: skip
+    shown = [layer["title"] for layer in seen["layers"] if layer["shown"]]
+    assert "GAN |X+ − X−|" in shown and "Occlusion" not in shown
+    with rasterio.open(elsewhere / "scenes/lake.tif") as scene:
+        assert seen["opens_at"] == list(scene.bounds)
+    assert seen["whole"]["colours"] > 10 and not seen["whole"]["errors"]
+    legends = {layer["title"]: layer["legend"] for layer in seen["layers"]}
+    assert "412 Peat bogs" in legends["Land cover (CORINE)"]
+    assert "protected, training" in legends["Tiles: label and split"]
