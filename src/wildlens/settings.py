@@ -302,10 +302,13 @@ class Attribution(Section):
         32, ge=1, le=1000, description="Integrated gradients: points on the way from the baseline"
     )
     expected_tiles: int = Field(
-        16, ge=1, le=1000, description="Expected gradients: training tiles that serve as baselines"
+        8, ge=1, le=1000, description="Expected gradients: training tiles that serve as baselines"
     )
     expected_steps: int = Field(
-        4, ge=1, le=1000, description="Expected gradients: points on the way from each of them"
+        8,
+        ge=1,
+        le=1000,
+        description="Expected gradients: points on the way from each of them; see completeness.csv",
     )
     activation_bins: int = Field(
         8, ge=1, le=100, description="Activation occlusion: cells along each axis of the maps"

@@ -19,7 +19,7 @@ from wildlens.settings import Attribution
 class ExpectedGradientContributions(Contributions):
     """Mean of the path integrals from each of the baselines (B, C, H, W)."""
 
-    steps: int = 4
+    steps: int = 8
 
     def contributions(self, images: Tensor) -> Tensor:
         total = torch.zeros_like(images[:, 0])

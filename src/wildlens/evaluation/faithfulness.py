@@ -17,6 +17,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from wildlens.progress import track
 from wildlens.settings import RANDOMISED, Evaluation
 
 BATCH = 32
@@ -98,7 +99,7 @@ def faithfulness_table(
     """
     blank = blank_image(classifier, settings.faithfulness_fill)
     rows = []
-    for method, maps in values.items():
+    for method, maps in track(values.items(), "faithfulness", total=len(values), unit="method"):
         drawn = [
             curves(
                 classifier, image, ranks(maps[tile], settings.seed), blank,
