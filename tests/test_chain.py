@@ -63,7 +63,10 @@ def test_a_map_lies_on_its_scene_pixel_by_pixel(results, method):
     ):
         assert attribution.crs == scene.crs and attribution.transform == scene.transform
         assert attribution.shape == scene.shape == (640, 640)
-        assert attribution.dtypes == ("float32",) and np.isnan(attribution.nodata)
+        whole_tile = method not in ("gan", "minimizer")
+        layers = (method, "disagreement") if whole_tile else (method,)
+        assert attribution.descriptions == layers and np.isnan(attribution.nodata)
+        assert set(attribution.dtypes) == {"float32"}
         values, valid = attribution.read(1), (scene.read() > 0).all(axis=0)
         assert attribution.overviews(1)
         tags = attribution.tags()
@@ -76,6 +79,13 @@ def test_a_map_lies_on_its_scene_pixel_by_pixel(results, method):
     is_valid, errors, _ = rio_cogeo.cog_validate(path)
     assert is_valid, errors
     assert path.with_suffix(".qml").read_text().startswith(("<!DOCTYPE qgis", "<qgis", "<?xml"))
+
+
+def test_a_map_of_scores_comes_along(results):
+    with rasterio.open(results / f"maps/{SCENE}/score.tif") as dataset:
+        values = dataset.read(1)
+    assert np.isfinite(values).any() and 0 <= np.nanmin(values) <= np.nanmax(values) <= 1
+    assert (results / f"maps/{SCENE}/score.qml").is_file()
 
 
 def test_scenes_open_in_true_colour(results):
