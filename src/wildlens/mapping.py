@@ -78,6 +78,7 @@ def map_scene(
             numbers[done:], plan.run(numbers[0] + done, numbers[-1] + 1), strict=True
         ):
             strips.save(number, to_stored(values) if form["dtype"] == "uint16" else values)
+            del values  # not kept while the next strip is made
         grid = grid_of(dataset)
         if part is None:
             target = stack.enter_context(writing_cog(output, grid, tags=tags, **form))

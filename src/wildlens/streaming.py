@@ -83,12 +83,15 @@ class Windows:
         """Strips first .. last - 1, each (B, rows, width) float32, NaN = no data."""
         pieces = [piece for line in self.lines[first:last] for piece in line]
         loaded = _ahead(self.load, pieces)
-        strip: list[np.ndarray] = []
+        bands, width = _bands(self.method, self.source), self.source.width
         for piece, stored in zip(track(pieces, "map", unit="windows"), loaded, strict=True):
-            strip.append(self._values(piece, stored))
-            if piece.core.col_off + piece.core.width == self.source.width:
-                yield np.concatenate(strip, axis=2)
-                strip = []
+            _, columns = piece.core.toslices()
+            if columns.start == 0:
+                strip = np.empty((bands, piece.core.height, width), np.float32)
+            strip[:, :, columns] = self._values(piece, stored)
+            if columns.stop == width:
+                yield strip
+                del strip  # not kept while the next one is made
 
     def load(self, piece: Piece) -> np.ndarray:
         """What is read for a piece, (1, C, H, W) uint16."""
