@@ -319,7 +319,7 @@ class Attribution(Section):
     occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")
     occlusion_stride: int = Field(8, ge=1, le=512, description="Step of the occluder, px")
     overlap: int = Field(32, ge=0, le=512, description="Overlap of tiles of whole-tile methods, px")
-    window: int = Field(1024, ge=64, le=8192, description="Window of methods with a halo, px")
+    window: int = Field(512, ge=64, le=8192, description="Window of methods with a halo, px")
     parts: int = Field(
         1,
         ge=1,
