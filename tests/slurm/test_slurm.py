@@ -82,8 +82,8 @@ class Run:
         """Freeze a training when it has written a checkpoint; returns its process."""
         end = time.monotonic() + LIMIT
         while time.monotonic() < end and self.process.poll() is None:
-            if any((self.results / "checkpoints").glob(f"{training}-*.safetensors")):
-                (process,) = processes(command, self.folder)
+            under_way = any((self.results / "checkpoints").glob(f"{training}-*.safetensors"))
+            for process in processes(command, self.folder) if under_way else []:
                 os.kill(process, signal.SIGSTOP)
                 return process
             time.sleep(0.02)
