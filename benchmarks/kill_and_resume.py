@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from pathlib import Path
 
 import click
@@ -37,7 +38,6 @@ SETTINGS = {
         steps=25,
         pretraining_steps=10,
         batch_size=4,
-        crop=32,
     ),
 }
 
@@ -109,7 +109,8 @@ def run(training, inputs, folder: Path, seconds: float, moment: float | None, ho
             cli(list(map(str, arguments)), standalone_mode=False)
         except WildLensError as error:
             os._exit(error.exit_status)
-        except BaseException:  # Ctrl-C before the first step
+        except BaseException:  # among them Ctrl-C before the first step
+            traceback.print_exc()
             os._exit(1)
         os._exit(0)
     end = None if moment is None else time.monotonic() + moment

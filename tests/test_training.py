@@ -268,6 +268,19 @@ def test_gan_refuses_a_classifier_without_places(tiles, tmp_path):
         gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
 
 
+def test_gan_refuses_crops_that_the_classifier_cannot_take(tiles, tmp_path):
+    path = tmp_path / "c.safetensors"
+    arguments = {"bands": 2, "tile_size": 64, "width": 2}
+    files.save(
+        path, {"classifier": UNetClassifier(**arguments)}, kind="unet", arguments=arguments,
+        bands=["B04", "B08"], tile_size=64, provenance={},
+    )  # fmt: skip
+    with pytest.raises(WildLensError, match=r"c\.safetensors: .* 64 px only, not of 32 px; .*crop"):
+        gan_training.train(
+            tiles, path, tmp_path / "g", tmp_path / "m", Gan(activation="score"), device="cpu"
+        )
+
+
 def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
     with pytest.raises(WildLensError, match=r"classifier\.strides"):
         classifier_training.train(

@@ -84,6 +84,12 @@ def test_every_declared_setting_lies_beside_the_results(finished):
     assert written == sections
 
 
+@pytest.mark.parametrize("model", ["classifier", "generators"])
+def test_trainings_keep_checkpoints_where_snakemake_deletes_nothing(finished, model):
+    text = (finished / f"results/models/{model}.safetensors").read_text()
+    assert yaml.safe_load(text)["checkpoints"] == "results/checkpoints"
+
+
 AFTER_MODELS = {
     "map": 6,
     "attribute": 10,

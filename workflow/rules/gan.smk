@@ -34,3 +34,4 @@ rule gan:
         # exec: a shell that a scheduler's signal ends would take the training along before it saved
         "exec wildlens --log {log:q} train-gan {input.tiles:q} --classifier {input.classifier:q}"
         " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"
+        " --checkpoints results/checkpoints"

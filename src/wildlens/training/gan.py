@@ -19,6 +19,7 @@ from wildlens import provenance
 from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
+from wildlens.networks.classifier import UNetClassifier
 from wildlens.networks.device import choose_device
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
@@ -72,6 +73,12 @@ def train(
         raise WildLensError(
             f"{classifier}: gives one score an image and none a place, as gan.activation: local "
             "needs; set gan.activation: score"
+        )
+    side = min(settings.crop or data.tile_size, data.tile_size)
+    if isinstance(frozen, UNetClassifier) and side != frozen.tile_size:
+        raise WildLensError(
+            f"{classifier}: looks at images of {frozen.tile_size} px only, not of {side} px; "
+            "set gan.crop to null, and tiles.size as it was when it was trained"
         )
     record = provenance.record("train-gan", settings, [tiles, classifier])
     keeper = Checkpoints(
