@@ -38,6 +38,8 @@ SETTINGS = {
         steps=25,
         pretraining_steps=10,
         batch_size=4,
+        crop=None,  # a U-Net takes whole tiles only, and gives no evidence by place
+        activation="score",
     ),
 }
 
