@@ -20,7 +20,10 @@ ROOT = Path(__file__).parents[1]
 TABLES = ("methods.csv", "scores.csv", "classes.csv")
 # what is taken back, as the `gan` settings say it; the first are the paper's own
 ABLATIONS = {
-    "of the score, without end (paper)": {"activation": "score", "activation_margin": None},
+    "activation maximisation of the score, without end (paper)": {
+        "activation": "score",
+        "activation_margin": None,
+    },
     "of places, without end": {"activation_margin": None},
     "of places, ended at neutral": {"activation_margin": 0.0},
     "of the score, ended near neutral": {"activation": "score"},
@@ -34,9 +37,13 @@ METHODS = {
     "deeplift": "DeepLIFT",
     "occlusion": "Occlusion sensitivity",
     "gradcam": "GradCAM",
+    "deeplift_randomised": "DeepLIFT, untrained classifier",
+    "gradcam_randomised": "GradCAM, untrained classifier",
+    "class_shares": "Class shares of CORINE",
     "brightness": "Brightness",
     "random": "Random",
 }
+EXPLAINERS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam")
 # of the exact land cover: bogs and rocks are looked for; clear-cuts and sand are their twins
 COVERS = {412: "bog", 332: "rock", 324: "clear-cut", 331: "sand", 322: "heath"}
 
@@ -48,16 +55,17 @@ def main() -> None:
     parser.add_argument("--only", choices=["seeds", "ablations"])
     arguments = parser.parse_args()
     work, tables = arguments.work, arguments.work / "tables"
-    seeds = {seed: tables / f"seed-{seed}" for seed in reversed(range(arguments.seeds))}
-    for seed, folder in seeds.items():  # the first seed last: the ablations go on from it
-        run(work, folder, {section: {"seed": seed} for section in ("classifier", "gan")})
-    ablations = {}
-    if arguments.only != "seeds":
-        for number, (name, settings) in enumerate(ABLATIONS.items()):
-            ablations[name] = tables / f"ablation-{number}"
-            run(work, ablations[name], {"gan": settings})
+    seeds = {seed: tables / f"seed-{seed}" for seed in range(arguments.seeds)}
+    ablations = {name: tables / f"ablation-{n}" for n, name in enumerate(ABLATIONS)}
+    run(work, seeds[0], {})
+    if arguments.only != "seeds":  # before the other seeds: they go on from the first one's models
+        for name, folder in ablations.items():
+            run(work, folder, {"gan": ABLATIONS[name]})
+    if arguments.only != "ablations":
+        for seed, folder in list(seeds.items())[1:]:
+            run(work, folder, {section: {"seed": seed} for section in ("classifier", "gan")})
     text = report(
-        [seeds[seed] for seed in sorted(seeds)],
+        [folder for folder in seeds.values() if folder.is_dir()],
         ablations,
         "python benchmarks/method.py " + " ".join(sys.argv[1:]),
     )
@@ -94,21 +102,19 @@ def report(folders: list[Path], ablations: dict[str, Path], command: str) -> str
         " [the method](method.md). A cell is the mean over the seeds, and the lowest and highest.",
         "## Methods",
         markdown(methods_table(folders)),
-        "IoU: one threshold for all test tiles, chosen on the validation tiles. The interval is of"
-        " the first seed, over blocks of tiles.",
+        "IoU: one threshold for all test tiles, chosen on the validation tiles; pooled over all"
+        " pixels, and as the mean over tiles. The interval is of the first seed, over blocks of"
+        " tiles. The last five rows are controls: an explanation must be more than they are.",
         "## Classifier and generators",
         markdown(scores_table(folders)),
         "## What the maps light",
         markdown(covers_table(folders)),
         "Mean attribution of a cover as a multiple of the mean over the tiles, and the share of its"
         " pixels above the method's threshold.",
+        "## Ablations",
+        "Each row differs from the default by the settings it names; seed 0.",
+        markdown(ablations_table({"default": folders[0], **ablations})),
     ]
-    if ablations:
-        parts += [
-            "## Ablations",
-            "Each row differs from the default by the settings it names; seed 0.",
-            markdown(ablations_table({"default": folders[0], **ablations})),
-        ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -121,6 +127,7 @@ def methods_table(folders: list[Path]) -> pd.DataFrame:
         row = {"method": title}
         for column, name in (
             ("auroc", "AUROC"), ("average_precision", "AP"), ("iou", "IoU"),
+            ("iou_tiles", "mean IoU of tiles"),
         ):  # fmt: skip
             row[name] = spread([seed[column] for seed in of_seeds])
         first = of_seeds[0]
@@ -156,8 +163,8 @@ def covers_table(folders: list[Path]) -> pd.DataFrame:
     """A row a method of ours or of its rivals, a column a cover."""
     tables = [of_truth(f, "classes.csv").query("scene == 'test tiles'") for f in folders]
     rows = []
-    for method, title in list(METHODS.items())[:5]:
-        row = {"method": title}
+    for method in EXPLAINERS:
+        row = {"method": METHODS[method]}
         for code, cover in COVERS.items():
             found = [t.query(f"method == '{method}' and class_code == {code}") for t in tables]
             mean = spread([f["relative_attribution"].item() for f in found], 2)
@@ -171,6 +178,9 @@ def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
     """A row a setting: how both maps do, where the scores go, and what is lit."""
     rows = []
     for name, folder in folders.items():
+        if not folder.is_dir():
+            rows.append(dict.fromkeys(rows[0], "not run") | {"setting": name})
+            continue
         methods = of_truth(folder, "methods.csv").set_index("method")
         scores = pd.read_csv(folder / "scores.csv").query("split == 'test'").set_index("image")
         classes = of_truth(folder, "classes.csv").query("scene == 'test tiles'")
@@ -178,7 +188,7 @@ def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
             classes.query(f"method == 'gan' and class_code == {code}")["share_high"].item()
             for code in (324, 412)
         )
-        row = {"activation maximisation": name}
+        row = {"setting": name}
         for method, sign in (("gan", "abs(X+ - X-)"), ("minimizer", "abs(X - X-)")):
             figures = methods.loc[method]
             row[f"{sign}: AUROC, AP, IoU"] = (
