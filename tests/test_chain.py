@@ -100,7 +100,7 @@ def test_one_project_opens_all_of_it(results):
     with zipfile.ZipFile(results / "wildlens.qgz") as archive:
         text = archive.read("wildlens.qgs").decode()
     sources = re.findall("<datasource>(.*?)(?:[|].*)?</datasource>", text)
-    assert len(sources) == 2 + 5 * 2 + len(MAPPED)
+    assert len(sources) == 2 + 5 * 2 + len(MAPPED) + len(Attribution().extras)
     assert all((results / source).is_file() for source in sources)
     assert (results / "tiles.qml").is_file() and (results / "areas.qml").is_file()
 
