@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -171,3 +172,18 @@ def test_remove_takes_files_folders_and_links_but_not_what_links_point_to(tmp_pa
     assert entries(tmp_path) == ["kept"] and entries(kept) == ["file"]
     remove(kept)
     assert entries(tmp_path) == []
+
+
+def test_what_threads_write_after_one_failed_goes_too(tmp_path):
+    def late(folder):
+        time.sleep(0.1)
+        folder.mkdir(exist_ok=True)
+        (folder / "late").write_text("x")
+
+    with pytest.raises(WildLensError), atomic(tmp_path / "a.zarr") as folder:
+        folder.mkdir()
+        thread = threading.Thread(target=late, args=[folder])
+        thread.start()
+        raise OSError("no space")
+    thread.join()
+    assert not list(tmp_path.iterdir())

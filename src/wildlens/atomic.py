@@ -12,6 +12,7 @@ from pathlib import Path
 from wildlens.errors import WildLensError
 
 ABANDONED = 24 * 3600.0  # seconds after which an untouched file of another machine is nobody's
+LATE, TRIES = 0.2, 20  # seconds in which a folder must stay away; how often that is looked at
 
 
 @contextmanager
@@ -28,8 +29,10 @@ def scratch(path: Path) -> Iterator[Path]:
     remove(temporary)
     try:
         yield temporary
-    finally:
-        remove(temporary)
+    except BaseException:
+        _discard(temporary)
+        raise
+    remove(temporary)
 
 
 @contextmanager
@@ -62,6 +65,23 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _discard(path: Path) -> None:
+    """Remove what a failed block has written, and what comes after.
+
+    Zarr writes in threads: when one fails, others still do what they were asked for, and make the
+    folder anew.
+    """
+    is_folder = path.is_dir()
+    for _ in range(TRIES):
+        with suppress(OSError):  # a file may come while its folder goes
+            remove(path)
+        if not is_folder:
+            return
+        time.sleep(LATE)
+        if not path.exists():
+            return
 
 
 def _replace(source: Path, target: Path) -> None:
