@@ -25,7 +25,7 @@ from cluster import Cluster
 ROOT = Path(__file__).parents[2]
 PROFILE = ROOT / "workflow/profiles/slurm"
 SMALL = {
-    "attribution": {"methods": ["gan"], "controls": ["brightness", "random"]},
+    "attribution": {"methods": ["gan"], "controls": ["brightness", "random"], "extras": []},
     # some seconds each, to be caught in the middle
     "classifier": {"epochs": 12},
     "gan": {"steps": 30},
