@@ -76,7 +76,8 @@ class Run:
 
     def jobs(self, rule: str) -> list[str]:
         """Slurm's numbers of a rule's jobs, in the order in which they were submitted."""
-        return re.findall(rf"slurm_logs/rule_{rule}/\S*?(\d+)\.log", self.said.read_text())
+        said = rf"submitted with SLURM jobid (\d+) \(log: \S*/rule_{rule}/"
+        return re.findall(said, self.said.read_text())
 
     def hold(self, command: str, training: str) -> int:
         """Freeze a training when it has written a checkpoint; returns its process."""
