@@ -51,7 +51,7 @@ def draw_methods(table: pd.DataFrame, group: str) -> Sheet:
             sheet.axes(LEFT, y + TITLE, PANEL, ROW * len(methods)), x="Intersection over union, IoU"
         )
         _draw_rows(axes, table[table["reference"] == reference])
-        axes.set_xlim(0, min(1, 1.08 * top))
+        axes.set_xlim(0, min(1.03, 1.08 * top))
     _draw_key(sheet)
     return sheet
 
