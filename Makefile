@@ -32,9 +32,10 @@ report: $(INSTALLED)
 	$(BIN)/snakemake --report results/report.html \
 	  --report-stylesheet workflow/report/style.css
 
+# not --quiet: it would hide from the strict build the warnings that it is to stop at
 docs: $(INSTALLED_DEV)
 	$(BIN)/python -m wildlens.reference > docs/settings.md
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(ARGS)

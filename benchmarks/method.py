@@ -10,7 +10,6 @@ that an interrupted benchmark goes on. Writes docs/method-results.md.
 import argparse
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -67,7 +66,7 @@ def main() -> None:
     text = report(
         [folder for folder in seeds.values() if folder.is_dir()],
         ablations,
-        "python benchmarks/method.py " + " ".join(sys.argv[1:]),
+        "python benchmarks/method.py --work FOLDER",
     )
     (ROOT / "docs" / "method-results.md").write_text(text, encoding="utf-8")
 
@@ -166,9 +165,9 @@ def covers_table(folders: list[Path]) -> pd.DataFrame:
     for method in EXPLAINERS:
         row = {"method": METHODS[method]}
         for code, cover in COVERS.items():
-            found = [t.query(f"method == '{method}' and class_code == {code}") for t in tables]
-            mean = spread([f["relative_attribution"].item() for f in found], 2)
-            share = sum(f["share_high"].item() for f in found) / len(found)
+            found = [of_cover(t, method, code) for t in tables]
+            mean = spread([row["relative_attribution"] for row in found], 2)
+            share = sum(row["share_high"] for row in found) / len(found)
             row[cover] = f"{mean}; {share:.0%}"
         rows.append(row)
     return pd.DataFrame(rows)
@@ -184,10 +183,7 @@ def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
         methods = of_truth(folder, "methods.csv").set_index("method")
         scores = pd.read_csv(folder / "scores.csv").query("split == 'test'").set_index("image")
         classes = of_truth(folder, "classes.csv").query("scene == 'test tiles'")
-        cut, bog = (
-            classes.query(f"method == 'gan' and class_code == {code}")["share_high"].item()
-            for code in (324, 412)
-        )
+        cut, bog = (of_cover(classes, "gan", code)["share_high"] for code in (324, 412))
         row = {"setting": name}
         for method, sign in (("gan", "abs(X+ - X-)"), ("minimizer", "abs(X - X-)")):
             figures = methods.loc[method]
@@ -200,6 +196,14 @@ def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
         row["high: bog, clear-cut"] = f"{bog:.0%}, {cut:.0%}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def of_cover(classes: pd.DataFrame, method: str, code: int) -> dict:
+    """The row of a cover, in a column of codes where groups have names."""
+    (row,) = classes[
+        (classes["method"] == method) & (classes["class_code"].astype(str) == str(code))
+    ].to_dict("records")
+    return row
 
 
 def of_truth(folder: Path, name: str) -> pd.DataFrame:
