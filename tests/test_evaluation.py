@@ -420,7 +420,7 @@ def test_what_is_no_store_is_refused(world):
 
 def test_no_corine_index_is_refused(world):
     world.landcover[2, 5, 5] = 45
-    refused(world.write(), "landcover holds 45", "1..44")
+    refused(world.write(), "landcover: holds class 45", "ends at 44")
 
 
 def test_models_of_other_bands_are_refused(world):

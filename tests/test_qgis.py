@@ -186,7 +186,7 @@ def test_layers_outside_the_folder_are_warned_of(results, caplog):
     [
         ({"scenes": []}, "at least one scene"),
         ({"scenes": ["areas"]}, "cannot be opened as a raster"),
-        ({"landcovers": ["scenes"]}, "no CORINE index"),
+        ({"landcovers": ["scenes"]}, "but the legend of CORINE"),
     ],
 )
 def test_what_cannot_be_shown_is_refused_and_the_project_stays(results, change, said):

@@ -6,6 +6,11 @@ what a colour table can hold), its *code* (what people say: 412), and its positi
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from wildlens.errors import WildLensError
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,19 @@ class Legend:
         if not 1 <= index <= len(self.classes):
             raise KeyError(index)
         return self.classes[index - 1]
+
+    def check(self, indices: np.ndarray, where: str | Path) -> None:
+        """See that a raster of land cover holds indices of this legend (0 = none) and no others.
+
+        Raises:
+            WildLensError: it holds another number; names `where` it was read.
+        """
+        highest = indices.max(initial=0)
+        if highest > len(self.classes):
+            raise WildLensError(
+                f"{where}: holds class {highest}, but the legend of {self.product} ends at "
+                f"{len(self.classes)}; make it with wildlens landcover"
+            )
 
     @cached_property
     def colormap(self) -> dict[int, tuple[int, int, int, int]]:

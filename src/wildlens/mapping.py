@@ -25,8 +25,8 @@ from wildlens.attribution import Method, Models, create, describe
 from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device
 from wildlens.raster import grid_of, open_raster, read, row_windows, writing_cog, writing_geotiff
-from wildlens.reflectance import to_stored
 from wildlens.settings import TILES_ONLY, Attribution
+from wildlens.stored import to_stored
 from wildlens.streaming import Source, Tiles, Windows
 from wildlens.strips import keeping
 

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SCALE = 10_000  # stored = reflectance x 10000; 0 = missing
+from wildlens.stored import SCALE
 
 
 def to_images(stored: np.ndarray, fill: Tensor) -> tuple[Tensor, Tensor]:
@@ -26,13 +26,3 @@ def to_images(stored: np.ndarray, fill: Tensor) -> tuple[Tensor, Tensor]:
     if missing.any():
         images = torch.where(missing[:, None], fill[:, None, None], images)
     return images, ~missing
-
-
-def to_stored(reflectance: np.ndarray) -> np.ndarray:
-    """Reflectance (NaN = missing) as scenes store it: uint16 x 10000, 0 = missing, else 1 or more.
-
-    Args:
-        reflectance: any shape, float32.
-    """
-    stored = np.clip(np.rint(reflectance * SCALE), 1, np.iinfo(np.uint16).max)
-    return np.where(np.isnan(reflectance), 0, stored).astype(np.uint16)

@@ -21,11 +21,11 @@ from wildlens.sources import Product, open_product
 from wildlens.sources.bands import BandOnGrid, open_bands
 from wildlens.sources.offset import Offset, decide_offset
 from wildlens.sources.product import SCL
+from wildlens.stored import SCALE
 
 log = logging.getLogger(__name__)
 
 RESOLUTION = 10.0  # m
-SCALE = 10_000  # stored = reflectance x SCALE
 NODATA = 0
 SATURATED = np.iinfo(np.uint16).max  # in products as in scenes
 Box = tuple[float, float, float, float]  # west, south, east, north in degrees

@@ -88,11 +88,7 @@ def survey(
 def read_classes(dataset: rasterio.DatasetReader, window: Window) -> np.ndarray:
     """Class indices of a window, uint8 (H, W), 0 = none; what the legend lacks is refused."""
     classes = read(dataset, 1, window=window)
-    if classes.max(initial=0) > len(CORINE.classes):
-        raise WildLensError(
-            f"{dataset.name}: holds class {classes.max()}, but the legend ends at"
-            f" {len(CORINE.classes)}; make it with 'wildlens landcover'"
-        )
+    CORINE.check(classes, dataset.name)
     return classes
 
 

@@ -83,10 +83,6 @@ def map_totals(map_path: Path, landcover_path: Path, threshold: float) -> ClassT
             )
         for window in row_windows(grid):
             classes = read(landcover, 1, window=window)
-            if classes.max() >= SIZE:
-                raise WildLensError(
-                    f"{landcover_path}: holds {classes.max()}, which is no CORINE index "
-                    f"(1..{SIZE - 1}); make it again with wildlens landcover"
-                )
+            CORINE.check(classes, landcover_path)
             totals.add(read(attribution, 1, window=window), classes, threshold)
     return totals

@@ -131,11 +131,7 @@ def build_sample(split: str, tiles_path: Path, stores: dict[str, xr.Dataset]) ->
 
 def _read_classes(path: Path, variable: xr.DataArray) -> np.ndarray:
     classes = variable.values
-    if classes.max(initial=0) > len(CORINE.classes):
-        raise WildLensError(
-            f"{path}: {variable.name} holds {classes.max()}, which is no CORINE index "
-            f"(1..{len(CORINE.classes)}); make the tiles again"
-        )
+    CORINE.check(classes, f"{path}: {variable.name}")
     return classes
 
 

@@ -197,11 +197,7 @@ def _classes(path: Path) -> list[int]:
         for window in row_windows(grid_of(dataset)):
             found[np.unique(read(dataset, 1, window=window))] = True
     indices = np.flatnonzero(found[1:]) + 1
-    if len(indices) and indices[-1] > len(CORINE.classes):
-        raise WildLensError(
-            f"{path}: holds {indices[-1]}, which is no CORINE index (1..{len(CORINE.classes)});"
-            " make it again with wildlens landcover"
-        )
+    CORINE.check(indices, path)
     return indices.tolist()
 
 

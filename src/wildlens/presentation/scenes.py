@@ -13,8 +13,8 @@ from wildlens.presentation.footprints import Picture
 from wildlens.presentation.imagery import stretch_for
 from wildlens.presentation.maps import SceneView
 from wildlens.raster import grid_of, open_raster, read, read_grid
-from wildlens.reflectance import SCALE
 from wildlens.settings import METHODS
+from wildlens.stored import SCALE
 
 MOST_PIXELS = 800  # of a displayed scene's longer side
 
@@ -67,11 +67,7 @@ def read_picture(path: Path) -> Picture:
 
 def _read_classes(path: Path, scene: Path, grid: GeoBox) -> np.ndarray:
     classes = _read_thinned(path, scene, grid, Resampling.nearest)
-    if classes.max() > len(CORINE.classes):
-        raise WildLensError(
-            f"{path}: holds {classes.max()}, which is no CORINE index "
-            f"(1..{len(CORINE.classes)}); make it again with wildlens landcover"
-        )
+    CORINE.check(classes, path)
     return classes
 
 

@@ -16,7 +16,7 @@ from wildlens.evaluation.scores import generate, score_images
 from wildlens.legend import CORINE
 from wildlens.presentation.examples import Example, choose
 from wildlens.presentation.overlays import Overlaid, choose_by_fit, rank_tiles
-from wildlens.reflectance import SCALE
+from wildlens.stored import SCALE
 from wildlens.tileset import open_tiles
 
 

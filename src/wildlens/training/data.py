@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wildlens.reflectance import SCALE, to_images
+from wildlens.reflectance import to_images
+from wildlens.stored import SCALE
 from wildlens.tileset import open_tiles
 
 
