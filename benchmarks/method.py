@@ -19,13 +19,18 @@ ROOT = Path(__file__).parents[1]
 TABLES = ("methods.csv", "scores.csv", "classes.csv")
 # what is taken back, as the `gan` settings say it; the first are the paper's own
 ABLATIONS = {
-    "activation maximisation of the score, without end (paper)": {
+    "activation maximisation as in the paper: of the score, without end, lambda 0.3": {
         "activation": "score",
         "activation_margin": None,
+        "lambda_rest": 0.0,
+        "lambda_am": 0.3,
     },
-    "of places, without end": {"activation_margin": None},
-    "of places, ended at neutral": {"activation_margin": 0.0},
+    "a change weighs the same everywhere": {"lambda_rest": 0.0},
+    "of places, without end": {"activation_margin": None, "lambda_rest": 0.0},
     "of the score, ended near neutral": {"activation": "score"},
+    "ended at neutral": {"activation_margin": 0.0},
+    "lambda 0.3": {"lambda_am": 0.3},
+    "half the steps": {"steps": 500},
     "without adversarial loss": {"lambda_adv": 0.0},
     "two downsamplings": {"downsamplings": 2},
     "whole tiles, batches of 2": {"crop": None, "batch_size": 2},

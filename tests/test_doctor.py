@@ -15,6 +15,7 @@ from wildlens.cli import cli
 from wildlens.doctor import examine, read_configuration
 from wildlens.errors import WildLensError
 from wildlens.raster import writing_geotiff
+from wildlens.settings import Gan
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"
 
@@ -87,7 +88,7 @@ def test_configurations_are_laid_over_each_other_key_by_key(tmp_path):
     above = tmp_path / "above.yaml"
     above.write_text("gan: {steps: 99}\n")
     settings = read_configuration([DEFAULT, above])
-    assert settings.gan.steps == 99 and settings.gan.lambda_am == 0.3
+    assert settings.gan.steps == 99 and settings.gan.lambda_am == Gan().lambda_am
     above.write_text("[1, 2]")
     with pytest.raises(WildLensError, match="expected keys and values"):
         read_configuration([DEFAULT, above])

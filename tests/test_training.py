@@ -34,6 +34,9 @@ def test_each_loss_equals_its_formula_in_float64():
     expected = (0.1 / 0.5 + 0.3 / 0.5 + 0.0 + 0.4 / 2.0) / 4
     assert losses.similarity(x, y, unit).item() == pytest.approx(expected, abs=1e-15)
     assert losses.cycle(x, y).item() == pytest.approx((0.1 + 0.3 + 0.4) / 4, abs=1e-15)
+    weight = torch.tensor([[[[1.0, 4.0]]]], dtype=torch.float64)
+    expected = (0.1 / 0.5 + 4 * 0.3 / 0.5 + 0.0 + 4 * 0.4 / 2.0) / 4
+    assert losses.similarity(x, y, unit, weight).item() == pytest.approx(expected, abs=1e-15)
 
     logits = torch.tensor([-1.5, 0.0, 2.0], dtype=torch.float64)
     scores = [sigmoid(v) for v in (-1.5, 0.0, 2.0)]
@@ -89,6 +92,7 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
     settings = Gan(
         activation=activation,
         activation_margin=None,
+        lambda_rest=0,
         steps=40,
         pretraining_steps=0,
         ramp_steps=0,
@@ -118,7 +122,11 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
 @pytest.mark.parametrize("activation", ["score", "local"])
 def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activation):
     settings = Gan(
-        activation=activation, activation_margin=None, lambda_am=0.3, loss_unit="reflectance"
+        activation=activation,
+        activation_margin=None,
+        lambda_rest=0,
+        lambda_am=0.3,
+        loss_unit="reflectance",
     )
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))
@@ -134,6 +142,28 @@ def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activa
     loss.backward()
     assert all(p.grad is None for p in t.discriminators.parameters())
     assert all(p.requires_grad for p in t.discriminators.parameters())
+
+
+@pytest.mark.parametrize("activation", ["score", "local"])
+def test_a_change_weighs_more_where_activation_maximisation_has_ended(activation):
+    settings = Gan(
+        activation=activation, activation_margin=-0.2, lambda_rest=3.0, loss_unit="reflectance"
+    )
+    t, data = trainer(settings)
+    images = data.splits["train"].images(np.arange(4))
+    high, low = images + 0.01, images - 0.02 * torch.rand_like(images)
+    row, _ = t.generator_loss(images, high, low, settings.lambda_am)
+    logits = t.classifier(images) if activation == "score" else t.classifier.local_logits(images)
+    for name, generated, ended in (
+        ("similarity_max", high, logits > -0.2),
+        ("similarity_min", low, logits < 0.2),
+    ):
+        assert 0 < ended.float().mean() < 1, "both kinds of places are seen"
+        ended = ended.numpy().reshape(4, 1, *(ended.shape[1:] or (1, 1)))
+        repeats = images.shape[-1] // ended.shape[-1]
+        weight = 1 + 3 * ended.repeat(repeats, axis=2).repeat(repeats, axis=3)
+        difference = (images - generated).abs().detach().double().numpy()
+        assert row[name] == pytest.approx((weight * difference).mean(), rel=1e-5)
 
 
 def test_schedules_of_the_two_phases():

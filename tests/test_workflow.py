@@ -105,7 +105,7 @@ AFTER_MODELS = {
     ("change", "rules"),
     [
         (
-            "gan={lambda_am: 0.5}",
+            "gan={lambda_am: 0.4}",
             {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
             | {"evaluate": 1, "figures": 1, "qgis": 1, "summary": 1, "all": 1},
         ),

@@ -244,8 +244,17 @@ class Gan(Section):
         description="Logit past neutral at which activation maximisation ends; below 0, it ends "
         "before neutral: what is natural goes, nothing is painted. none: no such end (paper)",
     )
-    lambda_am: float = Field(0.3, ge=0, le=100, description="Weight of activation maximisation")
+    lambda_am: float = Field(
+        0.5, ge=0, le=100, description="Weight of activation maximisation (paper: 0.3)"
+    )
     lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
+    lambda_rest: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="What more a change weighs in the similarity loss where activation "
+        "maximisation has ended (0: nothing, paper)",
+    )
     lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
     lambda_adv: float = Field(1.0, ge=0, le=100, description="Weight of the adversarial loss")
     loss_unit: Literal["standardised", "reflectance"] = Field(
@@ -253,7 +262,7 @@ class Gan(Section):
     )
     pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
     ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
-    steps: int = Field(500, ge=1, description="All steps, pre-training included")
+    steps: int = Field(1000, ge=1, description="All steps, pre-training included")
     batch_size: int = Field(8, ge=1, le=512, description="Tiles in a batch")
     crop: int | None = Field(
         64, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
@@ -269,6 +278,15 @@ class Gan(Section):
     def _phases_fit(self):
         if self.pretraining_steps >= self.steps:
             raise ValueError("pretraining_steps must be fewer than steps")
+        return self
+
+    @model_validator(mode="after")
+    def _rest_comes(self):
+        if self.lambda_rest and self.activation_margin is None:
+            raise ValueError(
+                "lambda_rest must be 0 where activation_margin is none: activation maximisation "
+                "never ends"
+            )
         return self
 
 

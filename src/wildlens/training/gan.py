@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wildlens import provenance
 from wildlens.doubts import write_doubts
@@ -206,9 +207,14 @@ class Trainer:
     ) -> tuple[dict[str, float], Tensor]:
         """Equation 6 for both generators, summed; `high` = w+(images), `low` = w-(images)."""
         s = self.settings
+        with torch.no_grad():
+            activation, logits = self._judge(images)
+        weight_high, weight_low = (
+            self._similarity_weight(images, activation, natural) for natural in (True, False)
+        )
         terms = {
-            "similarity_max": losses.similarity(images, high, self.unit),
-            "similarity_min": losses.similarity(images, low, self.unit),
+            "similarity_max": losses.similarity(images, high, self.unit, weight_high),
+            "similarity_min": losses.similarity(images, low, self.unit, weight_low),
             "cycle": losses.cycle(images, self.maximizer(low), self.unit)
             + losses.cycle(images, self.minimizer(high), self.unit),
         }
@@ -231,10 +237,8 @@ class Trainer:
             + lambda_am * (terms["activation_max"] + terms["activation_min"])
         )
         row = {name: value.item() for name, value in terms.items()}
-        with torch.no_grad():
-            row["score"] = self.classifier(images).sigmoid().mean().item()
-            row["score_max"] = high_logits.sigmoid().mean().item()
-            row["score_min"] = low_logits.sigmoid().mean().item()
+        scored = {"score": logits, "score_max": high_logits, "score_min": low_logits}
+        row |= {name: value.detach().sigmoid().mean().item() for name, value in scored.items()}
         return row, loss
 
     def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -244,6 +248,12 @@ class Trainer:
             return logits, logits
         places = self.classifier.local_logits(images)
         return places, places.mean(dim=(1, 2))
+
+    def _similarity_weight(self, images: Tensor, activation: Tensor, natural: bool) -> Tensor:
+        """(N, 1, H, W), or less that spreads to it: what a change of each pixel weighs."""
+        rest = losses.at_rest(activation, natural, self.settings.activation_margin)
+        rest = rest.to(images.dtype).reshape(len(images), 1, *(rest.shape[1:] or (1, 1)))
+        return 1 + self.settings.lambda_rest * functional.interpolate(rest, images.shape[-2:])
 
     def _discriminator_step(self, images: Tensor, high: Tensor, low: Tensor) -> float:
         loss = sum(

@@ -5,12 +5,20 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 
-def similarity(images: Tensor, generated: Tensor, unit: Tensor | float = 1.0) -> Tensor:
+def similarity(
+    images: Tensor,
+    generated: Tensor,
+    unit: Tensor | float = 1.0,
+    weight: Tensor | float = 1.0,
+) -> Tensor:
     """L_sim, equation 2, as L1: mean absolute difference in units of `unit` (by band, (C, 1, 1)).
 
     The paper writes a Frobenius norm and says L1; the mean makes the value free of the tile size.
+
+    Args:
+        weight: of each pixel, (N, 1, H, W); the paper has none.
     """
-    return ((images - generated).abs() / unit).mean()
+    return (weight * (images - generated).abs() / unit).mean()
 
 
 def cycle(images: Tensor, restored: Tensor, unit: Tensor | float = 1.0) -> Tensor:
@@ -46,3 +54,10 @@ def activation_maximisation(logits: Tensor, natural: bool, margin: float | None 
         logits = logits.clamp(max=margin) if natural else logits.clamp(min=-margin)
     target = torch.full_like(logits, float(natural))
     return binary_cross_entropy_with_logits(logits, target)
+
+
+def at_rest(logits: Tensor, natural: bool, margin: float | None) -> Tensor:
+    """Where `activation_maximisation` has nothing to gain, bool: past its margin."""
+    if margin is None:
+        return torch.zeros_like(logits, dtype=torch.bool)
+    return logits > margin if natural else logits < -margin
