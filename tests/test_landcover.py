@@ -56,10 +56,12 @@ def apply(affine: Affine, x, y):
     return a * x + b * y + c, d * x + e * y + f
 
 
-def at_centres(values: np.ndarray, own: GeoBox, grid: GeoBox) -> tuple[np.ndarray, np.ndarray]:
+def at_centres(
+    values: np.ndarray, own: GeoBox, grid: GeoBox, doubt: float = 2e-6
+) -> tuple[np.ndarray, np.ndarray]:
     """Values under all pixel centres of a grid by pyproj; and where that is beyond doubt.
 
-    Outside `own` it is 0. In doubt is what lies within 2e-6 pixels of a border.
+    Outside `own` it is 0. In doubt is what lies within `doubt` pixels of a border.
     """
     rows, columns = grid.shape
     xy = apply(grid.affine, *np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5))
@@ -68,11 +70,11 @@ def at_centres(values: np.ndarray, own: GeoBox, grid: GeoBox) -> tuple[np.ndarra
             *xy
         )
     column, row = apply(~own.affine, *xy)
-    doubt = (np.abs(column - np.round(column)) < 2e-6) | (np.abs(row - np.round(row)) < 2e-6)
+    near = [np.abs(axis - np.round(axis)) < doubt for axis in (column, row)]
     column, row = np.floor(column).astype(int), np.floor(row).astype(int)
     inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
     taken = values[row.clip(0, values.shape[0] - 1), column.clip(0, values.shape[1] - 1)]
-    return np.where(inside, taken, 0), ~doubt
+    return np.where(inside, taken, 0), ~np.logical_or(*near)
 
 
 def assert_nearest(path: Path, indices: np.ndarray, own: GeoBox, grid: GeoBox) -> None:

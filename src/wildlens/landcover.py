@@ -20,6 +20,7 @@ from wildlens.corine import Encoding, decode_corine, find_encoding
 from wildlens.crosswalk import CROSSWALKS, read_crosswalk
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE, Legend
+from wildlens.majority import majority, points_along, refined
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.settings import Landcover
@@ -28,10 +29,11 @@ __all__ = ["build_landcover", "decode_corine"]
 
 log = logging.getLogger(__name__)
 
-# Largest error of a position, in source pixels (0.1 mm for CORINE). GDAL's default of 0.125 takes
-# one pixel in 400 from the neighbouring cell. rasterio's `reproject` ignores a tolerance of 0, and
-# its WarpedVRT breaks with it.
-TOLERANCE = 1e-6
+# Largest error of a position, in source pixels (nearest: 0.1 mm for CORINE). GDAL's default of
+# 0.125 takes one pixel in 400 from the neighbouring cell. rasterio's `reproject` ignores a
+# tolerance of 0, and its WarpedVRT breaks with it. Single points of many decide little, but cost.
+TOLERANCE = {"nearest": 1e-6, "majority": 1e-3}
+STRIP = 32  # rows of pixels whose points are held at once
 DEFAULT_BAND = "CORINE"
 _FILE_NAMES = {"worldcover": "worldcover", "clcplus": "clcplus"}
 
@@ -39,8 +41,9 @@ _FILE_NAMES = {"worldcover": "worldcover", "clcplus": "clcplus"}
 def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover) -> None:
     """Bring land cover onto the grid of a scene.
 
-    Each pixel takes the class of the source pixel (nearest neighbour) or polygon that holds its
-    centre. Classes of other products become those of CORINE that they count as (`crosswalk`).
+    Each pixel takes the class of the source pixel or polygon that holds its centre (`nearest`), or
+    that holds most of a square of points in it (`majority`; see `wildlens.majority`). Classes of
+    other products become those of CORINE that they count as (`crosswalk`), before they are counted.
 
     The result is a uint8 GeoTIFF of class indices of the legend (1..44 for CORINE; 0 = no data,
     which is also what lies outside the source), with colour table; class names lie beside it in
@@ -51,7 +54,7 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
             product; in any CRS.
         scene: a raster that has the wanted grid; its pixels are not read.
         output: the GeoTIFF to write.
-        settings: product, its table, and the band of the source by its description.
+        settings: product, its table, the band of the source by its description, and resampling.
 
     Raises:
         WildLensError: the source cannot be read, has no such band, values that are no classes, or
@@ -83,7 +86,33 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
 def _reader(
     source: Path, grid: GeoBox, settings: Landcover
 ) -> Iterator[Callable[[Window], np.ndarray]]:
-    """A function that gives the class indices of a window of the grid."""
+    """A function that gives the class indices of a window of the grid, of full width."""
+    if settings.resampling == "nearest":
+        with _at_centres(source, grid, settings) as read:
+            yield read
+        return
+    polygons = source.suffix.lower() in corine_vector.SUFFIXES
+    points = points_along(None if polygons else raster.read_grid(source), grid)
+    with _at_centres(source, refined(grid, points), settings) as sample:
+
+        def read(window: Window) -> np.ndarray:
+            # a few rows at a time: the points of a pixel are many
+            parts = []
+            for top in range(0, window.height, STRIP):
+                rows = min(STRIP, window.height - top)
+                fine = (window.row_off + top, window.width, rows)
+                part = sample(Window(0, *(points * side for side in fine)))
+                parts.append(majority(part, points))
+            return np.concatenate(parts)
+
+        yield read
+
+
+@contextmanager
+def _at_centres(
+    source: Path, grid: GeoBox, settings: Landcover
+) -> Iterator[Callable[[Window], np.ndarray]]:
+    """A function that gives the class indices under the centres of a window's pixels."""
     if source.suffix.lower() in corine_vector.SUFFIXES:
         if settings.product != "corine":
             raise WildLensError(
@@ -96,7 +125,8 @@ def _reader(
     with raster.open_raster(source) as dataset:
         band = choose_band(dataset, settings.band or layer_of(settings.product))
         encoding = _encoding(dataset, band, grid, settings)
-        with _on_grid(dataset, grid) as warped:
+        tolerance = TOLERANCE[settings.resampling]
+        with _on_grid(dataset, grid, tolerance) as warped:
 
             def read(window: Window) -> np.ndarray:
                 values = raster.read(warped, band, window=window)
@@ -182,7 +212,9 @@ def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, sl
 
 
 @contextmanager
-def _on_grid(dataset: rasterio.DatasetReader, grid: GeoBox) -> Iterator[WarpedVRT]:
+def _on_grid(
+    dataset: rasterio.DatasetReader, grid: GeoBox, tolerance: float
+) -> Iterator[WarpedVRT]:
     """The source on another grid, by nearest neighbour; outside it is its no data, or 0."""
     rows, columns = grid.shape
     try:
@@ -193,7 +225,7 @@ def _on_grid(dataset: rasterio.DatasetReader, grid: GeoBox) -> Iterator[WarpedVR
             width=columns,
             height=rows,
             resampling=Resampling.nearest,
-            tolerance=TOLERANCE,
+            tolerance=tolerance,
         )
     except rasterio.errors.RasterioError as error:
         reason = " ".join(str(error).split())

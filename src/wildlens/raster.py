@@ -10,6 +10,7 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 from rasterio.windows import Window
 
 from wildlens.atomic import atomic, scratch
@@ -68,6 +69,15 @@ def read_grid(path: Path | str) -> GeoBox:
     """The grid of a raster file."""
     with open_raster(path) as dataset:
         return grid_of(dataset)
+
+
+def pixels_across(own: GeoBox, grid: GeoBox) -> float:
+    """How many pixels of `grid` the middle pixel of `own` spans, along the wider axis."""
+    row, column = (side // 2 for side in own.shape)
+    corners = np.array([column, column + 1, column]), np.array([row, row, row + 1])
+    crs = (own.crs.to_wkt(), grid.crs.to_wkt())
+    x, y = Transformer.from_crs(*crs, always_xy=True).transform(*own.pix2wld(*corners))
+    return max(float(np.abs(axis[1:] - axis[0]).max()) for axis in grid.wld2pix(x, y))
 
 
 def row_windows(grid: GeoBox, rows: int = BLOCK) -> Iterator[Window]:

@@ -142,6 +142,10 @@ class Landcover(Section):
     table: str | None = Field(
         None, description="product: table: CSV with columns value and code (CORINE, 0 = no data)"
     )
+    resampling: Literal["nearest", "majority"] = Field(
+        "nearest",
+        description="Class of a pixel: the one at its centre, or the one that covers most of it",
+    )
 
     @model_validator(mode="after")
     def _table_goes_with_its_product(self):
