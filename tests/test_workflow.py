@@ -215,13 +215,24 @@ def test_own_products_need_no_demo_and_keep_their_paths(tmp_path):
     def stub(path):
         return yaml.safe_load((folder / "results" / path).read_text())
 
-    assert stub("scenes/a.tif")["product"] == inputs["training"][0]["product"]
-    assert stub("scenes/a.tif")["offset"] == "-1000"
-    assert stub("scenes/b.tif")["offset"] == "None"
+    assert repr(inputs["training"][0]["product"]) in stub("scenes/a.tif")["products"]
+    assert stub("scenes/a.tif")["offsets"] == "(-1000,)"
+    assert stub("scenes/b.tif")["offsets"] == "()"
     assert stub("landcover/a.tif")["source"] == inputs["landcover"]
     assert stub("landcover/b.tif")["source"] == inputs["mapping"][0]["landcover"]
     assert inputs["areas"] in stub("tiles.zarr/stub")["areas"]
     assert stub("tiles.zarr/stub")["truths"] == "()"
+
+
+def test_a_list_of_products_is_one_scene(tmp_path):
+    folder = workplace(tmp_path)
+    paths = [str(folder / "my data; it's $HOME" / name) for name in ("a.SAFE", "b.SAFE")]
+    mine = own_land(folder, training=[{"name": "a", "product": paths, "offset": [-1000, 0]}])
+    run = snakemake(folder, "results/scenes/a.tif", "--configfile", DEFAULT, mine)
+    assert run.returncode == 0, run.stderr
+    stub = yaml.safe_load((folder / "results/scenes/a.tif").read_text())
+    assert all(repr(path) in stub["products"] for path in paths)
+    assert stub["offsets"] == "(-1000, 0)"
 
 
 def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):
@@ -279,7 +290,7 @@ def test_whoever_has_anthroprotect_types_one_path(tmp_path):
     assert run.returncode == 0, run.stderr
     scene = "inv_hydroelectric-letsi_2019-07-01-2019-08-30"
     assert sorted(p.name for p in (folder / "results/maps").iterdir()) == [scene]
-    assert yaml.safe_load((folder / f"results/scenes/{scene}.tif").read_text())["offset"] == "0"
+    assert yaml.safe_load((folder / f"results/scenes/{scene}.tif").read_text())["offsets"] == "(0,)"
     assert not (folder / "resources").exists(), "nothing is simulated"
     assert not (folder / "results/landcover").exists(), "the scene has none"
     assert not planned(folder, *configuration)

@@ -130,6 +130,13 @@ def two_products(f):
     return scene(f)
 
 
+def mosaic(f, settings=(), **profile):
+    """Two products in folders, of which the second has another grid."""
+    write_tif(f / "a" / "B02.tif", dn())
+    write_tif(f / "b" / "B02.tif", dn(), **profile)
+    return ["scene", f / "a", f / "b", "--offset=0", *settings]
+
+
 def level_1c(f):
     (f / "MTD_MSIL1C.xml").write_text("<a/>")
     return scene(f)
@@ -222,6 +229,31 @@ PRODUCTS = {
     ),
     "a clip elsewhere": (lambda f: scene(safe(f), "--clip", 8, 50, 9, 51), "does not touch"),
     "a clip turned round": (lambda f: scene(safe(f), "--clip", 9, 50, 8, 51), "is no box"),
+    "products of two zones": (
+        lambda f: mosaic(f, settings(f, bands=["B02"]), crs="EPSG:32634"),
+        "b: its CRS is EPSG:32634, that of",
+    ),
+    "products beside each other's pixels": (
+        lambda f: mosaic(f, settings(f, bands=["B02"]),
+                         transform=Affine(10, 0, 499983, 0, -10, 8900040)),
+        "b: its pixels lie 3 m and 0 m beside those of",
+    ),
+    "three offsets for two products": (lambda f: mosaic(f, ["--offset=0", "--offset=-1000"]),
+                                       "3 offsets for 2 products"),
+    "a product of several without a band": (
+        lambda f: mosaic(f, settings(f, bands=["B02", "B03"])), "a: has no B03"
+    ),
+    "a CRS in degrees": (
+        lambda f: scene(safe(f), *settings(f, crs="EPSG:4326")), "no projected system in metres"
+    ),
+    "a CRS that is none": (
+        lambda f: scene(safe(f), *settings(f, crs="EPSG:99999")), "EPSG:99999 is not known"
+    ),
+    "a CRS in words": (lambda f: scene(safe(f), *settings(f, crs="UTM 33")), "crs"),
+    "20 m only, to be reprojected": (
+        lambda f: scene(stack(f, resolution=20.0), *settings(f, crs="EPSG:3035")),
+        "its finest pixels span 2",
+    ),
     "an unknown key": (lambda f: scene(safe(f), *settings(f, band=["B02"])), "mean 'bands'"),
     "an unknown band": (lambda f: scene(safe(f), *settings(f, bands=["B10"])), "bands.0"),
 }  # fmt: skip

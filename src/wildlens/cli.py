@@ -84,18 +84,28 @@ def demo(output: Path, settings: Path | None) -> None:
 
 
 @cli.command()
-@click.argument("product", type=existing)
+@click.argument("products", type=existing, nargs=-1, required=True)
 @output
 @settings_file
-@click.option("--offset", type=int, help="DN to add, for products without metadata.")
+@click.option(
+    "--offset",
+    "offsets",
+    type=int,
+    multiple=True,
+    help="DN to add, for products without metadata; once for all, or once for each.",
+)
 @click.option("--clip", type=float, nargs=4, help="West, south, east, north in degrees.")
-def scene(product, output, settings, offset, clip) -> None:
-    """Bring one PRODUCT (SAFE, STAC item, GeoTIFF, band folder) into the form of a scene."""
+def scene(products, output, settings, offsets, clip) -> None:
+    """Bring PRODUCTS (SAFE, STAC item, GeoTIFF, band folder) into the form of one scene.
+
+    Several products of one date are merged: the clearest comes first.
+    """
     from wildlens.presentation.qml import write_scene_style
     from wildlens.scene import build_scene
 
     chosen = section("Scene", settings)
-    build_scene(product, output, chosen, offset=offset, clip=clip)
+    offset = offsets[0] if len(offsets) == 1 else offsets or None
+    build_scene(products, output, chosen, offset=offset, clip=clip)
     write_scene_style(output, chosen.bands)
 
 

@@ -142,7 +142,8 @@ def _inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
     inputs = settings.inputs
     for product in [*inputs.training, *inputs.mapping]:
         check = _product_check(product, folder, settings.scene.bands)
-        yield _looked_at(f"product {product.name}", product.product, folder, check)
+        for path in product.paths:
+            yield _looked_at(f"product {product.name}", path, folder, check)
         if product.landcover:
             yield _looked_at("land cover", product.landcover, folder, _open_raster)
     yield _looked_at("land cover", inputs.landcover, folder, _open_raster)
@@ -196,7 +197,8 @@ def _disk(settings: Settings, folder: Path) -> Finding:
     """Free space against what whole products would need; the demo's are far smaller."""
     free = shutil.disk_usage(folder).free / 1e9
     products = [*settings.inputs.training, *settings.inputs.mapping]
-    whole = [p for p in products if not Path(p.product).is_relative_to(SIMULATED)]
+    paths = [path for product in products for path in product.paths]
+    whole = [path for path in paths if not Path(path).is_relative_to(SIMULATED)]
     needed = max(1.0, SCENE_GB * len(whole))
     if free < needed:
         return Finding("mend", f"disk: {free:.1f} GB free, about {needed:.0f} GB may be needed:"

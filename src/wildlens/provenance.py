@@ -4,7 +4,8 @@ import ast
 import functools
 import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from wildlens import __version__
@@ -20,18 +21,29 @@ def record(step: str, settings: Section | None, inputs: Iterable[Path | str]) ->
     """What every result carries, as flat text: GeoTIFF tags, zarr attributes, model metadata.
 
     Keys: `wildlens_step`, `wildlens_version`, `wildlens_settings` (YAML of the step's section) and
-    `wildlens_inputs` (JSON: file name -> digest of its content; with its folder, where another
-    input has the same name).
+    `wildlens_inputs` (JSON: file name -> digest of its content; with its folders, as many as keep
+    it apart from other inputs of the same name).
     """
     paths = [Path(path) for path in inputs]
-    names = [path.name for path in paths]
-    labels = [p.name if names.count(p.name) == 1 else f"{p.parent.name}/{p.name}" for p in paths]
+    labels = _labels(paths)
     return {
         "wildlens_step": step,
         "wildlens_version": __version__,
         "wildlens_settings": dump_section(settings) if settings is not None else "",
         "wildlens_inputs": json.dumps(dict(zip(labels, map(digest, paths), strict=True))),
     }
+
+
+def _labels(paths: Sequence[Path]) -> list[str]:
+    """The shortest ends of different paths that are all different."""
+    labels = [path.name for path in paths]
+    for depth in range(2, max((len(path.parts) for path in paths), default=0) + 1):
+        counts = Counter(labels)
+        labels = [
+            label if counts[label] == 1 else "/".join(path.parts[-depth:])
+            for label, path in zip(labels, paths, strict=True)
+        ]
+    return labels
 
 
 def digest(path: Path) -> str:

@@ -72,12 +72,14 @@ class Product(Section):
     """One Sentinel-2 product and what belongs to it."""
 
     name: Name = Field(description="Short name; names the results")
-    product: str = Field(
-        description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder"
+    product: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder;"
+        " or a list of those of one date, which become one scene"
     )
-    offset: int | None = Field(
+    offset: int | list[int] | None = Field(
         None,
-        description="DN to add to every valid pixel, where the product has no metadata to say so",
+        description="DN to add to every valid pixel, where the product has no metadata to say so;"
+        " of a list of products, one for all or one for each",
     )
     clip: Clip | None = Field(
         None, description="West, south, east, north in degrees: only what lies in it is used"
@@ -86,6 +88,27 @@ class Product(Section):
     truth: str | None = Field(
         None, description="Exact land cover on its grid (simulated land only)"
     )
+
+    @property
+    def paths(self) -> list[str]:
+        """All products of the scene."""
+        return [self.product] if isinstance(self.product, str) else self.product
+
+    @property
+    def offsets(self) -> list[int]:
+        """None, one for all products, or one for each."""
+        if self.offset is None:
+            return []
+        return self.offset if isinstance(self.offset, list) else [self.offset]
+
+    @model_validator(mode="after")
+    def _offsets_fit(self):
+        if isinstance(self.offset, list) and len(self.offset) != len(self.paths):
+            raise ValueError(
+                f"{len(self.offset)} offsets for {len(self.paths)} products: give one for all, or"
+                " one for each"
+            )
+        return self
 
 
 class Inputs(Section):
@@ -120,13 +143,18 @@ class Scene(Section):
         ["B02", "B03", "B04", "B08"], min_length=1, description="Bands, in this order"
     )
     resampling: Literal["nearest", "bilinear"] = Field(
-        "bilinear", description="How 20 m and 60 m bands come to 10 m"
+        "bilinear",
+        description="How 20 m and 60 m bands come to 10 m, and what is reprojected to its pixels",
     )
     mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
         [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes made no data"
     )
     offset_doubt: Literal["warn", "refuse"] = Field(
         "warn", description="What happens where the pixels contradict the offset in the metadata"
+    )
+    crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,5}$")] | None = Field(
+        None,
+        description="EPSG code that products are reprojected to, at 10 m; none: the products' own",
     )
 
 

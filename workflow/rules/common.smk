@@ -18,7 +18,7 @@ if settings.anthroprotect:
         sys.exit(f"wildlens: error: anthroprotect: {error}")
     training = []
     mapping = investigative_scenes(ANTHROPROTECT)
-    mapping += [p for p in settings.inputs.mapping if not p.product.startswith(DEMO)]
+    mapping += [p for p in settings.inputs.mapping if not p.paths[0].startswith(DEMO)]
 else:
     training, mapping = settings.inputs.training, settings.inputs.mapping
 
@@ -64,14 +64,14 @@ wildcard_constraints:
 
 
 def product_of(wildcards):
-    """Path of a scene's product."""
-    return PRODUCTS[wildcards.scene].product
+    """Paths of a scene's products."""
+    return PRODUCTS[wildcards.scene].paths
 
 
 def reading_of(wildcards):
     """Options for a product whose metadata does not say its offset, or that is clipped."""
     product = PRODUCTS[wildcards.scene]
-    offset = [] if product.offset is None else [f"--offset={product.offset}"]
+    offset = [f"--offset={number}" for number in product.offsets]
     return [*offset, *(["--clip", *product.clip] if product.clip else [])]
 
 

@@ -1,10 +1,10 @@
-# Scene: a Sentinel-2 product in our form, on its own UTM grid at 10 m.
+# Scene: a Sentinel-2 product, or several, in our form: on one grid of 10 m.
 #
-# Reads one product. Gives results/scenes/{scene}.tif with a style for QGIS.
+# Reads products. Gives results/scenes/{scene}.tif with a style for QGIS.
 
 
 rule scene:
-    """Bring a product's bands to 10 m, apply its offset, mask what is no land."""
+    """Bring products' bands to one grid of 10 m, apply offsets, mask what is no land."""
     input:
         product=product_of,
         settings="results/settings/scene.yaml",

@@ -56,7 +56,7 @@ class BandOnGrid:
 
     def _read(self, window: Window) -> np.ndarray:
         values = raster.read(self.dataset, self.index, window=window)
-        return _digital_numbers(values, self.dataset.nodatavals[self.index - 1])
+        return digital_numbers(values, self.dataset.nodatavals[self.index - 1])
 
 
 @contextmanager
@@ -69,19 +69,35 @@ def open_bands(
         WildLensError: a file is missing, has another CRS, corner, extent or a resolution that is
             no multiple of the grid's, or holds numbers that are not integers.
     """
+    with opened(files) as datasets:
+        yield {
+            name: _on_grid(datasets[name], band.index, grid, resampling)
+            for name, band in files.items()
+        }
+
+
+@contextmanager
+def opened(files: Mapping[str, BandFile]) -> Iterator[dict[str, rasterio.DatasetReader]]:
+    """The open file of each band; each file is opened once."""
     with ExitStack() as stack:
-        datasets: dict = {}
+        datasets: dict[str, rasterio.DatasetReader] = {}
         for name, band in files.items():
             if gdal_name(band.path) in datasets:
                 continue
             if not band.path.is_file():
                 raise WildLensError(f"{band.path}: band {name} is missing: there is no such file")
-            opened = stack.enter_context(raster.open_raster(band.path))
-            datasets[gdal_name(band.path)] = opened
-        yield {
-            name: _on_grid(datasets[gdal_name(band.path)], band.index, grid, resampling)
-            for name, band in files.items()
-        }
+            dataset = stack.enter_context(raster.open_raster(band.path))
+            datasets[gdal_name(band.path)] = dataset
+        yield {name: datasets[gdal_name(band.path)] for name, band in files.items()}
+
+
+def check_integers(dataset: rasterio.DatasetReader, index: int) -> None:
+    """Refuse a band that holds anything but digital numbers."""
+    dtype = dataset.dtypes[index - 1]
+    if not np.issubdtype(np.dtype(dtype), np.integer):
+        raise WildLensError(
+            f"{dataset.name}: holds {dtype} numbers, expected the integers (DN) of Sentinel-2"
+        )
 
 
 def _on_grid(
@@ -94,7 +110,8 @@ def _on_grid(
     rows, columns = own.shape
     if own.crs != grid.crs:
         raise WildLensError(
-            f"{dataset.name}: its CRS is {_name(own.crs)}, that of the product {_name(grid.crs)}"
+            f"{dataset.name}: its CRS is {crs_name(own.crs)}, that of the product"
+            f" {crs_name(grid.crs)}"
         )
     fits = (rows * factor, columns * factor) == tuple(grid.shape)
     if not (fits and factor <= MAX_FACTOR and own.affine.almost_equals(expected, 1e-3)):
@@ -104,19 +121,16 @@ def _on_grid(
             f"of the product ({grid.shape.x} x {grid.shape.y} px of {grid.affine.a:g} m at "
             f"{grid.affine.c:.10g}, {grid.affine.f:.10g})"
         )
-    dtype = dataset.dtypes[index - 1]
-    if not np.issubdtype(np.dtype(dtype), np.integer):
-        raise WildLensError(
-            f"{dataset.name}: holds {dtype} numbers, expected the integers (DN) of Sentinel-2"
-        )
+    check_integers(dataset, index)
     return BandOnGrid(dataset, index, factor, resampling)
 
 
-def _name(crs: CRS) -> str:
+def crs_name(crs: CRS) -> str:
+    """EPSG code of a CRS, or its text where it has none."""
     return f"EPSG:{crs.epsg}" if crs.epsg else str(crs)
 
 
-def _digital_numbers(values: np.ndarray, nodata: float | None) -> np.ndarray:
+def digital_numbers(values: np.ndarray, nodata: float | None) -> np.ndarray:
     """Integers of any type as uint16, where 0 is what is missing (0, negative, or `nodata`)."""
     if values.dtype != np.uint16:
         numbers = np.clip(values, 0, MAX_DN).astype(np.uint16)
