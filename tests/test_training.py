@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+import xarray
 from safetensors.torch import load_file
 
 from trainable import tile_set, write_tiles
@@ -15,12 +16,20 @@ from wildlens.networks import files
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.settings import Classifier, Gan
 from wildlens.training import classifier as classifier_training
+from wildlens.training import data as training_data
 from wildlens.training import gan as gan_training
 from wildlens.training import losses
 from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import Checkpoints
 from wildlens.training.cutmix import cutmix
-from wildlens.training.data import TrainingSet, band_statistics, batches, cropped, turned
+from wildlens.training.data import (
+    TrainingSet,
+    band_statistics,
+    batches,
+    cropped,
+    load_training_set,
+    turned,
+)
 
 
 def sigmoid(x):
@@ -372,3 +381,42 @@ def test_a_training_that_runs_away_stops_with_what_to_change(tiles, tmp_path, mo
                 device="cpu",
             )  # fmt: skip
     assert not (tmp_path / "g").exists() and not (tmp_path / "gm").exists()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_set_that_is_read_as_it_is_wanted_is_the_one_in_memory(tmp_path, seed):
+    path = write_tiles(tmp_path / "tiles.zarr", seed)
+    whole, lazy = load_training_set(path), load_training_set(path, in_memory=0)
+    assert isinstance(whole.splits["train"].stored, np.ndarray)
+    assert not isinstance(lazy.splits["train"].stored, np.ndarray)
+    assert torch.equal(whole.mean, lazy.mean) and torch.equal(whole.sd, lazy.sd)
+    assert (whole.tile_size, whole.bands) == (lazy.tile_size, lazy.bands)
+    with xarray.open_zarr(path) as dataset:
+        stored, split = dataset["reflectance"].values, dataset["split"].values
+        labels = dataset["label"].values
+    random = np.random.default_rng(seed)
+    for name in whole.splits:
+        for label in (None, 0, 1):
+            sets = [data.splits[name] for data in (whole, lazy)]
+            keep = split == name
+            if label is not None:
+                sets, keep = [tiles.only(label) for tiles in sets], keep & (labels == label)
+            assert len(sets[0]) == len(sets[1]) == keep.sum()
+            chosen = random.permutation(keep.sum())[:5]
+            expected = torch.from_numpy(stored[keep][chosen] / np.float32(10_000))
+            for tiles in sets:
+                assert torch.equal(tiles.images(chosen), expected)
+                assert tiles.labels.tolist() == labels[keep].tolist()
+
+
+def test_statistics_do_not_depend_on_how_much_is_counted_at_once(monkeypatch):
+    stored = tile_set(np.random.default_rng(0)).stored.copy()
+    stored[:, :, :5] = 0
+    at_once = band_statistics(stored)
+    monkeypatch.setattr(training_data, "_AT_ONCE", 10_000)
+    assert all(map(torch.equal, at_once, band_statistics(stored)))
+    valid = stored[:, 1][stored[:, 1] > 0] / 10_000
+    assert at_once[0][1] == pytest.approx(valid.mean())
+    assert at_once[1][1] == pytest.approx(valid.std())
+    few = band_statistics(stored, np.array([3, 7]))
+    assert torch.equal(few[0], band_statistics(stored[[3, 7]])[0])

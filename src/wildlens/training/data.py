@@ -1,4 +1,4 @@
-"""The training set in memory, and random views of it."""
+"""The training set, in memory or read as it is wanted, and random views of it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,11 @@ from torch import Tensor
 
 from wildlens.reflectance import to_images
 from wildlens.stored import SCALE
-from wildlens.tileset import open_tiles
+from wildlens.tileset import TilesOnDisk, open_tiles
+
+# bytes of pixels that are kept in memory; a larger set is read from the disk batch by batch
+IN_MEMORY = 2 * 2**30
+_AT_ONCE = 64 * 2**20  # bytes of pixels that are counted together
 
 
 @dataclass(frozen=True)
@@ -17,26 +21,30 @@ class TileSet:
     """Tiles of one split, as stored; a batch becomes float32 reflectance when it is asked for.
 
     Attributes:
-        stored: (N, C, S, S) uint16, reflectance x 10000, 0 = missing.
+        stored: (M, C, S, S) uint16, reflectance x 10000, 0 = missing; of this and other splits.
         labels: (N,) float32, 1 protected, 0 anthropogenic.
         fill: (C,) float32 reflectance for missing pixels: the band means of the training split.
+        rows: (N,) which of `stored` they are; None: all of them.
     """
 
-    stored: np.ndarray
+    stored: np.ndarray | TilesOnDisk
     labels: Tensor
     fill: Tensor
+    rows: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self.stored)
+        return len(self.labels)
 
     def images(self, indices: np.ndarray) -> Tensor:
         """(len(indices), C, S, S) float32 reflectance."""
-        return to_images(self.stored[indices], self.fill)[0]
+        rows = indices if self.rows is None else self.rows[indices]
+        return to_images(self.stored[rows], self.fill)[0]
 
     def only(self, label: int) -> "TileSet":
-        """The tiles of one label."""
-        keep = self.labels.numpy() == label
-        return TileSet(self.stored[keep], self.labels[torch.from_numpy(keep)], self.fill)
+        """The tiles of one label; their pixels are not copied."""
+        chosen = np.flatnonzero(self.labels.numpy() == label)
+        rows = chosen if self.rows is None else self.rows[chosen]
+        return TileSet(self.stored, self.labels[torch.from_numpy(chosen)], self.fill, rows)
 
 
 @dataclass(frozen=True)
@@ -50,33 +58,59 @@ class TrainingSet:
     tile_size: int
 
 
-def load_training_set(path: Path) -> TrainingSet:
-    """Read `tiles.zarr` into memory (2 bytes a pixel and band)."""
+def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
+    """Open `tiles.zarr`; its pixels are kept in memory if they have `in_memory` bytes or less.
+
+    A larger set is read tile by tile as batches ask for it, so that memory does not depend on the
+    number of tiles. What is trained is the same.
+    """
     with open_tiles(path) as dataset:
-        stored = dataset["reflectance"].values
+        pixels = dataset["reflectance"]
+        stored = pixels.values if pixels.nbytes <= in_memory else TilesOnDisk(path)
         labels = torch.from_numpy(dataset["label"].values.astype(np.float32))
         split = dataset["split"].values.astype(str)
         bands = [str(band) for band in dataset["band"].values]
-    mean, sd = band_statistics(stored[split == "train"])
-    splits = {}
-    for name in ("train", "val", "test"):
-        keep = split == name
-        splits[name] = TileSet(stored[keep], labels[torch.from_numpy(keep)], mean)
+    rows = {name: np.flatnonzero(split == name) for name in ("train", "val", "test")}
+    mean, sd = band_statistics(stored, rows["train"])
+    splits = {
+        name: TileSet(stored, labels[torch.from_numpy(those)], mean, those)
+        for name, those in rows.items()
+    }
     return TrainingSet(splits, mean, sd, bands, stored.shape[-1])
 
 
-def band_statistics(stored: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation by band over valid pixels; (C,) float32 reflectance each."""
+def band_statistics(
+    stored: np.ndarray | TilesOnDisk, rows: np.ndarray | None = None
+) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation by band over valid pixels; (C,) float32 reflectance each.
+
+    Args:
+        stored: (M, C, S, S) uint16.
+        rows: the tiles that count; None: all.
+    """
     means, sds = [], []
-    for band in range(stored.shape[1]):
-        # counts of the 65536 possible values: exact in float64, and no float copy of all tiles
-        counts = np.bincount(stored[:, band].ravel(), minlength=2**16).astype(np.float64)
+    values = np.arange(2**16) / SCALE
+    for counts in _value_counts(stored, np.arange(len(stored)) if rows is None else rows):
         counts[0] = 0
-        values = np.arange(2**16) / SCALE
         mean = np.average(values, weights=counts)
         means.append(mean)
         sds.append(np.sqrt(np.average((values - mean) ** 2, weights=counts)))
     return torch.tensor(means, dtype=torch.float32), torch.tensor(sds, dtype=torch.float32)
+
+
+def _value_counts(stored: np.ndarray | TilesOnDisk, rows: np.ndarray) -> np.ndarray:
+    """How often each of the 65536 possible values occurs in each band; (C, 65536) float64.
+
+    Exact, and without a copy of all tiles.
+    """
+    _, bands, height, width = stored.shape
+    counts = np.zeros((bands, 2**16))
+    step = max(1, _AT_ONCE // (2 * bands * height * width))
+    for start in range(0, len(rows), step):
+        tiles = stored[rows[start : start + step]]
+        for band in range(bands):
+            counts[band] += np.bincount(tiles[:, band].ravel(), minlength=2**16)
+    return counts
 
 
 def turned(images: Tensor, generator: np.random.Generator) -> Tensor:
