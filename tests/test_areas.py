@@ -1,9 +1,12 @@
 import logging
 import os
+import zipfile
 from pathlib import Path
 
 import geopandas
 import numpy as np
+import pandas
+import pyogrio
 import pytest
 import shapely
 from odc.geo.geobox import GeoBox
@@ -103,6 +106,150 @@ def test_repair_keeps_area_that_is_covered_twice_and_drops_what_has_none(tmp_pat
     table.to_file(tmp_path / "areas.gpkg")
     areas = read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)
     assert shapely.area(areas.geometry.array).tolist() == pytest.approx([1.5, 4.0, 1.0])
+
+
+# --- archives, as Protected Planet gives them
+
+
+def zipped(path: Path, files, compression=zipfile.ZIP_DEFLATED, folder="") -> Path:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for file in files:
+            archive.write(file, folder + file.name)
+        archive.writestr(folder + "readme.txt", "what it is")
+    return path
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("spelling", ["wdpa", "wdpca"])
+def test_shapefiles_in_zips_in_a_zip_are_read_in_place(tmp_path, compression, spelling):
+    table, stem = sites(spelling), "WDPA_WDOECM_Jan2026_Public_NOR_shp"
+    parts = []
+    for n, rows in enumerate((table[:1], table[1:2], table[2:])):
+        part = tmp_path / f"part{n}"
+        part.mkdir()
+        rows.to_file(part / f"{stem}-polygons.shp")
+        points = rows.set_geometry(shapely.centroid(rows.geometry.array), crs=4326)
+        points.to_file(part / f"{stem}-points.shp")
+        parts.append(zipped(tmp_path / f"{stem}_{n}.zip", sorted(part.iterdir())))
+    whole = zipped(tmp_path / f"{stem}.zip", parts, compression)
+    before = set(tmp_path.rglob("*"))
+    assert read_areas(whole, CATEGORIES, STATUSES)["site_id"].tolist() == ["1", "2", "3"]
+    assert read_areas(parts[1], CATEGORIES, STATUSES)["site_id"].tolist() == ["2"]
+    west = read_areas(whole, CATEGORIES, STATUSES, (10.0, 60.0, 10.15, 60.05))
+    assert west["site_id"].tolist() == ["1"]
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "geojson", "gdb"])
+def test_other_files_in_a_zip_are_read_in_place(tmp_path, suffix):
+    inner = tmp_path / f"WDPA_WDOECM_Jan2026_Public_NOR.{suffix}"
+    sites("wdpca").to_file(inner, driver={"gdb": "OpenFileGDB"}.get(suffix))
+    files, folder = ([inner], "data/")
+    if inner.is_dir():
+        files, folder = sorted(inner.iterdir()), f"data/{inner.name}/"
+    path = zipped(tmp_path / "areas.zip", files, folder=folder)
+    assert read_areas(path, CATEGORIES, STATUSES)["site_id"].tolist() == ["1", "2", "3"]
+
+
+# --- CDDA
+
+
+def cdda(**columns) -> geopandas.GeoDataFrame:
+    shapes = [shapely.box(10 + n / 10, 60, 10.05 + n / 10, 60.1) for n in range(4)]
+    columns = {"cddaId": [7, 8, 9, 10], "cddaCountryCode": "FI"} | columns
+    return geopandas.GeoDataFrame(columns, geometry=shapes, crs=4326).to_crs(3035)
+
+
+CDDA_CATEGORIES = ["Ia", "II", "notApplicable", "IV"]
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "shp"])
+@pytest.mark.parametrize("column", ["iucnCategory", "IUCNCAT", "IUCN_CAT"])
+def test_cdda_has_categories_and_no_status(tmp_path, suffix, column):
+    path = tmp_path / f"CDDA_2023.{suffix}"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("warnings.warn", lambda *a, **k: None)  # names are cut to 10 characters
+        cdda(**{column: CDDA_CATEGORIES}).to_file(path)
+    areas = read_areas(path, CATEGORIES, STATUSES)
+    assert areas["site_id"].tolist() == ["7", "8"]
+    assert areas["category"].tolist() == ["Ia", "II"]
+    with pytest.raises(WildLensError, match="statuses found Designated 4, wanted Inscribed"):
+        read_areas(path, CATEGORIES, ("Inscribed",))
+
+
+def test_categories_of_cdda_may_lie_in_a_table_beside_the_polygons(tmp_path):
+    path = tmp_path / "CDDA_2021_v01_public.gpkg"
+    cdda().to_file(path, layer="ProtectedSite")
+    ecosystem = ["terrestrial", "marine", "terrestrial", "marineAndTerrestrial"]
+    table = {"cddaId": [9, 7, 10, 8], "iucnCategory": ["V", "Ia", "IV", "II"]}
+    pyogrio.write_dataframe(
+        pandas.DataFrame(table | {"majorEcosystemType": ecosystem}), path, layer="DesignatedArea",
+        append=True,
+    )  # fmt: skip
+    areas = read_areas(path, CATEGORIES, STATUSES)
+    assert dict(zip(areas["site_id"], areas["category"], strict=True)) == {"7": "Ia", "8": "II"}
+    coastal = read_areas(path, CATEGORIES, STATUSES, realms=["Coastal"])
+    assert coastal["site_id"].tolist() == ["8"]
+
+
+# --- filters
+
+
+REALM_OF = {"wdpa": ("MARINE", "012"), "wdpca": ("REALM", ("Terrestrial", "Coastal", "Marine")),
+            "api": ("is_marine", (False, False, True))}  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_sites_count_by_realm_in_any_spelling(tmp_path, spelling):
+    column, values = REALM_OF[spelling]
+    table = sites(spelling)[:3].assign(**{column: list(values)})
+    table.to_file(tmp_path / "areas.gpkg")
+
+    def found(*realms):
+        areas = read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES, realms=realms)
+        return areas["site_id"].tolist()
+
+    assert found("Marine") == ["3"]
+    assert found("Terrestrial", "Marine", "Coastal") == ["1", "2", "3"]
+    assert found("Terrestrial", "Coastal") == ["1", "2"]
+    with pytest.raises(WildLensError, match=r"realms found .*, wanted Coastal \(tiles.realms\)"):
+        read_areas(tmp_path / "areas.gpkg", ("Ib",), STATUSES, realms=["Coastal"])
+
+
+def test_a_site_of_no_known_realm_counts_only_where_all_are_wanted(tmp_path):
+    sites("wdpca").to_file(tmp_path / "areas.gpkg")
+    assert len(read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)) == 3
+    with pytest.raises(WildLensError, match="realms found none 8"):
+        read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES, realms=["Terrestrial"])
+
+
+@pytest.mark.parametrize("spelling", ["wdpa", "wdpca"])
+def test_oecm_sites_count_on_request_whatever_their_category(tmp_path, spelling):
+    table = sites(spelling)
+    table.loc[6, "IUCN_CAT"] = "Not Applicable"
+    table.to_file(tmp_path / "areas.gpkg")
+    areas = read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES, oecm=True)
+    assert areas["site_id"].tolist() == ["1", "2", "3", "7"]
+    assert len(read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)) == 3
+
+
+def test_upper_and_lower_case_do_not_count(tmp_path):
+    table = sites("wdpa")
+    table["IUCN_CAT"] = table["IUCN_CAT"].str.upper()
+    table["STATUS"] = table["STATUS"].str.lower()
+    table.to_file(tmp_path / "areas.gpkg")
+    assert len(read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)) == 3
+
+
+@pytest.mark.parametrize("claimed", ["UTF-8", "ISO-8859-1", None])
+@pytest.mark.parametrize("written", ["UTF-8", "ISO-8859-1"])
+def test_shapefiles_of_any_encoding_whatever_they_claim(tmp_path, claimed, written):
+    table = sites("wdpa").assign(DESIG_ENG="Réserve naturelle")
+    pyogrio.write_dataframe(table, tmp_path / "areas.shp", encoding=written)
+    (tmp_path / "areas.cpg").unlink()
+    if claimed:
+        (tmp_path / "areas.cpg").write_text(claimed)
+    assert len(read_areas(tmp_path / "areas.shp", CATEGORIES, STATUSES)) == 4  # and the reserve
 
 
 def _without(column):
@@ -225,6 +372,57 @@ def test_grid_across_the_antimeridian(epsg):
     lower, upper = inside(polygons[:1], grid), inside(polygons[1:], grid)
     assert lower.any() and upper.any() and not expected.all()
     np.testing.assert_array_equal(rasterize_areas(table_of(polygons), grid), expected)
+
+
+SQUARE_AT_180 = [shapely.box(179.5, 8.5, 180, 9.0), shapely.box(-180, 8.5, -179.6, 9.0)]
+ACROSS = {
+    "split": shapely.MultiPolygon(SQUARE_AT_180),
+    "beyond 180": shapely.box(179.5, 8.5, 180.4, 9.0),
+    "beyond -180": shapely.box(-180.5, 8.5, -179.6, 9.0),
+    "leaping": shapely.box(-179.6, 8.5, 179.5, 9.0),
+    "leaping, with another": shapely.MultiPolygon(
+        [shapely.box(-179.6, 8.5, 179.5, 9.0), shapely.box(10, 8.5, 11, 9)]
+    ),
+}
+
+
+@pytest.mark.parametrize("spelling", ACROSS)
+@pytest.mark.parametrize("epsg", [32660, 32601])
+@pytest.mark.parametrize("bounds", [None, (-180.0, 8.0, 180.0, 10.0)])
+def test_polygons_across_the_antimeridian_however_written(tmp_path, spelling, epsg, bounds):
+    table = geopandas.GeoDataFrame(
+        {"IUCN_CAT": ["Ia"], "STATUS": "Designated"}, geometry=[ACROSS[spelling]], crs=4326
+    )
+    table.to_file(tmp_path / "areas.gpkg")
+    areas = read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES, bounds)
+    west, _, east, _ = areas.total_bounds
+    assert west >= -180 and east <= 180 and areas.geometry.is_valid.all()
+    more = 0.5 if "another" in spelling else 0.0
+    assert shapely.area(areas.geometry.array).sum() == pytest.approx(0.45 + more)
+    grid = grid_at(epsg, 800_000.0 if epsg == 32660 else 130_000.0, 1_000_000.0, (200, 700))
+    expected = inside(SQUARE_AT_180, grid)
+    assert 0.1 < expected.mean() < 0.9
+    np.testing.assert_array_equal(rasterize_areas(areas, grid), expected)
+
+
+def test_a_polygon_beyond_180_is_found_from_a_scene_on_the_other_side(tmp_path):
+    table = geopandas.GeoDataFrame(
+        {"IUCN_CAT": ["Ia"], "STATUS": "Designated"},
+        geometry=[shapely.box(181, 8, 182, 9)],
+        crs=4326,
+    )
+    table.to_file(tmp_path / "areas.gpkg")
+    areas = read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES, (-179.5, 8, -178, 9))
+    assert areas.total_bounds == pytest.approx([-179, 8, -178, 9])
+
+
+def test_polygons_around_the_whole_earth_stay(tmp_path):
+    band = shapely.box(-180, -80, 180, -70)
+    table = geopandas.GeoDataFrame(
+        {"IUCN_CAT": ["Ia"], "STATUS": "Designated"}, geometry=[band], crs=4326
+    )
+    table.to_file(tmp_path / "areas.gpkg")
+    assert read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES).geometry[0].area == 3600
 
 
 @pytest.mark.parametrize("seed", range(4))

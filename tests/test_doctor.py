@@ -61,7 +61,7 @@ def test_the_demo_needs_nothing_mended_here(tmp_path):
 def test_own_inputs_are_opened(mine):
     findings = list(examine([DEFAULT, mine], mine.parent))
     assert states(findings)["product a"] == states(findings)["land cover"] == "ok"
-    assert "wdpa.gpkg: cannot be read" in said(findings)
+    assert "wdpa.gpkg: cannot be opened as polygons" in said(findings)
 
 
 @pytest.mark.parametrize(

@@ -379,6 +379,28 @@ def truncated_areas(f):
     return command
 
 
+def areas_in_zip(f, members: dict, cut=False):
+    command = tiles(f)
+    path = zipped(f, {"areas.gpkg": (f / "areas.gpkg").read_bytes()} if cut else members)
+    if cut:  # within the polygons, not the directory at the end
+        content = bytearray(path.read_bytes())
+        content[100:200] = bytes(100)
+        path.write_bytes(content)
+    command[command.index(f / "areas.gpkg")] = path
+    return command
+
+
+def areas_of(f, **columns):
+    """Other areas than those of `tiles`, at the same place."""
+    command = tiles(f)
+    box = geopandas.read_file(f / "areas.gpkg").geometry
+    (f / "areas.gpkg").unlink()
+    geopandas.GeoDataFrame({n: [v] for n, v in columns.items()}, geometry=box).to_file(
+        f / "areas.gpkg"
+    )
+    return command
+
+
 def anthroprotect(f, change=lambda root: None, **values):
     root = write_folder(f / "data", np.random.default_rng(0), side=256,
                         areas={"anthropo_1-2": "train", "wdpa-Ib_1": "train"})  # fmt: skip
@@ -409,6 +431,19 @@ def other_model(f):
 TRAINING = {
     "no polygon of the category": (lambda f: tiles(f, category="IV"),
                                    "categories found IV 1, wanted Ia, Ib, II"),
+    "no polygon of the realm": (lambda f: tiles(f, realms=["Marine"]),
+                                "wanted Marine (tiles.realms)"),
+    "CDDA without categories": (lambda f: areas_of(f, cddaId=7), "has no column IUCN_CAT"),
+    "CDDA of another category": (lambda f: areas_of(f, cddaId=7, iucnCategory="notReported"),
+                                 "categories found notReported 1"),
+    "OECM alone": (lambda f: areas_of(f, IUCN_CAT="Ia", STATUS="Established", SITE_TYPE="OECM"),
+                   "no polygon counts of 1 sites"),
+    "areas of no status": (lambda f: areas_of(f, IUCN_CAT="Ia"), "has no column STATUS"),
+    "a zip without polygons": (lambda f: areas_in_zip(f, {"a.txt": ""}),
+                               "holds no file of polygons (.shp, "),
+    "a broken zip in a zip": (lambda f: areas_in_zip(f, {"W_shp_0.zip": "PK"}),
+                              "W_shp_0.zip: cannot be opened as a zip"),
+    "a damaged file in a zip": (lambda f: areas_in_zip(f, {}, cut=True), "product.zip: cannot be"),
     "no protected tile": (lambda f: tiles(f, protected_min_share=1.0, max_missing=0.0, size=64),
                           "none of 1 tiles"),
     "no anthropogenic tile": (lambda f: tiles(f, built=412), "is anthropogenic"),

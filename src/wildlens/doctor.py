@@ -145,8 +145,8 @@ def _inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
         for path in product.paths:
             yield _looked_at(f"product {product.name}", path, folder, check)
         if product.landcover:
-            yield _looked_at("land cover", product.landcover, folder, _open_raster)
-    yield _looked_at("land cover", inputs.landcover, folder, _open_raster)
+            yield _looked_at("land cover", product.landcover, folder, _open_landcover)
+    yield _looked_at("land cover", inputs.landcover, folder, _open_landcover)
     yield _looked_at("protected areas", inputs.areas, folder, _open_vector)
 
 
@@ -176,21 +176,21 @@ def _product_check(product: Product, folder: Path, bands: Sequence[str]) -> Call
     return check
 
 
-def _open_raster(path: Path) -> str:
+def _open_landcover(path: Path) -> str:
+    from wildlens.corine_vector import SUFFIXES
     from wildlens.raster import open_raster
 
+    if path.suffix.lower() in SUFFIXES:
+        return _open_vector(path)
     with open_raster(path) as dataset:
         return f"{path.name}, {dataset.width} x {dataset.height} px"
 
 
 def _open_vector(path: Path) -> str:
-    import pyogrio
+    from wildlens.sites import polygon_layers
 
-    try:
-        layers = pyogrio.list_layers(path)
-    except RuntimeError as error:  # all of pyogrio's errors
-        raise WildLensError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
-    return f"{path.name}, {len(layers)} layer{'s' * (len(layers) != 1)}"
+    layers = polygon_layers(path)
+    return f"{path.name}, {len(layers)} layer{'s' * (len(layers) != 1)} of polygons"
 
 
 def _disk(settings: Settings, folder: Path) -> Finding:

@@ -78,7 +78,13 @@ def _allowed(schema: dict[str, Any]) -> str:
         return f"list: {_allowed(schema['items'])}"
     if schema["type"] == "object":
         return f"name: {_allowed(_of_any_name(schema))}"
-    words = {"null": "none", "string": "text", "integer": "whole number", "number": "number"}
+    words = {
+        "null": "none",
+        "string": "text",
+        "boolean": "true or false",
+        "integer": "whole number",
+        "number": "number",
+    }
     return words[schema["type"]] + _range(schema)
 
 

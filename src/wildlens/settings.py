@@ -192,6 +192,14 @@ class Tiles(Section):
     statuses: list[str] = Field(
         ["Designated", "Inscribed", "Established"], description="WDPA statuses that count"
     )
+    realms: list[Literal["Terrestrial", "Coastal", "Marine"]] = Field(
+        ["Terrestrial", "Coastal", "Marine"], min_length=1, description="Realms of sites that count"
+    )
+    oecm: bool = Field(
+        False,
+        description="Whether other effective conservation measures (OECM) count as protected, of"
+        " any category",
+    )
     protected_min_share: Fraction = Field(
         0.98, description="A tile is protected from this share of its area inside protected areas"
     )

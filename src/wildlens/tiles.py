@@ -82,7 +82,10 @@ def build_tiles(
         If the inputs do not fit together, or if a class is empty, in all or in one split.
     """
     sources = _sources(scenes, landcovers, truths, settings.size)
-    polygons = read_areas(areas, settings.categories, settings.statuses, _bounds(sources))
+    polygons = read_areas(
+        areas, settings.categories, settings.statuses, _bounds(sources),
+        realms=settings.realms, oecm=settings.oecm,
+    )  # fmt: skip
     tiles = pandas.concat([survey(s, polygons, settings) for s in sources], ignore_index=True)
     _check_labels(tiles, settings)
     tiles = _with_splits(tiles, settings)

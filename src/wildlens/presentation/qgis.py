@@ -166,7 +166,10 @@ def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) 
     grids = [read_grid(path) for path in scenes]
     boxes = np.array([box for grid in grids for box in degree_bounds(grid)])
     bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
-    areas = read_areas(source, settings.categories, settings.statuses, bounds)
+    areas = read_areas(
+        source, settings.categories, settings.statuses, bounds,
+        realms=settings.realms, oecm=settings.oecm,
+    )  # fmt: skip
     parts = pd.concat([cut_areas(areas, grid) for grid in grids])
     whole = parts.dissolve(by=["site_id", "category"], as_index=False)
     path = folder / f"{AREAS}.gpkg"
