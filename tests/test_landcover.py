@@ -102,7 +102,9 @@ def test_codes_become_their_place_in_the_legend(dtype):
     assert CORINE.of_index(int(decode_corine(np.array([412]), None)[0])).name == "Peat bogs"
 
 
-@pytest.mark.parametrize("missing", [0, 48, 49, 50, 128, 255, -128, 990, 995, 999, -5, np.nan])
+@pytest.mark.parametrize(
+    "missing", [0, 48, 49, 50, 128, 255, -128, 990, 995, 999, 32768, -32768, -5, np.nan]
+)
 @pytest.mark.parametrize("classes", [(1, 44), (111, 523)])
 def test_missing_values_are_0(missing, classes):
     values = np.array([*classes, missing], float)
@@ -148,6 +150,8 @@ def test_mixed_and_unknown_values_are_refused_by_name(values, named):
         GeoBox((160, 160), Affine(61, 0, 639_000.5, 0, -61, 5_240_500.5), "EPSG:32632"),
         GeoBox((40, 160), Affine(100, 0, 639_950, 0, -100, 5_238_000), "EPSG:32632"),
         GeoBox((150, 150), Affine(0.001, 0, 10.83, 0, -0.001, 47.33), "EPSG:4326"),
+        # as web maps have it
+        GeoBox((160, 160), Affine(100, 0, 1_205_000, 0, -100, 5_994_000), "EPSG:3857"),
     ],
 )
 def test_each_pixel_has_the_class_under_its_centre(tmp_path, own, dtype):

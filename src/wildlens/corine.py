@@ -5,6 +5,7 @@ Engine), with half a dozen numbers for no data. Which it is must be decided once
 all values that will be used: a window that holds nothing but missing pixels does not tell.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,8 +14,8 @@ from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 
 # no data and unclassified: background, 48..50 and 255 of the grid codes, 128 = -128 read unsigned,
-# 990, 995 and 999 of the codes
-MISSING = (-128, 0, 48, 49, 50, 128, 255, 990, 995, 999)
+# 990, 995 and 999 of the codes, 32768 of derivatives (-32768 read as signed)
+MISSING = (-32768, -128, 0, 48, 49, 50, 128, 255, 990, 995, 999, 32768)
 MAX_NAMED = 8  # offending values named in a message
 
 CODES = np.array([c.code for c in CORINE.classes])
@@ -34,6 +35,12 @@ class Encoding:
     values: np.ndarray
     indices: np.ndarray
     product: str = "CORINE"
+
+    @classmethod
+    def of(cls, indices: Mapping[float, int], product: str = "CORINE") -> "Encoding":
+        """From a mapping of values to indices."""
+        values = sorted(indices)
+        return cls(np.array(values), np.array([indices[v] for v in values], np.uint8), product)
 
     def decode(self, values: np.ndarray) -> np.ndarray:
         """Class indices (uint8, 0..44, 0 = no data) of raster values; NaN is no data.
@@ -102,8 +109,7 @@ def _encoding(classes: np.ndarray, missing: np.ndarray) -> Encoding:
     # where the raster's no-data value is that of a class, it is no data
     indices = {float(v): c.index for v, c in zip(classes, CORINE.classes, strict=True)}
     indices |= dict.fromkeys(missing.tolist(), 0)
-    values = sorted(indices)
-    return Encoding(np.array(values), np.array([indices[v] for v in values], dtype=np.uint8))
+    return Encoding.of(indices)
 
 
 def _named(values: np.ndarray) -> str:

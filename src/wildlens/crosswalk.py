@@ -34,9 +34,8 @@ class Crosswalk:
         codes = {float(value): code for value, (code, _) in self.classes.items()}
         if nodata is not None and not np.isnan(nodata):
             codes[float(nodata)] = 0
-        values = sorted(codes)
-        indices = [CORINE.index_of(codes[v]) if codes[v] else 0 for v in values]
-        return Encoding(np.array(values), np.array(indices, dtype=np.uint8), self.product)
+        indices = {value: CORINE.index_of(c) if c else 0 for value, c in codes.items()}
+        return Encoding.of(indices, self.product)
 
 
 def _parse(product: str, table: str, layer: str | None = None) -> Crosswalk:

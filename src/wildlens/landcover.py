@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from wildlens import corine_vector, raster
 from wildlens.atomic import write_text
 from wildlens.corine import Encoding, decode_corine, find_encoding
+from wildlens.corine_table import read_table, table_beside
 from wildlens.crosswalk import CROSSWALKS, read_crosswalk
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE, Legend
@@ -61,7 +62,8 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
             no class anywhere in the scene.
     """
     grid = raster.read_grid(scene)
-    inputs = [source, *([Path(settings.table)] if settings.table else [])]
+    table = settings.table or _table_of(source, settings)
+    inputs = [source, *([Path(table)] if table else [])]
     with (
         _reader(source, grid, settings) as read,
         raster.writing_geotiff(
@@ -124,7 +126,7 @@ def _at_centres(
     _check_name(source, settings)
     with raster.open_raster(source) as dataset:
         band = choose_band(dataset, settings.band or layer_of(settings.product))
-        encoding = _encoding(dataset, band, grid, settings)
+        encoding = _encoding(source, dataset, band, grid, settings)
         tolerance = TOLERANCE[settings.resampling]
         with _on_grid(dataset, grid, tolerance) as warped:
 
@@ -178,10 +180,15 @@ def choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
     return found[0]
 
 
+def _table_of(source: Path, settings: Landcover) -> Path | None:
+    """The attribute table beside a raster of CORINE, which comes before what values look like."""
+    return table_beside(source) if settings.product == "corine" else None
+
+
 def _encoding(
-    dataset: rasterio.DatasetReader, band: int, grid: GeoBox, settings: Landcover
+    source: Path, dataset: rasterio.DatasetReader, band: int, grid: GeoBox, settings: Landcover
 ) -> Encoding:
-    """The encoding; of CORINE, from all values in the part of the source that the grid covers."""
+    """The encoding; of CORINE, from the table beside it, or else from all values under the grid."""
     own = raster.grid_of(dataset)
     rows, columns = _covered_part(own, grid)
     if rows.start >= rows.stop or columns.start >= columns.stop:
@@ -189,6 +196,9 @@ def _encoding(
     nodata = dataset.nodatavals[band - 1]
     if encoding := encoding_of(settings, nodata):
         return encoding
+    if table := _table_of(source, settings):
+        log.info("%s: its values mean what %s says", source, table.name)
+        return read_table(table, nodata)
     present = np.array([], dtype=dataset.dtypes[band - 1])
     width = columns.stop - columns.start
     for top in range(rows.start, rows.stop, raster.BLOCK):

@@ -1,0 +1,87 @@
+"""The attribute table that lies beside a CORINE raster, and says what its numbers mean.
+
+Deliveries have it as RASTER.vat.dbf; GIS software also writes it into RASTER.aux.xml. Copies with
+numbers of their own can be read only with it.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyogrio
+
+from wildlens.corine import MISSING, Encoding
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.sources import xml
+
+_CODE = re.compile(r"(clc_?)?code(_?\d\d)?", re.IGNORECASE)  # CODE_18, Code_12, CLC_CODE
+_NO_CLASS = (0, 990, 995, 999)  # codes of no data, unclassified land and water
+
+
+def table_beside(raster: Path) -> Path | None:
+    """The file that holds a raster's attribute table of values and codes, if there is one."""
+    for suffix in (".vat.dbf", ".aux.xml"):
+        path = raster.with_name(raster.name + suffix)
+        if path.is_file() and _rows(path):
+            return path
+    return None
+
+
+def read_table(path: Path, nodata: float | None) -> Encoding:
+    """What the values of a raster mean, by its attribute table.
+
+    Args:
+        path: as from `table_beside`.
+        nodata: the raster's own no-data value; `corine.MISSING` count as no data as well, unless
+            the table names them.
+
+    Raises:
+        WildLensError: values or codes that are none, or a value of two codes.
+    """
+    known = {c.code: c.index for c in CORINE.classes} | dict.fromkeys(_NO_CLASS, 0)
+    indices: dict[float, int] = {}
+    for value, code in _rows(path):
+        try:
+            number, index = float(value), known[int(float(code or 0))]
+        except (ValueError, KeyError, OverflowError):
+            raise WildLensError(
+                f"{path}: value {value} has the code {code!r}, which is none of CORINE's; remove"
+                " the table if it is not this raster's"
+            ) from None
+        if indices.setdefault(number, index) != index:
+            raise WildLensError(f"{path}: value {value} stands there twice, with two codes")
+    encoding = dict.fromkeys(map(float, MISSING), 0) | indices
+    if nodata is not None and nodata == nodata:
+        encoding[nodata] = 0
+    return Encoding.of(encoding, path.name)
+
+
+def _rows(path: Path) -> list[tuple[str, str]]:
+    """Values and codes of a table, as text; empty if it has no such columns."""
+    names, rows = _dbf(path) if path.suffix == ".dbf" else _attribute_table(path)
+    value = next((i for i, name in enumerate(names) if name.casefold() == "value"), None)
+    code = next((i for i, name in enumerate(names) if _CODE.fullmatch(name)), None)
+    if value is None or code is None:
+        return []
+    return [(row[value], row[code]) for row in rows]
+
+
+def _dbf(path: Path) -> tuple[list[str], Iterable[list[str]]]:
+    try:
+        table = pyogrio.read_dataframe(path, read_geometry=False, encoding="ISO-8859-1")
+    except RuntimeError as error:  # all of pyogrio's errors
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{path}: cannot be read as a table: {reason}") from None
+    texts = table.astype(str).where(table.notna(), "")
+    return list(table.columns), texts.to_numpy().tolist()
+
+
+def _attribute_table(path: Path) -> tuple[list[str], Iterable[list[str]]]:
+    """The first GDALRasterAttributeTable of a raster's auxiliary file."""
+    tables = list(xml.all_of(xml.parse(path), "GDALRasterAttributeTable"))
+    if not tables:
+        return [], []
+    names = [xml.text_at(field, "Name") for field in xml.all_of(tables[0], "FieldDefn")]
+    rows = (map(xml.text_of, xml.all_of(row, "F")) for row in xml.all_of(tables[0], "Row"))
+    return names, [cells for cells in map(list, rows) if len(cells) == len(names)]

@@ -1,0 +1,106 @@
+"""Attribute tables beside CORINE rasters: they say what the numbers mean, whatever those are."""
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pyogrio
+import pytest
+
+from test_landcover import CODES, SCENE, read, write, write_scene
+from wildlens.errors import WildLensError
+from wildlens.landcover import build_landcover
+from wildlens.settings import Landcover
+
+
+def write_dbf(path: Path, values, codes, value="Value", code="CODE_18") -> None:
+    table = pandas.DataFrame({value: values, "Count": 1, "LABEL3": "Höhe", code: codes})
+    pyogrio.write_dataframe(table, path.with_suffix(".shp.dbf"), driver="ESRI Shapefile")
+    path.with_suffix(".shp.dbf").rename(path)
+
+
+def write_aux(path: Path, values, codes, names=("VALUE", "CODE_18")) -> None:
+    fields = "".join(f"<FieldDefn><Name>{name}</Name></FieldDefn>" for name in names)
+    rows = "".join(f"<Row><F>{v}</F><F>{c}</F></Row>" for v, c in zip(values, codes, strict=True))
+    path.write_text(
+        f"<PAMDataset><PAMRasterBand band='1'><GDALRasterAttributeTable>{fields}{rows}"
+        "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
+    )
+
+
+WRITERS = {".vat.dbf": write_dbf, ".aux.xml": write_aux}
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("seed", range(2))
+def test_numbers_of_its_own_mean_what_the_table_says(tmp_path, suffix, seed, caplog):
+    rng = np.random.default_rng(seed)
+    numbers = rng.permutation(np.arange(60, 110))[: len(CODES) + 1]
+    codes = [*map(str, CODES), "999"]
+    places = rng.integers(0, len(numbers), SCENE.shape)
+    source = write(tmp_path / "clc.tif", SCENE, numbers[places].astype("uint8"))
+    WRITERS[suffix](tmp_path / f"clc.tif{suffix}", numbers, codes)
+    caplog.set_level(logging.INFO, "wildlens")
+    scene = write_scene(tmp_path / "scene.tif")
+    build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
+    np.testing.assert_array_equal(read(tmp_path / "lc.tif"), (places + 1) % 45)
+    assert f"mean what clc.tif{suffix} says" in caplog.text
+    (tmp_path / f"clc.tif{suffix}").unlink()
+    with pytest.raises(WildLensError, match="no CORINE classes"):
+        build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
+
+
+def test_usual_missing_values_and_the_files_own_need_no_row(tmp_path):
+    values = np.full(SCENE.shape, 7, "int16")
+    values[0], values[1] = -128, 9
+    source = write(tmp_path / "clc.tif", SCENE, values, nodata=9)
+    write_dbf(tmp_path / "clc.tif.vat.dbf", [7, 9], ["412", "111"])
+    build_landcover(source, write_scene(tmp_path / "s.tif"), tmp_path / "lc.tif", Landcover())
+    found = read(tmp_path / "lc.tif")
+    assert not found[:2].any() and (found[2:] == 36).all()
+
+
+@pytest.mark.parametrize(
+    ("values", "codes", "message"),
+    [
+        ([1, 7], ["111", "41"], r"clc.tif.vat.dbf: value 7 has the code '41'"),
+        ([7, 7], ["111", "412"], "value 7 stands there twice"),
+        ([1, 2], ["111", "412"], "no clc.tif.vat.dbf classes: 7"),
+    ],
+)
+def test_tables_that_do_not_fit_are_refused(tmp_path, values, codes, message):
+    source = write(tmp_path / "clc.tif", SCENE, np.full(SCENE.shape, 7, "uint8"))
+    write_dbf(tmp_path / "clc.tif.vat.dbf", values, codes)
+    scene = write_scene(tmp_path / "s.tif")
+    with pytest.raises(WildLensError, match=message) as error:
+        build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "lc.tif").exists()
+
+
+@pytest.mark.parametrize("name", ["without codes", "without a table"])
+def test_other_files_beside_it_decide_nothing(tmp_path, name):
+    source = write(tmp_path / "clc.tif", SCENE, np.full(SCENE.shape, 36, "uint8"))
+    write_dbf(tmp_path / "clc.tif.vat.dbf", [36], ["111"], code="Colour")
+    write_aux(tmp_path / "clc.tif.aux.xml", [36], [5], names=("VALUE", "COUNT"))
+    if name == "without a table":
+        (tmp_path / "clc.tif.vat.dbf").unlink()
+        (tmp_path / "clc.tif.aux.xml").write_text("<PAMDataset/>")
+    build_landcover(source, write_scene(tmp_path / "s.tif"), tmp_path / "lc.tif", Landcover())
+    assert (read(tmp_path / "lc.tif") == 36).all()
+
+
+def test_the_real_table_of_a_delivery(tmp_path):
+    root = os.environ.get("WILDLENS_TEST_DATA")
+    if not root:
+        pytest.skip("WILDLENS_TEST_DATA is not set")
+    places = np.random.default_rng(0).integers(0, 45, SCENE.shape)
+    source = write(tmp_path / "clc.tif", SCENE, np.array([999, *CODES])[places].astype("int16"))
+    for suffix in (".vat.dbf", ".aux.xml"):
+        real = Path(root, "corine/legend", f"CLC2018_CLC2012_V2018_20.tif{suffix}")
+        shutil.copy(real, tmp_path / f"clc.tif{suffix}")
+    build_landcover(source, write_scene(tmp_path / "s.tif"), tmp_path / "lc.tif", Landcover())
+    np.testing.assert_array_equal(read(tmp_path / "lc.tif"), places)
