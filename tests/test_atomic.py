@@ -2,6 +2,7 @@
 
 import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -48,6 +49,25 @@ def test_a_result_replaces_the_old_one(target):
         with atomic(target) as temporary:
             write(temporary, text)
     assert content(target) == "new" and entries(target.parent) == [target.name]
+
+
+@pytest.mark.parametrize(("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)])
+def test_a_result_follows_the_umask_whatever_its_writer_does(target, umask, file, folder):
+    before = os.umask(umask)
+    try:
+        with atomic(target) as temporary:
+            write(temporary, "new")
+            inner = temporary / "zarr.json" if temporary.is_dir() else temporary
+            inner.chmod(0o600)  # as safetensors does
+            if temporary.is_dir():
+                temporary.chmod(0o2700)  # setgid: new files belong to the folder's group
+    finally:
+        os.umask(before)
+    inner = target / "zarr.json" if target.is_dir() else target
+    assert stat.S_IMODE(inner.stat().st_mode) == file
+    if target.is_dir():
+        assert stat.S_IMODE(target.stat().st_mode) == 0o2000 | folder
+    assert entries(target.parent) == [target.name]
 
 
 @pytest.mark.parametrize("failure", [ValueError, KeyboardInterrupt])

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,7 +40,9 @@ def scratch(path: Path) -> Iterator[Path]:
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` to write to, renamed to `path` when the block ends well.
 
-    If the block fails, what was under `path` before stays. A failed write (full disk, no
+    Its permissions are those of a file that is simply made there (umask, the folder's default
+    ACL), whatever its writer chose. If the block fails, what was under `path` before stays. A
+    failed write (full disk, no
     permission) becomes one line that names the path; failed *reads* inside the block must be
     reported by who reads (see `raster.read`), or they would be blamed on `path`.
     """
@@ -47,6 +50,7 @@ def atomic(path: Path) -> Iterator[Path]:
     try:
         with scratch(path) as temporary:
             yield temporary
+            _follow_umask(temporary)
             _replace(temporary, path)
     except OSError as error:
         reason = error.strerror or " ".join(str(error.__cause__ or error).split())
@@ -65,6 +69,29 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _follow_umask(path: Path) -> None:
+    """Give a finished file, or all in a folder, the permissions that a new file would have.
+
+    Some writers make theirs for the owner alone (safetensors: 0600), and colleagues on a cluster
+    could not read a result. What is new files' mode is asked of the file system: reading the umask
+    would mean to change it, for all threads.
+    """
+    probe = path.with_name(f"{path.name}.mode")
+    probe.unlink(missing_ok=True)
+    probe.touch()
+    mode = stat.S_IMODE(probe.stat().st_mode)
+    probe.unlink()
+    listable = mode | (mode & 0o444) >> 2
+    for entry in [path, *(path.rglob("*") if path.is_dir() else ())]:
+        if entry.is_symlink():
+            continue
+        old = stat.S_IMODE(entry.stat().st_mode)
+        # a shared folder's own bits (setgid) stay
+        new = (old & 0o7000) | (listable if entry.is_dir() else mode)
+        if old != new:
+            entry.chmod(new)
 
 
 def _discard(path: Path) -> None:
