@@ -71,6 +71,23 @@ def test_a_wrong_setting_is_one_line_and_status_1(tmp_path):
     assert not (tmp_path / "demo").exists()
 
 
+def test_an_unexpected_error_reaches_the_log_with_its_traceback(tmp_path):
+    log = tmp_path / "summary.log"
+    code = (
+        "from wildlens import cli, summary\n"
+        "summary.read_summary = lambda folder: {}['nobody foresaw this']\n"
+        "cli.main()\n"
+    )
+    command = [sys.executable, "-c", code, "--log", log, "summary", tmp_path]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 1
+    first, second, *_, last = log.read_text().splitlines()
+    problem = "KeyError: 'nobody foresaw this'"
+    assert first == f"wildlens: unexpected error, please report it: {problem}"
+    assert second.startswith("Traceback") and last == problem
+    assert run.stderr == log.read_text()
+
+
 def test_an_unreadable_raster_is_one_line_and_status_1(tmp_path):
     scene = tmp_path / "scene.tif"
     scene.write_bytes(b"II*\0 and then nothing")

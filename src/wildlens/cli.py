@@ -347,9 +347,17 @@ def doctor(configurations: tuple[Path, ...]) -> None:
 
 
 def main() -> None:
-    """Entry point: problems the user can mend are one line and exit status 1, no traceback."""
+    """Entry point: problems the user can mend are one line and exit status 1, no traceback.
+
+    What nobody foresaw is logged with its traceback, so that it stands in the --log file, too.
+    """
+    log = logging.getLogger("wildlens")
     try:
         cli()
     except WildLensError as error:
-        logging.getLogger("wildlens").error("wildlens: error: %s", error)
+        log.error("wildlens: error: %s", error)
         sys.exit(error.exit_status)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        log.critical("wildlens: unexpected error, please report it: %s", reason, exc_info=True)
+        sys.exit(1)
