@@ -20,6 +20,7 @@ TABLES = {
         f"{name}.png"
         for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
     ],
+    "catalogue": ["catalog.json"],
     "train-classifier": ["training.csv", "accuracy.csv", "warnings.txt"],
     "train-gan": ["training.csv", "warnings.txt"],
 }
@@ -46,7 +47,7 @@ def pretend(name: str):
         if name == "demo":
             for product in demo_files():
                 write(Path(product), text)
-        if name not in ("demo", "evaluate", "figures"):
+        if name not in ("demo", "evaluate", "figures", "catalogue"):
             write(output, text)
         if name == "landcover":
             write(Path(f"{output}.aux.xml"), text)
@@ -56,7 +57,7 @@ def pretend(name: str):
             for style in ("areas.gpkg", "areas.qml", "tiles.qml"):
                 write(output.with_name(style), text)
             return
-        if footprints:
+        if footprints and name in ("tiles", "anthroprotect"):
             write(footprints, text)
 
     return make

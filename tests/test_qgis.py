@@ -10,82 +10,21 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
-import shapely
 from defusedxml import ElementTree
-from odc.geo.geobox import GeoBox
 
-from attributed import BOG, FOREST, grid_at
+import result_folder
+from attributed import grid_at
+from result_folder import SIDE, degrees, write_stack
 from wildlens.errors import WildLensError
-from wildlens.legend import CORINE
 from wildlens.presentation.qgis import build_project
-from wildlens.raster import writing_cog, writing_geotiff
 from wildlens.settings import Tiles
 
-SIDE = 96
-BANDS = ("B02", "B03", "B04", "B08")
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian builds QGIS for this one
 DRAW = Path(__file__).with_name("qgis") / "draw.py"
 
 
-def write_stack(path: Path, values, bands, **options) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    grid = grid_at(500_000, values[0])
-    with writing_geotiff(
-        path, grid, count=len(values), nodata=0, descriptions=bands, tags={}, **options
-    ) as dataset:
-        dataset.write(values)
-        if len(bands) == 1:
-            dataset.write_colormap(1, CORINE.colormap)
-    return path
-
-
-def write_map(path: Path, method: str, values) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    tags = {"wildlens_method": method, "wildlens_scene": path.parent.name, "unit": "reflectance"}
-    with writing_cog(path, grid_at(500_000, values), tags=tags, descriptions=(method,)) as dataset:
-        dataset.write(values.astype(np.float32), 1)
-    return path
-
-
-def degrees(grid: GeoBox) -> shapely.Polygon:
-    return shapely.box(*grid.geographic_extent.boundingbox)
-
-
-class Results:
-    """A results folder: two scenes, of which `lake` is mapped; and what lies outside it."""
-
-    def __init__(self, folder: Path):
-        rng = np.random.default_rng(0)
-        self.folder = folder / "results"
-        stored = rng.integers(100, 2500, (4, SIDE, SIDE)).astype(np.uint16)
-        stored[:, :20, :30] = 0
-        classes = rng.choice([0, BOG, FOREST], (1, SIDE, SIDE)).astype(np.uint8)
-        at = self.folder.joinpath
-        self.scenes = [
-            write_stack(at(f"scenes/{name}.tif"), stored, BANDS, dtype="uint16")
-            for name in ("field", "lake")
-        ]
-        self.landcovers = [
-            write_stack(at(f"landcover/{name}.tif"), classes, ["CORINE"], dtype="uint8")
-            for name in ("field", "lake")
-        ]
-        values = np.where(stored[0] > 0, rng.gamma(1, 0.01, (SIDE, SIDE)), np.nan)
-        self.maps = [
-            write_map(at("maps/lake/occlusion.tif"), "occlusion", values - 0.01),
-            write_map(at("maps/lake/gan.tif"), "gan", values),
-            write_stack(at("maps/lake/maximized.tif"), stored, BANDS, dtype="uint16"),
-        ]
-        box = degrees(grid_at(500_000, stored[0]))
-        self.footprints = at("tiles.gpkg")
-        tiles = {"label": ["protected", "anthropogenic", "unlabelled"],
-                 "split": ["train", "test", None], "geometry": [box] * 3}  # fmt: skip
-        geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
-        self.areas = folder / "wdpa.gpkg"
-        beyond = box.buffer(box.length)
-        sites = {"WDPAID": [7, 8], "IUCN_CAT": ["Ia", "V"], "STATUS": ["Designated"] * 2,
-                 "geometry": [beyond, beyond]}  # fmt: skip
-        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)
-        self.output = at("wildlens.qgz")
+class Results(result_folder.Results):
+    """The same, of which a project is made."""
 
     def build(self, **changed) -> ElementTree:
         names = ("scenes", "landcovers", "maps", "footprints", "areas", "output")
@@ -197,7 +136,7 @@ def test_what_cannot_be_shown_is_refused_and_the_project_stays(results, change, 
     if "landcovers" in change:
         wrong = write_stack(
             results.folder / "wrong/lake.tif", np.full((1, SIDE, SIDE), 99, np.uint8), ["x"],
-            dtype="uint8",
+            "uint8",
         )  # fmt: skip
         change = {"landcovers": [wrong]}
     with pytest.raises(WildLensError, match=said):

@@ -96,6 +96,7 @@ AFTER_MODELS = {
     "evaluate": 1,
     "figures": 1,
     "qgis": 1,
+    "catalogue": 1,
     "summary": 1,
     "all": 1,
 }
@@ -107,7 +108,7 @@ AFTER_MODELS = {
         (
             "gan={lambda_am: 0.4}",
             {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
-            | {"evaluate": 1, "figures": 1, "qgis": 1, "summary": 1, "all": 1},
+            | {"evaluate": 1, "figures": 1, "qgis": 1, "catalogue": 1, "summary": 1, "all": 1},
         ),
         (
             "classifier={epochs: 3}",
@@ -133,12 +134,15 @@ def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, ru
     assert planned(finished, "--config", change) == rules
 
 
+AFTER_MAPS = {"evaluate": 1, "qgis": 1, "catalogue": 1}
+
+
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("attribution/occlusion.py", {"map": 1, "attribute": 1, "evaluate": 1, "qgis": 1}),
-        ("attribution/gradcam.py", {"map": 1, "attribute": 2, "evaluate": 1, "qgis": 1}),
-        ("mapping.py", {"map": 6, "evaluate": 1, "qgis": 1}),
+        ("attribution/occlusion.py", {"map": 1, "attribute": 1} | AFTER_MAPS),
+        ("attribution/gradcam.py", {"map": 1, "attribute": 2} | AFTER_MAPS),
+        ("mapping.py", {"map": 6} | AFTER_MAPS),
         ("evaluation/__init__.py", {"evaluate": 1}),
     ],
 )

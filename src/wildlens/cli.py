@@ -54,8 +54,8 @@ def cli(log: Path | None) -> None:
 
     Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures, qgis,
-    summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that dataset is
-    given. `doctor` says before a run what would stop it.
+    catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
+    dataset is given. `doctor` says before a run what would stop it.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
@@ -306,6 +306,20 @@ def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
     build_project(
         scenes, landcovers, maps, footprints, areas, output, section("Tiles", settings)
     )  # fmt: skip
+
+
+@cli.command()
+@click.option("--scene", "scenes", type=existing, multiple=True, required=True)
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option("--map", "maps", type=existing, multiple=True, help="In folders named by scene.")
+@click.option("--model", "models", type=existing, multiple=True, help="Classifier, generators.")
+@click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
+@output
+def catalogue(**paths) -> None:
+    """Describe the results as a static STAC catalogue with relative links, in a folder."""
+    from wildlens.presentation.catalogue import build_catalogue
+
+    build_catalogue(**paths)
 
 
 @cli.command()

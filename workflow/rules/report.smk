@@ -1,7 +1,7 @@
 # Report: what people see. `snakemake --report report.html` puts it in one file.
 #
 # Reads everything before it. Gives results/figures/*.png; their captions are in workflow/report.
-# results/wildlens.qgz opens all maps in QGIS.
+# results/wildlens.qgz opens all maps in QGIS, results/stac describes them to other programs.
 
 
 rule figures:
@@ -120,6 +120,36 @@ rule qgis:
         " --output {output.project:q} --settings {input.settings:q}"
 
 
+rule catalogue:
+    """Describe all rasters and models as a static STAC catalogue with relative links."""
+    input:
+        scenes=rules.qgis.input.scenes,
+        landcovers=rules.qgis.input.landcovers,
+        maps=rules.qgis.input.maps,
+        classifier="results/models/classifier.safetensors",
+        generators="results/models/generators.safetensors",
+        footprints="results/tiles.gpkg",
+    output:
+        folder=directory("results/stac"),
+    log:
+        "results/logs/catalogue.log",
+    benchmark:
+        "results/benchmarks/catalogue.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        code=code_digest("wildlens.presentation.catalogue"),
+        scenes=lambda wildcards, input: repeated("--scene", input.scenes),
+        landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        maps=lambda wildcards, input: repeated("--map", input.maps),
+    shell:
+        "wildlens --log {log:q} catalogue {params.scenes:q} {params.landcovers:q} {params.maps:q}"
+        " --model {input.classifier:q} --model {input.generators:q}"
+        " --footprints {input.footprints:q} --output {output.folder:q}"
+
+
 rule summary:
     """Put the story of the run, its numbers, warnings and settings into one page."""
     input:
@@ -129,6 +159,7 @@ rule summary:
         accuracy=rules.classifier.output.accuracy,
         figures=rules.figures.output,
         project=rules.qgis.output.project,
+        catalogue=rules.catalogue.output.folder,
         maps=MAPS,
         captions=CAPTIONS,
     output:

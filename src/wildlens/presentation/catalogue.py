@@ -1,0 +1,127 @@
+"""The results as a static STAC catalogue: what there is, where it lies, and how to read it.
+
+Links and addresses are relative, so that the folder of results can be sent or put on a web server.
+STAC 1.1; what is said of rasters and models lies in `stac_raster` and `stac_model`.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pystac
+from pystac.layout import BestPracticesLayoutStrategy
+
+from wildlens.atomic import atomic
+from wildlens.errors import WildLensError
+from wildlens.presentation import stac_raster
+from wildlens.presentation.stac_model import model_item
+from wildlens.raster import open_raster
+
+log = logging.getLogger(__name__)
+
+SCENES, LANDCOVER, ATTRIBUTIONS, GENERATED, SCORES, MODELS = (
+    "scenes", "landcover", "attributions", "generated", "scores", "models",
+)  # fmt: skip
+# id -> title, description
+COLLECTIONS = {
+    SCENES: ("Scenes", "Reflectance x 10000 at 10 m; 0 is no data or cloud."),
+    LANDCOVER: ("Land cover", "CORINE land cover on the grids of the scenes."),
+    ATTRIBUTIONS: (
+        "Attribution maps",
+        "Where the classifier's score for protected nature comes from, an asset a method. Each"
+        " method has a unit of its own: compare places, not methods.",
+    ),
+    GENERATED: (
+        "Generated images",
+        "What the pattern-maximizer (X+) and the pattern-minimizer (X-) make of the scenes.",
+    ),
+    SCORES: ("Scores", "The classifier's score of the tiles around a pixel: 1 is natural."),
+    MODELS: ("Models", "Classifier and generators, with the bands and the tile size they take."),
+}
+TITLE = "WildLens: what makes protected nature look natural"
+
+
+def build_catalogue(
+    scenes: Sequence[Path],
+    landcovers: Sequence[Path],
+    maps: Sequence[Path],
+    models: Sequence[Path],
+    footprints: Path | None,
+    output: Path,
+) -> None:
+    """Write the catalogue: `catalog.json` in the folder `output`, a folder for each collection.
+
+    Args:
+        scenes, landcovers: rasters named by their scene.
+        maps: what `wildlens map` made of these scenes, in folders of their names.
+        models: safetensors files; footprints: GeoPackage of the tiles that they learnt from.
+        output: folder, replaced as a whole; addresses are relative to it.
+
+    Raises:
+        WildLensError: there are no scenes, a file cannot be read, or it lies on another grid than
+            its scene.
+    """
+    if not scenes:
+        raise WildLensError(f"{output}: needs at least one scene to describe (--scene)")
+    root = output.resolve()
+    places = {path.stem: stac_raster.read_place(path) for path in scenes}
+    items = {
+        SCENES: [_item(places, root, path.stem, {"reflectance": path}) for path in scenes],
+        LANDCOVER: [_item(places, root, path.stem, {"landcover": path}) for path in landcovers],
+        **_map_items(places, root, maps),
+        MODELS: [model_item(path, footprints, places, root) for path in models],
+    }
+    catalogue = pystac.Catalog("wildlens", f"{TITLE}.", TITLE)
+    for name, (title, description) in COLLECTIONS.items():
+        if items.get(name):
+            catalogue.add_child(_collection(name, title, description, items[name]))
+    catalogue.normalize_hrefs(str(root), BestPracticesLayoutStrategy())
+    catalogue.make_all_asset_hrefs_relative()
+    with atomic(output) as temporary:
+        catalogue.save(pystac.CatalogType.SELF_CONTAINED, dest_href=str(temporary.resolve()))
+    counts = [f"{len(found)} {name}" for name, found in items.items() if found]
+    log.info("catalogue: %s -> %s", ", ".join(counts), output / "catalog.json")
+
+
+def _map_items(
+    places: Mapping[str, stac_raster.Place], root: Path, maps: Sequence[Path]
+) -> dict[str, list[pystac.Item]]:
+    """An item for each scene and kind of map, with an asset for each method."""
+    found: dict[str, dict[str, dict[str, Path]]] = {ATTRIBUTIONS: {}, GENERATED: {}, SCORES: {}}
+    for path in maps:
+        with open_raster(path) as dataset:
+            tags, is_image = dataset.tags(), dataset.dtypes[0] == "uint16"
+        method = tags.get("wildlens_method", path.stem)
+        kind = GENERATED if is_image else SCORES if method == "score" else ATTRIBUTIONS
+        found[kind].setdefault(path.parent.name, {})[method] = path
+    return {
+        kind: [_item(places, root, scene, assets) for scene, assets in by_scene.items()]
+        for kind, by_scene in found.items()
+    }
+
+
+def _item(
+    places: Mapping[str, stac_raster.Place], root: Path, scene: str, assets: Mapping[str, Path]
+) -> pystac.Item:
+    if scene not in places:
+        path = next(iter(assets.values()))
+        raise WildLensError(f"{path}: belongs to {scene}, which is not among the scenes (--scene)")
+    return stac_raster.raster_item(scene, places[scene], assets, root)
+
+
+def _collection(
+    name: str, title: str, description: str, items: Sequence[pystac.Item]
+) -> pystac.Collection:
+    """A collection whose extent is that of its items; of whom the pixels are, we cannot say."""
+    extensions = sorted({uri for item in items for uri in item.stac_extensions})
+    collection = pystac.Collection(
+        name,
+        description,
+        pystac.Extent.from_items(items),
+        title,
+        stac_extensions=[uri for uri in extensions if "/mlm/" in uri],
+        license="other",
+        keywords=["Sentinel-2", "protected areas", "attribution"],
+    )
+    collection.add_items(items)
+    return collection

@@ -1,0 +1,164 @@
+"""What STAC says of a model: the machine-learning-model extension (MLM 1.4), out of its file."""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyogrio
+import pystac
+import safetensors
+import shapely
+import yaml
+
+from wildlens.errors import WildLensError
+from wildlens.presentation.stac_raster import FILE, Place, file_fields, origin
+from wildlens.reflectance import SCALE
+
+MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
+CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
+ARCHITECTURES = {
+    "unet": "U-Net and convolutions over its maps",
+    "local": "Convolutions with a small field of view",
+    "generator": "ResNet generators (CycleGAN)",
+}
+CLASSES = [
+    {"value": 0, "name": "anthropogenic", "title": "Anthropogenic"},
+    {"value": 1, "name": "natural", "title": "Protected nature"},
+]
+DIMENSIONS = ["batch", "bands", "height", "width"]
+
+
+def model_item(
+    path: Path, footprints: Path | None, places: Mapping[str, Place], root: Path
+) -> pystac.Item:
+    """The item of a model: what it takes and gives, and the land and time that it learnt from.
+
+    Args:
+        path: safetensors file; footprints: GeoPackage of the tiles; without, all scenes count.
+        places: scene -> where and when; root: folder of the catalogue, absolute.
+    """
+    metadata, parameters, size = _read(path)
+    kind, bands = metadata["kind"], json.loads(metadata["bands"])
+    outline, names = _learnt_from(footprints, places)
+    known = [places[name] for name in names if name in places] or list(places.values())
+    properties = {
+        "mlm:name": f"wildlens {path.stem}",
+        "mlm:architecture": ARCHITECTURES.get(kind, kind),
+        "mlm:framework": "PyTorch",
+        "mlm:total_parameters": parameters,
+        "mlm:memory_size": size,
+        "mlm:pretrained": False,
+        "mlm:pretrained_source": None,
+        **_interface(kind, bands, int(metadata["tile_size"])),
+        "mlm:hyperparameters": json.loads(metadata["arguments"]) | _settings(metadata),
+    }
+    item = pystac.Item(
+        path.stem,
+        outline.__geo_interface__,
+        list(outline.bounds),
+        None,
+        properties,
+        min(place.start for place in known),
+        max(place.end for place in known),
+        [MLM, CLASSIFICATION, FILE],
+    )
+    fields = {
+        "mlm:artifact_type": "safetensors",
+        "bands": [{"name": band} for band in bands],
+        **origin(metadata),
+        **file_fields(path),
+    }
+    item.add_asset(
+        "model",
+        pystac.Asset(
+            str(path.resolve()),
+            f"Weights of the {path.stem}",
+            "To map scenes with: wildlens map",
+            "application/vnd.safetensors",
+            ["mlm:model", "mlm:weights", "data"],
+            fields,
+        ),
+    )
+    return item
+
+
+def _read(path: Path) -> tuple[dict[str, str], int, int]:
+    """Metadata, number of values and their bytes; torch is not imported for it."""
+    width = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4}
+    try:
+        with safetensors.safe_open(path, "np") as file:
+            metadata = file.metadata() or {}
+            names = file.keys()
+            slices = [file.get_slice(name) for name in names]
+            counts = [math.prod(part.get_shape()) for part in slices]
+            types = [part.get_dtype() for part in slices]
+    except (safetensors.SafetensorError, OSError) as error:
+        raise WildLensError(f"{path}: is no model file (safetensors): {error}") from None
+    lacking = {"kind", "arguments", "bands", "tile_size"} - metadata.keys()
+    if lacking:
+        raise WildLensError(f"{path}: is no wildlens model: lacks {', '.join(sorted(lacking))}")
+    size = sum(count * width.get(kind, 4) for count, kind in zip(counts, types, strict=True))
+    return metadata, sum(counts), size
+
+
+def _interface(kind: str, bands: list[str], side: int) -> dict:
+    """Tasks, input and output of a kind of network."""
+    shape = [-1, len(bands), side, side]
+    taken = {
+        "name": "reflectance",
+        "description": "Reflectance in 0..1; what the bands are standardised by lies in the file.",
+        "bands": bands,
+        "input": {"shape": shape, "dim_order": DIMENSIONS, "data_type": "float32"},
+        "value_scaling": [{"type": "scale", "value": SCALE}],
+    }
+    if kind != "generator":
+        task = "scene-classification"
+        given = [{
+            "name": "logit",
+            "description": "The sigmoid of it is the score: 1 is natural.",
+            "tasks": [task],
+            "result": {"shape": [-1], "dim_order": ["batch"], "data_type": "float32"},
+            "classification:classes": CLASSES,
+            "post_processing_function": {"format": "python", "expression": "torch:sigmoid"},
+        }]  # fmt: skip
+        return {"mlm:tasks": [task], "mlm:input": [taken], "mlm:output": given}
+    given = [
+        {
+            "name": name,
+            "description": description,
+            "tasks": ["generative"],
+            "result": {"shape": shape, "dim_order": DIMENSIONS, "data_type": "float32"},
+            "classification:classes": [],
+        }
+        for name, description in (
+            ("maximizer", "X+: reflectance with a higher score"),
+            ("minimizer", "X-: reflectance with a lower score"),
+        )
+    ]
+    return {"mlm:tasks": ["generative"], "mlm:input": [taken], "mlm:output": given}
+
+
+def _settings(metadata: Mapping[str, str]) -> dict:
+    """The settings that the model was trained with."""
+    settings = yaml.safe_load(metadata.get("wildlens_settings", "") or "{}")
+    return settings if isinstance(settings, dict) else {}
+
+
+def _learnt_from(footprints: Path | None, places: Mapping[str, Place]):
+    """Outline (degrees) of the tiles that a model learnt from, and the names of their scenes."""
+    if footprints is None:
+        outlines = [shapely.geometry.shape(place.outline) for place in places.values()]
+        return shapely.box(*shapely.total_bounds(outlines)), list(places)
+    try:
+        frame = pyogrio.read_dataframe(footprints).to_crs(4326)
+    except (RuntimeError, ValueError) as error:  # pyogrio's, pyproj's
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{footprints}: cannot be read as tiles: {reason}") from None
+    if "split" in frame:
+        used = frame[frame["split"] == "train"]
+        frame = used if len(used) else frame
+    if frame.empty:
+        raise WildLensError(f"{footprints}: holds no tiles")
+    names = frame["scene"].unique().tolist() if "scene" in frame else list(places)
+    return shapely.box(*frame.total_bounds), names

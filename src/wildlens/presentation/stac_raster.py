@@ -1,0 +1,234 @@
+"""What STAC says of a raster: where and when, its grid, its bands, its classes, its origin.
+
+Fields of the extensions projection 2.0, raster 2.0, eo 2.0, classification 2.0 and file 2.1. They
+are plain JSON: their Python classes differ between releases of pystac, the fields do not.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pystac
+import rasterio
+from odc.geo.geobox import GeoBox
+from odc.geo.geom import Geometry
+
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.presentation.style import method_title
+from wildlens.raster import grid_of, open_raster, read, row_windows
+from wildlens.reflectance import SCALE
+
+PROJECTION, RASTER, EO, CLASSIFICATION, FILE = (
+    f"https://stac-extensions.github.io/{name}/schema.json"
+    for name in ("projection/v2.0.0", "raster/v2.0.0", "eo/v2.0.0", "classification/v2.0.0",
+                 "file/v2.1.0")
+)  # fmt: skip
+# Sentinel-2's bands by the names that other sensors share
+COMMON_NAMES = {
+    "B01": "coastal", "B02": "blue", "B03": "green", "B04": "red", "B05": "rededge071",
+    "B06": "rededge075", "B07": "rededge078", "B08": "nir", "B8A": "nir08", "B09": "nir09",
+    "B11": "swir16", "B12": "swir22",
+}  # fmt: skip
+COG_TYPE = pystac.MediaType.COG
+TIFF_TYPE = pystac.MediaType.GEOTIFF
+FIRST_LAUNCH = datetime(2015, 6, 23, tzinfo=UTC)  # of a Sentinel-2: no image is older
+IMAGE_TITLES = {
+    "reflectance": "Reflectance (X)",
+    "landcover": "CORINE land cover",
+    "maximized": "X+ (pattern-maximizer)",
+    "minimized": "X- (pattern-minimizer)",
+}
+EDGE = 10_000  # m at most between two corners of an outline: a straight edge is bent in degrees
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and when a scene was taken.
+
+    Attributes:
+        grid: of the scene.
+        start, end: between which it was taken, equal where the product says when.
+    """
+
+    grid: GeoBox
+    start: datetime
+    end: datetime
+
+    @property
+    def outline(self) -> dict:
+        """The grid's border in degrees, as GeoJSON."""
+        return self._in_degrees.geom.__geo_interface__
+
+    @property
+    def bounds(self) -> list[float]:
+        """West, south, east, north in degrees."""
+        return list(self._in_degrees.boundingbox)
+
+    @cached_property
+    def _in_degrees(self) -> Geometry:
+        return self.grid.extent.to_crs("EPSG:4326", EDGE)
+
+
+def read_place(scene: Path) -> Place:
+    """Grid and time of a scene; without a time, between the first launch and the file itself."""
+    with open_raster(scene) as dataset:
+        grid, taken = grid_of(dataset), dataset.tags().get("product_sensing_time", "")
+    try:
+        start = end = datetime.fromisoformat(taken).astimezone(UTC)
+    except ValueError:
+        start, end = FIRST_LAUNCH, datetime.fromtimestamp(scene.stat().st_mtime, UTC)
+    return Place(grid, start, end)
+
+
+def raster_item(scene: str, place: Place, assets: Mapping[str, Path], root: Path) -> pystac.Item:
+    """An item of rasters on the grid of one scene.
+
+    Args:
+        assets: key -> raster; root: folder of the catalogue, absolute.
+
+    Raises:
+        WildLensError: a raster cannot be read, or lies on another grid.
+    """
+    exact = place.start == place.end
+    item = pystac.Item(
+        scene,
+        place.outline,
+        place.bounds,
+        place.start if exact else None,
+        properties=_projection(place.grid),
+        start_datetime=None if exact else place.start,
+        end_datetime=None if exact else place.end,
+        stac_extensions=[PROJECTION, RASTER, FILE],
+    )
+    for key, path in assets.items():
+        item.add_asset(key, _asset(key, path, place.grid, scene))
+        fields = item.assets[key].extra_fields
+        if any("eo:common_name" in band for band in fields["bands"]):
+            item.stac_extensions = sorted({*item.stac_extensions, EO})
+        if "classification:classes" in fields:
+            item.stac_extensions = sorted({*item.stac_extensions, CLASSIFICATION})
+    return item
+
+
+def _projection(grid: GeoBox) -> dict:
+    code = grid.crs.epsg
+    named = {"proj:code": f"EPSG:{code}"} if code else {"proj:wkt2": grid.crs.to_wkt()}
+    return named | {
+        "proj:shape": list(grid.shape),
+        "proj:transform": list(grid.affine)[:6],
+        "proj:bbox": list(grid.boundingbox),
+    }
+
+
+def _asset(key: str, path: Path, grid: GeoBox, scene: str) -> pystac.Asset:
+    with open_raster(path) as dataset:
+        if grid_of(dataset) != grid:
+            raise WildLensError(f"{path}: lies on another grid than scene {scene}; make it again")
+        tags = dataset.tags()
+        layout = dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
+        fields = {"bands": [_band(dataset, index, tags) for index in dataset.indexes]}
+        if dataset.dtypes[0] == "uint8":
+            fields["classification:classes"] = _classes(dataset)
+    fields |= origin(tags) | file_fields(path)
+    fields["raster:spatial_resolution"] = abs(grid.affine.a)
+    title = IMAGE_TITLES.get(key) or method_title(key)
+    roles = ["data", "reflectance"] if "raster:scale" in fields["bands"][0] else ["data"]
+    return pystac.Asset(
+        str(path.resolve()),
+        title,
+        tags.get("sign"),
+        COG_TYPE if layout == "COG" else TIFF_TYPE,
+        roles,
+        fields,
+    )
+
+
+def _band(dataset: rasterio.DatasetReader, index: int, tags: Mapping[str, str]) -> dict:
+    """One band: name, numbers, unit, statistics where the file holds them."""
+    name = dataset.descriptions[index - 1] or f"band {index}"
+    nodata = dataset.nodata
+    band: dict = {"name": name, "data_type": dataset.dtypes[index - 1]}
+    if nodata is not None:
+        band["nodata"] = "nan" if np.isnan(nodata) else int(nodata)
+    if dataset.dtypes[0] == "uint16":
+        band |= {"raster:scale": 1 / SCALE, "raster:offset": 0}
+        if name in COMMON_NAMES:
+            band["eo:common_name"] = COMMON_NAMES[name]
+    elif unit := tags.get("unit"):
+        band["unit"] = unit
+    if statistics := _statistics(dataset.tags(index)):
+        band["statistics"] = statistics
+    return band
+
+
+def _statistics(tags: Mapping[str, str]) -> dict[str, float]:
+    names = {"MINIMUM": "minimum", "MAXIMUM": "maximum", "MEAN": "mean", "STDDEV": "stddev",
+             "VALID_PERCENT": "valid_percent"}  # fmt: skip
+    found = {}
+    for name, field in names.items():
+        try:
+            found[field] = float(tags[f"STATISTICS_{name}"])
+        except (KeyError, ValueError):
+            continue
+    return found
+
+
+def _classes(dataset: rasterio.DatasetReader) -> list[dict]:
+    """The classes that are in a land-cover raster, with the number of their pixels."""
+    counts = np.zeros(256, np.int64)
+    for window in row_windows(grid_of(dataset)):
+        counts += np.bincount(read(dataset, 1, window=window).ravel(), minlength=256)
+    known = len(CORINE.classes)
+    if counts[known + 1 :].any():
+        raise WildLensError(
+            f"{dataset.name}: holds what is no CORINE index (1..{known}); make it again with"
+            " wildlens landcover"
+        )
+    classes = [
+        {
+            "value": member.index,
+            "name": f"clc-{member.code}",
+            "title": f"{member.code} {member.name}",
+            "color_hint": "{:02X}{:02X}{:02X}".format(*member.rgb),
+            "count": int(counts[member.index]),
+        }
+        for member in CORINE.classes
+        if counts[member.index]
+    ]
+    return [
+        {
+            "value": 0,
+            "name": "no-data",
+            "title": "No data",
+            "nodata": True,
+            "count": int(counts[0]),
+        },
+        *classes,
+    ]
+
+
+def origin(tags: Mapping[str, str]) -> dict:
+    """Where a file comes from, out of its provenance (`provenance.record`)."""
+    names = ("step", "version", "settings", "method")
+    found = {
+        f"wildlens:{name}": tags[f"wildlens_{name}"]
+        for name in names
+        if tags.get(f"wildlens_{name}")
+    }
+    with suppress(KeyError, ValueError):  # what others made says nothing of it
+        found["wildlens:inputs"] = json.loads(tags["wildlens_inputs"])
+    return found
+
+
+def file_fields(path: Path) -> dict:
+    """Size, bytes, and SHA-256 as multihash, so that who got the folder can check it."""
+    with path.open("rb") as file:
+        total = hashlib.file_digest(file, "sha256").hexdigest()
+    return {"file:size": path.stat().st_size, "file:checksum": f"1220{total}"}

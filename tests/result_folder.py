@@ -1,0 +1,79 @@
+"""A results folder as its readers meet it: scenes, land cover, maps, tiles, protected areas."""
+
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import shapely
+from odc.geo.geobox import GeoBox
+
+from attributed import BOG, FOREST, grid_at
+from wildlens.legend import CORINE
+from wildlens.raster import writing_cog, writing_geotiff
+
+SIDE = 96
+BANDS = ("B02", "B03", "B04", "B08")
+TAKEN = {"product_sensing_time": "2021-07-19T10:05:59.024Z"}
+VERSION = {"wildlens_version": "0.1.0"}
+
+
+def write_stack(path: Path, values, bands, dtype, tags=None) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    grid = grid_at(500_000, values[0])
+    form = {"count": len(values), "dtype": dtype, "nodata": 0, "descriptions": bands}
+    with writing_geotiff(path, grid, tags=tags or {}, **form) as dataset:
+        dataset.write(values)
+        if len(bands) == 1:
+            dataset.write_colormap(1, CORINE.colormap)
+    return path
+
+
+def write_map(path: Path, method: str, values) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tags = {"wildlens_method": method, "wildlens_scene": path.parent.name, "unit": "reflectance",
+            "wildlens_inputs": '{"lake.tif": "3e8b"}', "wildlens_version": "0.1.0"}  # fmt: skip
+    with writing_cog(path, grid_at(500_000, values), tags=tags, descriptions=(method,)) as dataset:
+        dataset.write(values.astype(np.float32), 1)
+    return path
+
+
+def degrees(grid: GeoBox) -> shapely.Polygon:
+    return shapely.box(*grid.geographic_extent.boundingbox)
+
+
+class Results:
+    """A results folder: two scenes, of which `lake` is mapped; and what lies outside it."""
+
+    def __init__(self, folder: Path):
+        rng = np.random.default_rng(0)
+        self.folder = folder / "results"
+        stored = rng.integers(100, 2500, (4, SIDE, SIDE)).astype(np.uint16)
+        stored[:, :20, :30] = 0
+        classes = rng.choice([0, BOG, FOREST], (1, SIDE, SIDE)).astype(np.uint8)
+        at = self.folder.joinpath
+        self.scenes = [
+            write_stack(at(f"scenes/{name}.tif"), stored, BANDS, "uint16", {**TAKEN, **VERSION})
+            for name in ("field", "lake")
+        ]
+        self.landcovers = [
+            write_stack(at(f"landcover/{name}.tif"), classes, ["CORINE"], "uint8")
+            for name in ("field", "lake")
+        ]
+        values = np.where(stored[0] > 0, rng.gamma(1, 0.01, (SIDE, SIDE)), np.nan)
+        self.maps = [
+            write_map(at("maps/lake/occlusion.tif"), "occlusion", values - 0.01),
+            write_map(at("maps/lake/gan.tif"), "gan", values),
+            write_stack(at("maps/lake/maximized.tif"), stored, BANDS, "uint16", VERSION),
+        ]
+        box = degrees(grid_at(500_000, stored[0]))
+        self.footprints = at("tiles.gpkg")
+        tiles = {"scene": ["field", "field", "lake"],
+                 "label": ["protected", "anthropogenic", "unlabelled"],
+                 "split": ["train", "test", None], "geometry": [box] * 3}  # fmt: skip
+        geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
+        self.areas = folder / "wdpa.gpkg"
+        beyond = box.buffer(box.length)
+        sites = {"WDPAID": [7, 8], "IUCN_CAT": ["Ia", "V"], "STATUS": ["Designated"] * 2,
+                 "geometry": [beyond, beyond]}  # fmt: skip
+        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)
+        self.output = at("wildlens.qgz")

@@ -1,0 +1,269 @@
+"""The STAC catalogue: valid without the network, readable by pystac, movable with its folder.
+
+The schemas of STAC itself come with pystac. Those of the extensions lie on the network only, so
+their fields are read with pystac's extension classes, which raise on what is missing.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pystac
+import pytest
+import rasterio
+from jsonschema import Draft7Validator
+from pystac.extensions.classification import ClassificationExtension
+from pystac.extensions.mlm import AssetGeneralMLMExtension, MLMExtension
+from pystac.extensions.projection import ProjectionExtension
+from pystac.validation.local_validator import get_local_schema_cache
+from referencing import Registry, Resource
+
+from attributed import BOG
+from result_folder import BANDS, SIDE, Results, write_map, write_stack
+from wildlens.errors import WildLensError
+from wildlens.networks import files
+from wildlens.networks.classifier import LocalClassifier
+from wildlens.networks.generator import Generator
+from wildlens.presentation.catalogue import build_catalogue
+
+ROOT = Path(__file__).parents[1]
+SYSTEM_PYTHON = "/usr/bin/python3"  # Debian builds QGIS for this one
+OPEN = Path(__file__).with_name("qgis") / "open_assets.py"
+
+
+class Described(Results):
+    """Results with models, and the catalogue of them."""
+
+    def __init__(self, folder):
+        super().__init__(folder)
+        self.models = [
+            self._model("classifier", LocalClassifier(4, width=4), "local"),
+            self._model("generators", Generator(4, width=2, blocks=1), "generator"),
+        ]
+        self.output = self.folder / "stac"
+
+    def _model(self, name, network, kind):
+        path = self.folder / f"models/{name}.safetensors"
+        arguments = {"bands": 4, "width": 4} if kind == "local" else {"bands": 4, "width": 2}
+        provenance = {"wildlens_settings": "seed: 3\n", "wildlens_version": "0.1.0"}
+        files.save(
+            path, {name: network}, kind=kind, arguments=arguments, bands=list(BANDS),
+            tile_size=64, provenance=provenance,
+        )  # fmt: skip
+        return path
+
+    def build(self, **changed) -> pystac.Catalog:
+        names = ("scenes", "landcovers", "maps", "models", "footprints", "output")
+        arguments = {name: getattr(self, name) for name in names}
+        build_catalogue(**(arguments | changed))
+        return pystac.Catalog.from_file(str(arguments["output"] / "catalog.json"))
+
+
+@pytest.fixture
+def results(tmp_path):
+    return Described(tmp_path)
+
+
+def flaws(folder: Path) -> list[str]:
+    """What the schemas of STAC 1.1 find wrong in the files below a folder."""
+    schemas = get_local_schema_cache()
+    registry = Registry().with_resources(
+        (uri, Resource.from_contents(schema)) for uri, schema in schemas.items()
+    )
+    found = []
+    for path in sorted(folder.rglob("*.json")):
+        content = json.loads(path.read_text())
+        kind = {"Feature": "item"}.get(content["type"], content["type"].lower())
+        uri = f"https://schemas.stacspec.org/v1.1.0/{kind}-spec/json-schema/{kind}.json"
+        validator = Draft7Validator(schemas[uri], registry=registry)
+        found += [f"{path.name}: {error.message}" for error in validator.iter_errors(content)]
+    return found
+
+
+def test_every_file_is_valid_stac_and_the_schemas_can_say_no(results):
+    results.build()
+    assert len(list(results.output.rglob("*.json"))) == 1 + 5 + 8
+    assert flaws(results.output) == []
+    item = results.output / "scenes/lake/lake.json"
+    item.write_text(item.read_text().replace('"bbox":', '"box":'))
+    (flaw,) = flaws(results.output)
+    assert flaw.startswith("lake.json: ")
+
+
+def test_a_collection_a_kind_an_item_a_scene_an_asset_a_method(results):
+    scores = write_map(results.folder / "maps/lake/score.tif", "score", np.ones((SIDE, SIDE)))
+    catalogue = results.build(maps=[*results.maps, scores])
+    found = {
+        child.id: {item.id: sorted(item.assets) for item in child.get_items()}
+        for child in catalogue.get_children()
+    }
+    assert found == {
+        "scenes": {"field": ["reflectance"], "lake": ["reflectance"]},
+        "landcover": {"field": ["landcover"], "lake": ["landcover"]},
+        "attributions": {"lake": ["gan", "occlusion"]},
+        "generated": {"lake": ["maximized"]},
+        "scores": {"lake": ["score"]},
+        "models": {"classifier": ["model"], "generators": ["model"]},
+    }
+    assert {item.get_collection().id for item in catalogue.get_items(recursive=True)} == set(found)
+
+
+def test_the_folder_can_be_sent(results, tmp_path):
+    results.build()
+    for path in results.output.rglob("*.json"):
+        assert str(tmp_path) not in path.read_text(), "an address that is not relative"
+    elsewhere = tmp_path / "ÅNGSTRÖM's folder"
+    shutil.move(results.folder, elsewhere)
+    catalogue = pystac.Catalog.from_file(str(elsewhere / "stac/catalog.json"))
+    items = list(catalogue.get_items(recursive=True))
+    assert len(items) == 8
+    for item in items:
+        for asset in item.assets.values():
+            path = Path(asset.get_absolute_href())
+            content = path.read_bytes()
+            assert asset.extra_fields["file:size"] == len(content)
+            total = hashlib.sha256(content).hexdigest()
+            assert asset.extra_fields["file:checksum"] == f"1220{total}"
+
+
+def test_a_raster_is_described_as_it_is(results):
+    item = results.build().get_child("scenes").get_item("lake")
+    projection = ProjectionExtension.ext(item)
+    with rasterio.open(results.scenes[1]) as scene:
+        assert projection.code == "EPSG:32634" == str(scene.crs)
+        assert projection.shape == [SIDE, SIDE]
+        assert projection.transform == list(scene.transform)[:6]
+        assert projection.bbox == list(scene.bounds)
+    assert item.datetime.isoformat() == "2021-07-19T10:05:59.024000+00:00"
+    longitudes = [x for x, _ in item.geometry["coordinates"][0]]
+    assert item.bbox[0] == min(longitudes) and item.bbox[2] == max(longitudes)
+    asset = item.assets["reflectance"]
+    assert asset.media_type == "image/tiff; application=geotiff"
+    assert asset.extra_fields["raster:spatial_resolution"] == 10
+    assert [band["name"] for band in asset.extra_fields["bands"]] == list(BANDS)
+    assert asset.extra_fields["bands"][2] == {
+        "name": "B04", "data_type": "uint16", "nodata": 0, "raster:scale": 0.0001,
+        "raster:offset": 0, "eo:common_name": "red",
+    }  # fmt: skip
+
+
+def test_a_map_says_its_unit_its_statistics_and_where_it_comes_from(results):
+    item = results.build().get_child("attributions").get_item("lake")
+    asset = item.assets["gan"]
+    assert asset.title == "GAN |X+ − X−|"
+    assert asset.media_type == "image/tiff; application=geotiff; profile=cloud-optimized", (
+        "QGIS adds no others from its browser"
+    )
+    (band,) = asset.extra_fields["bands"]
+    assert (band["nodata"], band["unit"], band["data_type"]) == ("nan", "reflectance", "float32")
+    with rasterio.open(results.maps[1]) as dataset:
+        values = dataset.read(1)
+    assert band["statistics"]["maximum"] == np.nanmax(values)
+    assert band["statistics"]["mean"] == pytest.approx(np.nanmean(values, dtype=float))
+    assert asset.extra_fields["wildlens:inputs"] == {"lake.tif": "3e8b"}
+    assert asset.extra_fields["wildlens:version"] == "0.1.0"
+
+
+def test_land_cover_lists_its_classes_with_colours_and_counts(results):
+    item = results.build().get_child("landcover").get_item("field")
+    classes = ClassificationExtension.ext(item.assets["landcover"]).classes
+    assert [c.to_dict()["title"] for c in classes] == [
+        "No data", "312 Coniferous forest", "412 Peat bogs",
+    ]  # fmt: skip
+    assert (classes[2].value, classes[2].name, classes[2].color_hint) == (BOG, "clc-412", "4D4DFF")
+    with rasterio.open(results.landcovers[0]) as dataset:
+        assert classes[2].to_dict()["count"] == np.count_nonzero(dataset.read(1) == BOG)
+
+
+def test_models_say_what_they_take_and_give(results):
+    models = results.build().get_child("models")
+    item = models.get_item("classifier")
+    model = MLMExtension.ext(item)
+    assert (model.mlm_name, model.framework) == ("wildlens classifier", "PyTorch")
+    assert model.total_parameters == sum(
+        value.numel() for value in LocalClassifier(4, width=4).state_dict().values()
+    )
+    assert model.input[0].input.shape == [-1, 4, 64, 64] and model.input[0].bands == list(BANDS)
+    assert [c.name for c in model.output[0].classes] == ["anthropogenic", "natural"]
+    assert model.hyperparameters.to_dict() == {"bands": 4, "width": 4, "seed": 3}
+    assert AssetGeneralMLMExtension.ext(item.assets["model"]).artifact_type == "safetensors"
+    assert item.common_metadata.start_datetime == item.common_metadata.end_datetime
+    outputs = MLMExtension.ext(models.get_item("generators")).output
+    assert [output.name for output in outputs] == ["maximizer", "minimizer"]
+
+
+def test_an_image_of_unknown_time_lies_between_the_first_launch_and_its_file(results):
+    scene = write_stack(
+        results.folder / "scenes/old.tif", np.ones((4, SIDE, SIDE), np.uint16), BANDS, "uint16"
+    )
+    changed = {"scenes": [scene], "landcovers": [], "maps": [], "footprints": None}
+    item = results.build(**changed).get_child("scenes").get_item("old")
+    assert item.datetime is None and flaws(results.output) == []
+    assert item.properties["start_datetime"] == "2015-06-23T00:00:00Z"
+    assert item.properties["end_datetime"] > "2026"
+
+
+def test_the_same_results_give_the_same_catalogue_and_old_items_go(results):
+    def contents():
+        return {str(p): p.read_text() for p in results.output.rglob("*.json")}
+
+    results.build()
+    first = contents()
+    results.build()
+    assert contents() == first
+    results.build(maps=[])
+    assert not (results.output / "attributions").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scenes": []}, "at least one scene"),
+        ({"maps": ["areas"]}, "cannot be opened as a raster"),
+        ({"models": ["areas"]}, "is no model file"),
+        ({"scenes": ["scenes", 0]}, "belongs to lake, which is not among the scenes"),
+    ],
+)
+def test_what_cannot_be_described_is_refused_and_the_catalogue_stays(results, change, said):
+    results.build()
+    before = (results.output / "catalog.json").read_bytes()
+    ((key, value),) = change.items()
+    if value == ["areas"]:
+        change = {key: [results.areas]}
+    elif value:
+        change = {key: results.scenes[:1]}
+    with pytest.raises(WildLensError, match=said):
+        results.build(**change)
+    assert (results.output / "catalog.json").read_bytes() == before
+
+
+def test_a_map_on_another_grid_is_refused(results):
+    small = write_map(results.folder / "maps/lake/gradcam.tif", "gradcam", np.ones((40, 40)))
+    with pytest.raises(WildLensError, match="lies on another grid than scene lake"):
+        results.build(maps=[small])
+
+
+def test_qgis_opens_every_raster_through_the_catalogue(results, tmp_path):
+    """By the addresses in the files; with QGIS 3.44 or newer by its own reader of STAC, too."""
+    results.build()
+    elsewhere = tmp_path / "sent"
+    shutil.move(results.folder, elsewhere)
+    try:
+        subprocess.run([SYSTEM_PYTHON, "-c", "import qgis.core"], capture_output=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("QGIS (python3-qgis) is not installed")
+    tmp_path.chmod(0o700)
+    environment = {"HOME": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [SYSTEM_PYTHON, OPEN, elsewhere / "stac/catalog.json"],
+        capture_output=True, text=True, env=environment,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    seen = json.loads(done.stdout)
+    assert len(seen) == 7 and all(layer["valid"] for layer in seen)
+    assert all(layer["crs"] == "EPSG:32634" for layer in seen)
+    styled = {layer["title"]: layer["renderer"] for layer in seen}
+    assert styled["CORINE land cover"] == "paletted"
