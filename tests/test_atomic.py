@@ -51,7 +51,9 @@ def test_a_result_replaces_the_old_one(target):
     assert content(target) == "new" and entries(target.parent) == [target.name]
 
 
-@pytest.mark.parametrize(("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)])
+@pytest.mark.parametrize(
+    ("umask", "file", "folder"), [(0o022, 0o644, 0o755), (0o007, 0o660, 0o770)]
+)
 def test_a_result_follows_the_umask_whatever_its_writer_does(target, umask, file, folder):
     before = os.umask(umask)
     try:

@@ -4,10 +4,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
+
 from wildlens.atomic import atomic
-from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.raster import open_raster
+from wildlens.raster import open_raster, read
 
 # viridis in nine steps, as in the figures
 RAMP = (
@@ -16,9 +17,7 @@ RAMP = (
 )  # fmt: skip
 TRUE_COLOUR = ("B04", "B03", "B02")
 BRIGHT = 1800  # reflectance x 10000 that is shown white: land without snow stays below it
-DEVIATIONS_99 = (
-    2.33  # standard deviations above the mean of a normal distribution's 99th percentile
-)
+SAMPLE = 1000  # pixels a side of a map that are looked at for its ramp
 
 
 def write_map_style(path: Path, method_title: str) -> Path:
@@ -40,8 +39,8 @@ def write_map_style(path: Path, method_title: str) -> Path:
 def write_attribution_style(map_path: Path, method_title: str) -> Path:
     """Write the style of an attribution map: a colour ramp, no data transparent.
 
-    The ramp runs from 0 (below 0 for methods with negative values) to about the 99th percentile,
-    both from the statistics in the map's tags; a map without statistics gets 0 to 1.
+    The ramp runs from 0 (from the 1st percentile for methods with negative values) to the 99th
+    percentile, as in the figures; a map of the score, or one without values, gets 0 to 1.
 
     Args:
         map_path: attribution map, float32 GeoTIFF.
@@ -83,21 +82,19 @@ def attribution_renderer(map_path: Path, method_title: str) -> ElementTree.Eleme
 
 
 def _limits(map_path: Path) -> tuple[float, float]:
-    """Lower and upper end of the ramp."""
+    """Lower and upper end of the ramp, from a thinned map: outliers do not move them."""
     with open_raster(map_path) as dataset:
-        tags = dataset.tags(1)
-    try:
-        low, high, mean, deviation = (
-            float(tags.get(f"STATISTICS_{name}", default))
-            for name, default in (("MINIMUM", 0), ("MAXIMUM", 1), ("MEAN", 1), ("STDDEV", 0))
-        )
-    except ValueError as error:
-        raise WildLensError(f"{map_path}: its statistics are no numbers: {error}") from None
-    top = min(high, mean + DEVIATIONS_99 * deviation)
-    bottom = max(low, mean - DEVIATIONS_99 * deviation) if low < 0 else 0.0
-    if not bottom < top:
-        bottom, top = min(bottom, low), max(top, low) + 1
-    return bottom, top
+        if dataset.tags().get("wildlens_method") == "score":
+            return 0.0, 1.0
+        factor = max(1.0, max(dataset.shape) / SAMPLE)
+        shape = tuple(max(1, round(side / factor)) for side in dataset.shape)
+        values = read(dataset, 1, out_shape=shape)
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(finite, [1, 99]))
+    bottom = low if low < 0 else 0.0
+    return bottom, high if high > bottom else bottom + 1
 
 
 def write_scene_style(path: Path, bands: Sequence[str]) -> Path:

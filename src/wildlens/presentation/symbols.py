@@ -7,11 +7,12 @@ from wildlens.presentation.style import GREEN, MUTED, PURPLE, VERMILLION
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles
 TILE_CLASS = """coalesce("label", '') || coalesce(', ' || "split", '')"""
+# split, its title, strength of the tint in 0..255, what lies over the tint
 _FILLINGS = (
-    ("train", "training", "no"),
-    ("val", "validation", "b_diagonal"),
-    ("test", "test", "solid"),
-    ("dropped", "left out", "dense6"),
+    ("train", "training", 80, "no"),
+    ("val", "validation", 80, "b_diagonal"),
+    ("test", "test", 190, "no"),
+    ("dropped", "left out", 0, "dense6"),
 )
 _LABELS = (("protected", GREEN), ("anthropogenic", VERMILLION))
 
@@ -22,12 +23,12 @@ def tiles_renderer() -> ElementTree.Element:
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
     kinds = [
-        (f"{label}, {split}", f"{label}, {name}", colour, filling)
+        (f"{label}, {split}", f"{label}, {name}", colour, tint, filling)
         for label, colour in _LABELS
-        for split, name, filling in _FILLINGS
+        for split, name, tint, filling in _FILLINGS
     ]
-    for number, (value, title, colour, filling) in enumerate(
-        [*kinds, ("unlabelled", "without label", MUTED, "no")]
+    for number, (value, title, colour, tint, filling) in enumerate(
+        [*kinds, ("unlabelled", "without label", MUTED, 0, "no")]
     ):
         ElementTree.SubElement(
             categories,
@@ -38,7 +39,9 @@ def tiles_renderer() -> ElementTree.Element:
             render="false" if value == "unlabelled" else "true",
         )
         symbol = _symbol(str(number))
-        _add_fill(symbol, colour, filling, width=0.3, strength=110)
+        _add_fill(symbol, colour, "solid", width=0.5, strength=tint)
+        if filling != "no":
+            _add_fill(symbol, colour, filling, width=0.5, strength=255)
         symbols.append(symbol)
     return renderer
 
