@@ -21,7 +21,9 @@ def results(tmp_path):
         "metrics/classifier/accuracy.csv": "split,tiles,accuracy,auroc,fgsm_accuracy\n"
         "val,9,0.5,0.5,0.5\ntest,182,0.95604,0.99,\n",
         "evaluation/methods.csv": "method,reference,tiles,iou,iou_low,iou_high,auroc,target_share\n"
-        "gan,corine,79,0.42,0.348,0.479,0.655,0.4\nrandom,corine,79,0.4,,,0.5,0.4\n",
+        "gan,corine,79,0.42,0.348,0.479,0.655,0.4\nrandom,corine,79,0.4,,,0.5,0.4\n"
+        "occlusion,corine,79,0.51,0.4,0.6,0.7,0.4\nsaliency,corine,79,0.2,0.1,0.3,0.6,0.4\n"
+        "class_shares,corine,79,1,1,1,1,0.4\ndeeplift_randomised,corine,79,0.6,,,0.5,0.4\n",
         "evaluation/scores.csv": "split,image,mean_score\ntest,X,0.83\ntest,X-,0.28\nval,X,0.1\n",
         "evaluation/provenance.json": '{"wildlens_inputs": "{\\"gan.tif\\": \\"3e8b\\"}"}',
         "logs/classifier.log": f"epoch 1\n{WARNED}\n{WARNED}\n",
@@ -52,6 +54,12 @@ def test_the_end_says_what_where_how_good_and_what_is_wrong(results):
     assert re.search(r"gan +0\.420 \[0\.348, 0\.479\]   AUROC 0\.655", text)
     assert text.count("a <b>tiny</b> step fools it") == 1, "said once, however often it was logged"
     assert "3 min 16 s in all jobs; longest: gan, 2 min 6 s" in text
+
+
+def test_figures_stand_below_each_other_whatever_the_methods_are_called(results):
+    lines = as_text(read_summary(results)).splitlines()
+    starts = {line.index(" AUROC 0.") for line in lines if "[0." in line}
+    assert len(starts) == 1
 
 
 def test_half_a_run_is_summed_up_too(tmp_path):
@@ -95,6 +103,17 @@ def test_the_page_holds_figures_captions_settings_and_needs_no_network(results, 
     assert "a &lt;b&gt;tiny&lt;/b&gt; step" in text, "what a log says is text, not HTML"
     assert "<script" not in text
     assert not re.findall('(?:src|href)="(?!data:|#)', text)
+
+
+def test_the_page_sets_the_papers_map_beside_its_best_rival_and_shortens_tables(results):
+    output = results / "summary.html"
+    write_page(results, None, output)
+    text = " ".join(output.read_text(encoding="utf-8").split())
+    assert "95 % interval 0.348 to 0.479" in text
+    assert "the best other method, occlusion: 0.510" in text, "a control is no rival"
+    assert "<td>0.420 (0.348 to 0.479)</td>" in text
+    assert "<th>iou_low</th>" not in text
+    assert "All columns: <code>evaluation/methods.csv</code>" in text
 
 
 @pytest.mark.parametrize(

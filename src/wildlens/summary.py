@@ -8,10 +8,12 @@ from pathlib import Path
 
 from wildlens.errors import WildLensError
 from wildlens.progress import duration
+from wildlens.settings import CONTROLS
 
 log = logging.getLogger(__name__)
 
 WARNING = "WARNING: "  # how the steps' log lines mark what a reader of the results must know
+PAPERS = ("gan", "minimizer")  # the paper's map, and its half
 REFERENCES = {"corine": "CORINE land cover", "truth": "exact land cover of the simulated region"}
 # what people open, in the order in which they should
 PLACES = (
@@ -22,6 +24,7 @@ PLACES = (
     ("evaluation/classes.csv", "what each method highlights, class by class"),
     ("figures", "the figures"),
     ("models", "classifier and generators, to map other scenes with"),
+    ("stac/catalog.json", "all of it as a STAC catalogue, for other programs"),
 )
 Row = dict[str, str]
 
@@ -47,6 +50,15 @@ class Summary:
     scores: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def best_rival(self, reference: str) -> Row | None:
+        """The row of methods.csv with the highest IoU that is neither the paper's nor a control."""
+        rows = [
+            row for row in self.methods
+            if row["reference"] == reference and row["iou"]
+            and row["method"] not in (*CONTROLS, *PAPERS)
+        ]  # fmt: skip
+        return max(rows, key=lambda row: float(row["iou"]), default=None)
 
 
 def read_summary(folder: Path) -> Summary:
@@ -105,6 +117,7 @@ def _numbers(summary: Summary) -> list[str]:
     if images:
         means = ", ".join(f"{name} {rounded(row['mean_score'])}" for name, row in images.items())
         lines.append(f"  generators, mean score of test tiles: {means}")
+    width = max((len(row["method"]) for row in summary.methods), default=0)
     for reference in dict.fromkeys(row["reference"] for row in summary.methods):
         rows = [row for row in summary.methods if row["reference"] == reference]
         lines.append(
@@ -112,7 +125,7 @@ def _numbers(summary: Summary) -> list[str]:
             f" ({rows[0]['tiles']} tiles; taking every pixel: {rounded(rows[0]['target_share'])})"
         )
         lines += [
-            f"    {row['method']:<11} {rounded(row['iou'])} [{rounded(row['iou_low'])},"
+            f"    {row['method']:<{width}} {rounded(row['iou'])} [{rounded(row['iou_low'])},"
             f" {rounded(row['iou_high'])}]   AUROC {rounded(row['auroc'])}"
             for row in rows
         ]

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,16 +34,32 @@ STORY = (
 MOST_BYTES = 1_500_000
 WIDTH = 1100  # of figures, pixels
 TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table"}
+# what fits on the page of a wide table; an interval stands behind its value
+COLUMNS = {
+    "scores.csv": ("split", "image", "tiles", "mean_score", "share_in_order", "l1_reflectance",
+                   "change_kept_rounded", "change_kept_noise", "change_kept_blur"),
+    "methods.csv": ("method", "reference", "auroc", "average_precision", "iou", "iou_otsu",
+                    "target_share", "iou_ceiling", "iou_minus_gan"),
+}  # fmt: skip
+PLACES = {
+    "accuracy.csv": "metrics/classifier",
+    "scores.csv": "evaluation",
+    "methods.csv": "evaluation",
+}
 
 
 @dataclass(frozen=True)
 class Item:
-    """A figure (data URI) or a table (rows as text), with its caption as HTML."""
+    """A figure (data URI) or a table (rows as text), with its caption as HTML.
+
+    `more` is where a table lies that has more columns than are shown.
+    """
 
     name: str
     caption: str
     picture: str = ""
     rows: tuple[dict[str, str], ...] = ()
+    more: str = ""
 
 
 def write_page(folder: Path, captions: Path | None, output: Path) -> None:
@@ -79,7 +96,11 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
     """One figure or table; None where it was not made."""
     if name in TABLES:
         rows = getattr(summary, name.removesuffix(".csv"))
-        return Item(name, _caption(captions, TABLES[name]), rows=tuple(rows)) if rows else None
+        if not rows:
+            return None
+        shown = tuple(_short(row, COLUMNS.get(name, tuple(row))) for row in rows)
+        more = f"{PLACES[name]}/{name}" if len(shown[0]) < len(rows[0]) else ""
+        return Item(name, _caption(captions, TABLES[name]), rows=shown, more=more)
     path = summary.folder / "figures" / name
     if not path.is_file():
         return None
@@ -130,6 +151,18 @@ def _inputs(path: Path) -> dict[str, str]:
         return json.loads(json.loads(path.read_text(encoding="utf-8"))["wildlens_inputs"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
+
+
+def _short(row: dict[str, str], columns: Sequence[str]) -> dict[str, str]:
+    """Some columns of a row, those that it has, with their intervals."""
+    return {name: _with_interval(row, name) for name in columns if name in row}
+
+
+def _with_interval(row: dict[str, str], name: str) -> str:
+    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
+    if not (row[name] and low and high):
+        return row[name]
+    return f"{rounded(row[name])} ({rounded(low)} to {rounded(high)})".replace("-", "−")
 
 
 def _shown(value: str) -> str:

@@ -20,7 +20,8 @@ table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x
 th, td { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid #e4e4e4;
   white-space: nowrap; font-variant-numeric: tabular-nums; }
 th { color: #666; font-weight: 600; }
-.warnings { border-left: 4px solid #d55e00; background: #fdf3ec; padding: .6rem 1rem; }
+.warnings { border-left: 4px solid #d55e00; background: #fdf3ec; padding: .1rem 1rem; }
+.calm { border-left: 4px solid #d9d9d9; padding: .1rem 1rem; }
 .numbers { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none; }
 .numbers li { border: 1px solid #d9d9d9; border-radius: 6px; padding: .6rem 1rem; }
 .numbers b { display: block; font-size: 1.5rem; }
@@ -49,13 +50,17 @@ drawings differ most lies what the classifier takes for natural: the <em>attribu
 {% endfor %}
 {% for row in summary.methods if row.method == "gan" %}
 <li><b>{{ row.iou | rounded }}</b>IoU of the paper's map with wetlands and bare land,<br>
-{{ references.get(row.reference, row.reference) }}; taking every pixel:
-{{ row.target_share | rounded }}</li>
+{{ references.get(row.reference, row.reference) }}; 95 % interval {{ row.iou_low | rounded }} to
+{{ row.iou_high | rounded }}<br>
+taking every pixel: {{ row.target_share | rounded }}
+{%- set best = summary.best_rival(row.reference) %}
+{%- if best %}; the best other method, {{ best.method }}: {{ best.iou | rounded }}{% endif %}</li>
 {% endfor %}
 </ul>
 <h3>What this run warns of</h3>
-<div class="warnings">
-{% for line in summary.warnings %}<p>{{ line }}</p>{% else %}<p>Nothing.</p>{% endfor %}
+<div class="{{ "warnings" if summary.warnings else "calm" }}">
+{% for line in summary.warnings %}<p>{{ line }}</p>{% else %}
+<p>Nothing: no step doubted its result.</p>{% endfor %}
 </div>
 <h3>What was made</h3>
 <table>
@@ -79,7 +84,8 @@ drawings differ most lies what the classifier takes for natural: the <em>attribu
 {% endfor %}
 </table>
 {% endif %}
-<figcaption>{{ item.caption | safe }}</figcaption>
+<figcaption>{{ item.caption | safe }}
+{% if item.more %}<p>All columns: <code>{{ item.more }}</code></p>{% endif %}</figcaption>
 </figure>
 {% endfor %}
 {% endfor %}
