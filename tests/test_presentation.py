@@ -12,7 +12,7 @@ import pytest
 from defusedxml import ElementTree
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import to_hex
+from matplotlib.colors import Normalize, to_hex
 from matplotlib.text import Text
 from PIL import Image
 
@@ -23,7 +23,7 @@ from wildlens.presentation import draw, imagery, qml, style
 from wildlens.presentation.classes import draw_classes
 from wildlens.presentation.examples import Example, choose, draw_examples
 from wildlens.presentation.footprints import draw_tiles
-from wildlens.presentation.maps import SceneView, draw_maps
+from wildlens.presentation.maps import SceneView, draw_maps, span
 from wildlens.presentation.methods import draw_methods
 from wildlens.presentation.overlays import (
     Overlaid,
@@ -33,9 +33,9 @@ from wildlens.presentation.overlays import (
     rank_tiles,
 )
 from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
-from wildlens.presentation.tiles import read_footprints
+from wildlens.presentation.tiles import pictured, read_footprints
 from wildlens.presentation.training import draw_training, smooth
-from wildlens.raster import open_raster, writing_cog, writing_geotiff
+from wildlens.raster import writing_cog, writing_geotiff
 from wildlens.settings import METHODS
 
 TARGETS = [411, 412, 332, 333, 335]
@@ -429,6 +429,7 @@ def view(name="T35WNT", shape=(40, 60), methods=METHODS[:5], landcover=True):
         bands=BANDS,
         landcover=rng.integers(0, 45, shape).astype(np.uint8) if landcover else None,
         maps={m: np.where(valid, rng.normal(size=shape), np.nan) for m in methods},
+        units=dict.fromkeys(methods[:1], "reflectance"),
     )
 
 
@@ -449,10 +450,29 @@ def test_maps_figure_shows_every_scene_and_method(scenes):
         assert f"Scene {scene.name} (EPSG:32635)" in words(sheet)
     for method in METHODS:
         wanted = sum(method in scene.maps for scene in scenes)
-        assert sum(t.startswith(f"{style.method_title(method)} (") for t in titles) == wanted
+        assert sum(t.startswith(f"{style.method_title(method)}\n") for t in titles) == wanted
     wanted = sum(scene.landcover is not None for scene in scenes)
     assert titles.count("CORINE land cover") == wanted
     assert words(sheet).count("N") == len(scenes)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "unit", "said"),
+    [
+        (9.4e-05, 0.0098, "reflectance", "0.0001 to 0.0098 reflectance"),
+        (0, 0.00065, "logit", "0 to 0.00065 logit"),
+        (-0.43, 0.25, "", "−0.43 to 0.25"),
+        (-12.4, 340, "logit", "−12 to 340 logit"),
+        (0, 0, "", "0 to 0"),
+    ],
+)
+def test_the_ends_of_a_scale_are_written_without_powers_of_ten(low, high, unit, said):
+    assert span(Normalize(low, high), unit) == said
+
+
+def test_controls_are_no_pictures_unless_there_is_nothing_else():
+    assert pictured(METHODS) == list(METHODS[:10])
+    assert pictured(["random", "deeplift_randomised"]) == ["random", "deeplift_randomised"]
 
 
 def test_without_mapped_scenes_the_figure_says_so():
@@ -522,22 +542,24 @@ def test_attribution_style_ramps_from_zero_to_the_99th_percentile(tmp_path):
     assert shader.get("colorRampType") == "INTERPOLATED"
     steps = [float(item.get("value")) for item in shader]
     assert steps == sorted(steps) and steps[0] == 0
-    with open_raster(path) as dataset:
-        tags = dataset.tags(1)
-    mean, deviation = (float(tags[f"STATISTICS_{name}"]) for name in ("MEAN", "STDDEV"))
-    assert steps[-1] == pytest.approx(mean + 2.33 * deviation)
+    assert steps[-1] == pytest.approx(np.nanpercentile(values, 99))
     assert [item.get("color") for item in shader] == [
         to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 1, len(steps))
     ]
     assert shader[0].get("label").startswith('GAN <|X+ − X−|> & "more"')
 
 
-def test_the_99th_percentile_is_met_where_values_are_normal(tmp_path):
-    values = np.random.default_rng(1).normal(10, 1, (400, 300))
-    qml.write_attribution_style(write_map(tmp_path / "m.tif", values), "m")
-    assert top_and_bottom(tmp_path / "m.qml")[0] == pytest.approx(
-        np.percentile(values, 99), rel=0.02
-    )
+def test_the_ramp_of_a_large_map_is_found_in_a_thinned_one_and_a_score_has_its_own(tmp_path):
+    smooth = np.linspace(0, 10, 1600)[:, None] * np.ones((1, 1200))
+    smooth[0, :9] = 500  # a hundred thousandth of the map, which moves its deviation, not its ramp
+    qml.write_attribution_style(write_map(tmp_path / "m.tif", smooth), "m")
+    assert top_and_bottom(tmp_path / "m.qml") == (pytest.approx(9.9, rel=0.01), 0)
+    path = tmp_path / "score.tif"
+    tags = {"wildlens_method": "score"}
+    with writing_cog(path, grid_at(500_000, smooth), tags=tags, descriptions=["score"]) as dataset:
+        dataset.write((smooth / 1000).astype(np.float32), 1)
+    qml.write_attribution_style(path, "Naturalness")
+    assert top_and_bottom(tmp_path / "score.qml") == (1, 0)
 
 
 def top_and_bottom(path):

@@ -1,6 +1,6 @@
 """Figure of single tiles: the image, what the generators make of it, and each method's map."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,6 @@ from wildlens.presentation.style import (
     ATTRIBUTION,
     MARGIN,
     NORMAL,
-    SMALL,
     Sheet,
     image_axes,
     method_title,
@@ -20,10 +19,10 @@ from wildlens.presentation.style import (
 )
 
 PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: a picture, between two, from line to line
-HEAD, BAND, LEGEND = 0.9, 3.65, 1.35
+HEAD, BAND, LEGEND = 1.05, 3.65, 1.35
 PIXEL_M = 10  # of every scene
-LETTERS = 20  # of a title as wide as a picture
-FEWEST_COLUMNS = 7  # room for the lines above and below
+LETTERS = 19  # of a title as wide as a picture
+FEWEST_COLUMNS = 6  # room for the lines above and below
 MOST_CLASSES = 18
 
 
@@ -89,9 +88,12 @@ def draw_examples(
         HEAD + len(examples) * BAND + LEGEND,
         "What the explanations highlight",
         "Protected test tiles, chosen by the classifier's scores alone. Images share one stretch;"
-        " each method has one colour scale for all tiles (1st to 99th percentile).\n"
-        f"Lines: borders of the target group ({', '.join(map(str, targets))}) in the"
-        f" {reference_title(references[-1]).lower().replace('corine', 'CORINE')}. Grey: no data.",
+        " each method has one colour scale for all tiles\n(1st to 99th percentile)."
+        " X+ − X− (± reflectance): grey where nothing changes, else the colour that X+ has more"
+        " of.\n"
+        f"Lines: borders of the target group ({', '.join(map(str, targets))}); on attributions, in"
+        f" the {reference_title(references[-1]).lower().replace('corine', 'CORINE')}."
+        " Light grey: no data.",
     )
     stretch = imagery.stretch_for(bands, [e.images[0][:, e.valid] for e in examples])
     change = _change_limit(examples, stretch)
@@ -103,12 +105,15 @@ def draw_examples(
         top = HEAD + number * BAND
         title = f"({chr(97 + number)}) Test tile {example.name}: {example.reason}"
         sheet.text(MARGIN, top, title, fontsize=NORMAL, fontweight="bold")
-        _draw_images(sheet, top + 0.36, example, stretch, change)
-        target = np.isin(example.references[references[-1]], CORINE.indices_of(targets))
+        masks = {
+            name: np.isin(classes, CORINE.indices_of(targets))
+            for name, classes in example.references.items()
+        }
+        _draw_images(sheet, top + 0.36, example, stretch, change, masks)
         for column, method in enumerate(methods):
             axes = _picture(sheet, top + 0.36 + LINE, column, method_title(method))
             axes.imshow(example.attributions[method], ATTRIBUTION, norm=limits[method])
-            imagery.outline(axes, target)
+            imagery.outline(axes, masks[references[-1]])
     foot = HEAD + len(examples) * BAND
     sheet.colour_key(
         MARGIN, foot, 2.2, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution (evidence for natural)"
@@ -119,14 +124,18 @@ def draw_examples(
 
 
 def _picture(sheet: Sheet, y: float, column: int, title: str) -> Axes:
-    axes = image_axes(sheet.axes(MARGIN + column * (PANEL + GAP), y, PANEL, PANEL), title)
-    axes.title.set_fontsize(SMALL * min(1, LETTERS / len(title)))
-    return axes
+    return image_axes(sheet.axes(MARGIN + column * (PANEL + GAP), y, PANEL, PANEL), title, LETTERS)
 
 
 def _draw_images(
-    sheet: Sheet, y: float, example: Example, stretch: imagery.Stretch, limit: float
+    sheet: Sheet,
+    y: float,
+    example: Example,
+    stretch: imagery.Stretch,
+    limit: float,
+    masks: Mapping[str, np.ndarray],
 ) -> None:
+    """The first line: images, their difference, land cover with the borders of `masks`."""
     for column, name in enumerate(("X", "X+", "X−")):
         axes = _picture(sheet, y, column, f"{name}, score {example.scores[column]:.2f}")
         axes.imshow(stretch(example.images[column], example.valid))
@@ -139,6 +148,7 @@ def _draw_images(
     for column, (reference, classes) in enumerate(example.references.items(), start=4):
         axes = _picture(sheet, y, column, reference_title(reference))
         axes.imshow(imagery.land_cover_picture(classes), interpolation="nearest")
+        imagery.outline(axes, masks[reference])
 
 
 def _change_limit(examples: Sequence[Example], stretch: imagery.Stretch) -> float:

@@ -91,8 +91,8 @@ def draw_tiles(
         line, column = divmod(number, columns)
         axes = sheet.axes(LEFT + column * ACROSS, HEAD + line * DOWN, PANEL, PANEL)
         rows = tiles[tiles["scene"] == scene]
-        plain_axes(axes, f"{scene}: {len(rows)} tiles", "km east of the corner")
-        axes.set_ylabel("km south of the corner", fontsize=SMALL)
+        plain_axes(axes, f"{scene}: {len(rows)} tiles", "km east of the scene's corner")
+        axes.set_ylabel("km south of the scene's corner", fontsize=SMALL)
         _draw_footprints(axes, rows, size, (pictures or {}).get(scene))
     handles = [
         Patch(**kind.style, label=f"{kind.name}: {_select(tiles, kind).sum()}") for kind in KINDS

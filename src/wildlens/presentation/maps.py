@@ -1,11 +1,13 @@
 """Figure of whole scenes: true colour, land cover, and the map of each method."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
 
+from wildlens.legend import CORINE
 from wildlens.presentation import imagery
 from wildlens.presentation.style import (
     ATTRIBUTION,
@@ -17,8 +19,8 @@ from wildlens.presentation.style import (
     reference_title,
 )
 
-PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.26, 4  # inches, inches, inches, pictures
-HEAD, SCENE_HEAD, KEY, ENTRY = 0.75, 0.45, 0.6, 0.165
+PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.42, 4  # inches, inches, inches, pictures
+HEAD, SCENE_HEAD, KEY, ENTRY = 0.9, 0.6, 0.6, 0.165
 MOST_CLASSES = 12
 
 
@@ -31,7 +33,7 @@ class SceneView:
         pixel_m: metres of a displayed pixel.
         reflectance: (band, y, x) float32; valid: (y, x) bool; bands: names of the bands.
         landcover: (y, x) uint8, CORINE index, 0 = not known; None if there is none.
-        maps: method -> (y, x) float32, NaN = no data.
+        maps: method -> (y, x) float32, NaN = no data; units: method -> its unit, where known.
     """
 
     name: str
@@ -42,6 +44,7 @@ class SceneView:
     bands: Sequence[str]
     landcover: np.ndarray | None
     maps: dict[str, np.ndarray]
+    units: dict[str, str] = field(default_factory=dict)
 
     @property
     def aspect(self) -> float:
@@ -64,8 +67,9 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
         2 * MARGIN + COLUMNS * PANEL + (COLUMNS - 1) * GAP,
         HEAD + sum(blocks),
         "Maps of whole scenes",
-        "Attribution from the 1st to the 99th percentile of the scene (in brackets), in the unit of"
-        " each method. North is up. Hatched: no data.",
+        "Colours run from the 1st to the 99th percentile of the scene, which stand above each map"
+        " with the method's unit.\nNorth is up. Hatched: no data. Lines on the land cover: borders"
+        " of the target group.",
     )
     y = HEAD
     for scene, block in zip(scenes, blocks, strict=True):
@@ -96,6 +100,7 @@ def _draw_scene(sheet: Sheet, y: float, scene: SceneView, targets: Sequence[int]
 
     def picture(number: int, title: str) -> Axes:
         axes = image_axes(sheet.axes(*place(number), PANEL, PANEL * scene.aspect), title)
+        axes.title.set_linespacing(1.25)
         imagery.hatch_missing(axes)
         return axes
 
@@ -107,12 +112,14 @@ def _draw_scene(sheet: Sheet, y: float, scene: SceneView, targets: Sequence[int]
     number = 1
     if scene.landcover is not None:
         image = imagery.land_cover_picture(scene.landcover)
-        picture(number, reference_title("corine")).imshow(image, interpolation="nearest")
+        axes = picture(number, reference_title("corine"))
+        axes.imshow(image, interpolation="nearest")
+        imagery.outline(axes, np.isin(scene.landcover, CORINE.indices_of(targets)))
         number += 1
     for method, values in scene.maps.items():
         limits = imagery.robust_limits(values)
-        span = f"{limits.vmin:.2g} to {limits.vmax:.2g}".replace("-", "−")
-        picture(number, f"{method_title(method)} ({span})").imshow(values, ATTRIBUTION, norm=limits)
+        title = f"{method_title(method)}\n{span(limits, scene.units.get(method, ''))}"
+        picture(number, title).imshow(values, ATTRIBUTION, norm=limits)
         number += 1
     x, top = place(number)
     sheet.colour_key(
@@ -120,3 +127,14 @@ def _draw_scene(sheet: Sheet, y: float, scene: SceneView, targets: Sequence[int]
     )
     if scene.landcover is not None:
         imagery.land_cover_legend(sheet, x, top + KEY, [scene.landcover], targets, MOST_CLASSES)
+
+
+def span(limits: Normalize, unit: str) -> str:
+    """Both ends of a scale with as many decimals as show two digits of the larger one."""
+    largest = max(abs(limits.vmin), abs(limits.vmax))
+    decimals = max(0, 1 - int(np.floor(np.log10(largest)))) if largest > 0 else 0
+    low, high = (
+        f"{value:.{decimals}f}" if round(value, decimals) else "0"
+        for value in (limits.vmin, limits.vmax)
+    )
+    return f"{low} to {high} {unit}".strip().replace("-", "−")

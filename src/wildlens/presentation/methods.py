@@ -21,6 +21,7 @@ from wildlens.presentation.style import (
 
 LEFT, PANEL, TABLE, ROW = 2.3, 3.0, 2.85, 0.3  # inches
 HEAD, TITLE, AXIS, LEGEND = 0.95, 0.5, 0.62, 0.55
+OTSU = 0.3  # of a row: below the dot, which may have nearly the same IoU
 DASHES = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 2))}
 
 
@@ -61,7 +62,7 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
         colour = method_colour(row["method"])
         axes.plot([row["iou_low"], row["iou_high"]], [y, y], color=colour, linewidth=2)
         axes.plot(row["iou"], y, "o", color=colour, markersize=6.5)
-        axes.plot(row["iou_otsu"], y, "D", color=colour, markersize=4.5, fillstyle="none")
+        axes.plot(row["iou_otsu"], y + OTSU, "D", color=colour, markersize=3.6, fillstyle="none")
         _write_row(axes, y, f"{row['auroc']:.2f}", f"{row['average_precision']:.2f}", _paired(row))
     _write_row(axes, -0.85, "AUROC", "AP", "IoU minus GAN", color=MUTED)
     share = rows["target_share"].iloc[0]
@@ -104,7 +105,7 @@ def _draw_key(sheet: Sheet) -> None:
         Line2D([], [], color=INK, marker="o", linewidth=2, label="validation threshold"),
         Line2D([], [], label="the paper's method", color=VERMILLION, linewidth=5),
         Line2D(
-            [], [], color=INK, marker="D", fillstyle="none", linestyle="none", markersize=4.5,
+            [], [], color=INK, marker="D", fillstyle="none", linestyle="none", markersize=3.6,
             label="Otsu's threshold of each tile",
         ),
         Line2D([], [], label="other methods", color=BLUE, linewidth=5),

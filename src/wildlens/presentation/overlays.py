@@ -18,8 +18,9 @@ from wildlens.presentation.style import (
     reference_title,
 )
 
-PANEL, GAP, LINE, HEAD, FOOT = 1.7, 0.08, 2.35, 1.05, 0.55  # inches
-COLUMNS = 6  # room for the lines above
+PANEL, GAP, TITLE, HEAD, FOOT = 1.4, 0.08, 0.22, 0.95, 0.55  # inches
+COLUMNS = 6  # pictures side by side: the sheet still reads when printed on a page
+LETTERS = 19  # of a title as wide as a picture
 PIXEL_M = 10  # of every scene
 LEAST_SHARE = 0.02  # of the target group, and of the rest, in a tile that is ranked
 
@@ -80,7 +81,7 @@ def choose_by_fit(fits: np.ndarray) -> dict[int, str]:
 def draw_overlays(
     tiles: Sequence[Overlaid], ranked: int, method: str, bands: Sequence[str], reference: str
 ) -> Sheet:
-    """A line a tile: the image, and it in grey with each method's map over it.
+    """A block a tile: the image, and it in grey with each method's map over it.
 
     Args:
         ranked: how many tiles there were to choose from; method: whose map ranked them.
@@ -93,10 +94,11 @@ def draw_overlays(
             "No test tile holds both the target group and other land: none can be ranked.",
         )  # fmt: skip
     methods = list(tiles[0].attributions)
-    columns = max(1 + len(methods), COLUMNS)
+    lines = -(-(1 + len(methods)) // COLUMNS)
+    block = 0.4 + lines * (PANEL + TITLE)
     sheet = Sheet(
-        2 * MARGIN + columns * (PANEL + GAP),
-        HEAD + len(tiles) * LINE + FOOT,
+        2 * MARGIN + COLUMNS * (PANEL + GAP) - GAP,
+        HEAD + len(tiles) * block + FOOT,
         "Maps over the image: best, median and worst tile",
         f"Of {ranked} protected test tiles, ranked by how well {method_title(method)} finds the"
         " target group: average precision divided by the group's share (1 = chance).\nThe more"
@@ -105,7 +107,7 @@ def draw_overlays(
     )
     stretch = imagery.stretch_for(bands, [tile.image[:, tile.valid] for tile in tiles])
     for number, tile in enumerate(tiles):
-        top = HEAD + number * LINE
+        top = HEAD + number * block
         title = f"({chr(97 + number)}) Test tile {tile.name}: {tile.reason}"
         sheet.text(MARGIN, top, title, fontsize=NORMAL, fontweight="bold")
         picture = stretch(tile.image, tile.valid)
@@ -113,14 +115,15 @@ def draw_overlays(
             method_title(name): overlay(picture, values)
             for name, values in tile.attributions.items()
         }
-        for column, (name, shown) in enumerate(panels.items()):
-            place = (MARGIN + column * (PANEL + GAP), top + 0.42, PANEL, PANEL)
-            axes = image_axes(sheet.axes(*place), name)
+        for place, (name, shown) in enumerate(panels.items()):
+            line, column = divmod(place, COLUMNS)
+            x, y = MARGIN + column * (PANEL + GAP), top + 0.4 + line * (PANEL + TITLE)
+            axes = image_axes(sheet.axes(x, y, PANEL, PANEL), name, LETTERS)
             axes.imshow(shown)
             imagery.outline(axes, tile.target)
-            if column == 0:
+            if place == 0:
                 imagery.scale_bar(axes, PIXEL_M, tile.valid.shape)
-    foot = HEAD + len(tiles) * LINE
+    foot = HEAD + len(tiles) * block
     sheet.colour_key(
         MARGIN, foot, 2.2, ATTRIBUTION, {0: "low: the image in grey", 1: "high"}, "Attribution"
     )

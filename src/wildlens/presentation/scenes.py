@@ -55,6 +55,7 @@ def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> Sce
         bands=bands,
         landcover=_read_classes(landcover, path, grid) if landcover else None,
         maps={m: _read_thinned(maps[m], path, grid, Resampling.average) for m in ordered},
+        units={m: _unit(maps[m]) for m in ordered},
     )
 
 
@@ -76,6 +77,12 @@ def _read_thinned(path: Path, scene: Path, grid: GeoBox, resampling: Resampling)
         if grid_of(dataset) != grid:
             raise WildLensError(f"{path}: lies on another grid than {scene}; make it again")
         return read(dataset, 1, out_shape=_display_shape(grid.shape), resampling=resampling)
+
+
+def _unit(path: Path) -> str:
+    with open_raster(path) as dataset:
+        unit = dataset.tags().get("unit", "")
+    return "" if unit == "none" else unit
 
 
 def _display_shape(shape: tuple[int, int]) -> tuple[int, int]:

@@ -143,10 +143,14 @@ def plain_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
     return axes
 
 
-def image_axes(axes: Axes, title: str = "") -> Axes:
-    """Axes for a picture: thin frame, no ticks; what is transparent in it shows as missing."""
+def image_axes(axes: Axes, title: str = "", letters: int = 1000) -> Axes:
+    """Axes for a picture: thin frame, no ticks; what is transparent in it shows as missing.
+
+    A title of more than `letters`, which is what a picture is wide, is written smaller.
+    """
     axes.set(xticks=[], yticks=[], facecolor=MISSING)
-    axes.set_title(title, fontsize=SMALL, color=INK, pad=2.5)
+    size = SMALL * min(1, letters / max(1, len(title)))
+    axes.set_title(title, fontsize=size, color=INK, pad=2.5)
     for spine in axes.spines.values():
         spine.set(linewidth=0.4, color=MUTED)
     return axes

@@ -1,6 +1,6 @@
 """What the figures show of the training set: a few test tiles in full, and all footprints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ from wildlens.evaluation.scores import generate, score_images
 from wildlens.legend import CORINE
 from wildlens.presentation.examples import Example, choose
 from wildlens.presentation.overlays import Overlaid, choose_by_fit, rank_tiles
+from wildlens.settings import CONTROLS
 from wildlens.stored import SCALE
 from wildlens.tileset import open_tiles
 
@@ -32,7 +33,7 @@ def read_examples(
     batches = list(generate(tiles, names, classifier, generators, device))
     images = np.concatenate([batch.images for batch in batches])
     valid = np.concatenate([batch.valid for batch in batches])
-    maps = {method: read_attribution(store, names) for method, store in stores.items()}
+    maps = {method: read_attribution(stores[method], names) for method in pictured(stores)}
     known = [r for r in REFERENCES if r in sample.references and sample.known(r).any()]
     examples = [
         Example(
@@ -70,7 +71,7 @@ def read_overlays(
     )
     chosen = choose_by_fit(fits)
     names = sample.names[list(chosen)]
-    maps = {name: read_attribution(store, names) for name, store in stores.items()}
+    maps = {name: read_attribution(stores[name], names) for name in pictured(stores)}
     store = open_tiles(tiles)
     rows = {name: row for row, name in enumerate(store["name"].values.tolist())}
     stored = store["reflectance"].isel(tile=[rows[name] for name in names.tolist()]).values
@@ -87,6 +88,15 @@ def read_overlays(
     ]
     ranked = int(np.isfinite(fits).sum())
     return overlaid, ranked, method, store["band"].values.tolist(), reference
+
+
+def pictured(methods: Iterable[str]) -> list[str]:
+    """The methods that are shown as pictures: without controls, whose figures stand in the tables.
+
+    Where there are only controls, these.
+    """
+    found = list(methods)
+    return [method for method in found if method not in CONTROLS] or found
 
 
 def read_footprints(tiles: Path) -> tuple[pd.DataFrame, int]:

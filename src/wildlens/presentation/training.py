@@ -9,6 +9,7 @@ from wildlens.presentation.style import (
     GREEN,
     INK,
     MUTED,
+    NORMAL,
     PURPLE,
     SMALL,
     VERMILLION,
@@ -16,7 +17,8 @@ from wildlens.presentation.style import (
     plain_axes,
 )
 
-PANEL, TALL, LEFT, ACROSS, DOWN, HEAD = 2.6, 1.95, 0.7, 3.4, 2.85, 1.0  # inches
+PANEL, TALL, LEFT, ACROSS, DOWN, HEAD = 2.6, 1.95, 0.7, 3.4, 3.05, 1.2  # inches
+KEY = 17  # points between axes and title, where the legend lies: inside it would hide curves
 SMOOTHING = 0.05  # share of the steps that the bold line averages over
 DOTS = {"marker": "o", "markersize": 3, "linewidth": 1.4}
 
@@ -91,7 +93,7 @@ def _draw_accuracy(axes: Axes, table: pd.DataFrame) -> None:
     for column, marker, colour, label in (
         ("auroc", "s", GREEN, "AUROC"),
         ("accuracy", "o", BLUE, "accuracy"),
-        ("fgsm_accuracy", "x", VERMILLION, "accuracy under FGSM"),
+        ("fgsm_accuracy", "x", VERMILLION, "under FGSM"),
     ):
         axes.plot(where, table[column], marker, color=colour, markersize=6, label=label)
     axes.axhline(0.5, color=MUTED, linewidth=0.9, linestyle=":")
@@ -120,4 +122,9 @@ def smooth(values: pd.Series) -> pd.Series:
 
 
 def _add_key(axes: Axes) -> None:
-    axes.legend(fontsize=SMALL, framealpha=0.8, edgecolor="none", borderpad=0.2)
+    """A legend of one line between the title and the axes."""
+    axes.set_title(axes.get_title(loc="left"), fontsize=NORMAL, loc="left", color=INK, pad=KEY)
+    axes.legend(
+        fontsize=SMALL, frameon=False, borderpad=0, borderaxespad=0.3, loc="lower left",
+        bbox_to_anchor=(0, 1), ncols=4, handlelength=1.2, handletextpad=0.5, columnspacing=1.2,
+    )  # fmt: skip
