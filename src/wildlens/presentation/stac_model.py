@@ -13,7 +13,7 @@ import yaml
 
 from wildlens.errors import WildLensError
 from wildlens.presentation.stac_raster import FILE, Place, file_fields, origin
-from wildlens.reflectance import SCALE
+from wildlens.stored import SCALE
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"

@@ -23,7 +23,7 @@ from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.presentation.style import method_title
 from wildlens.raster import grid_of, open_raster, read, row_windows
-from wildlens.reflectance import SCALE
+from wildlens.stored import SCALE
 
 PROJECTION, RASTER, EO, CLASSIFICATION, FILE = (
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -185,12 +185,7 @@ def _classes(dataset: rasterio.DatasetReader) -> list[dict]:
     counts = np.zeros(256, np.int64)
     for window in row_windows(grid_of(dataset)):
         counts += np.bincount(read(dataset, 1, window=window).ravel(), minlength=256)
-    known = len(CORINE.classes)
-    if counts[known + 1 :].any():
-        raise WildLensError(
-            f"{dataset.name}: holds what is no CORINE index (1..{known}); make it again with"
-            " wildlens landcover"
-        )
+    CORINE.check(np.flatnonzero(counts), dataset.name)
     classes = [
         {
             "value": member.index,
