@@ -22,7 +22,7 @@ def results(tmp_path):
         "val,9,0.5,0.5,0.5\ntest,182,0.95604,0.99,\n",
         "evaluation/methods.csv": "method,reference,tiles,iou,iou_low,iou_high,auroc,target_share\n"
         "gan,corine,79,0.42,0.348,0.479,0.655,0.4\nrandom,corine,79,0.4,,,0.5,0.4\n"
-        "occlusion,corine,79,0.51,0.4,0.6,0.7,0.4\nsaliency,corine,79,0.2,0.1,0.3,0.6,0.4\n"
+        "occlusion,corine,79,0.51,0.4,0.6,0.7,0.4\nsaliency,corine,79,0.2,0.15,0.3,0.6,0.4\n"
         "class_shares,corine,79,1,1,1,1,0.4\ndeeplift_randomised,corine,79,0.6,,,0.5,0.4\n",
         "evaluation/scores.csv": "split,image,mean_score\ntest,X,0.83\ntest,X-,0.28\nval,X,0.1\n",
         "evaluation/provenance.json": '{"wildlens_inputs": "{\\"gan.tif\\": \\"3e8b\\"}"}',
@@ -60,6 +60,8 @@ def test_figures_stand_below_each_other_whatever_the_methods_are_called(results)
     lines = as_text(read_summary(results)).splitlines()
     starts = {line.index(" AUROC 0.") for line in lines if "[0." in line}
     assert len(starts) == 1
+    controls = {line.split()[0] for line in lines if "(control)" in line}
+    assert controls == {"random", "class_shares", "deeplift_randomised"}
 
 
 def test_half_a_run_is_summed_up_too(tmp_path):

@@ -117,19 +117,24 @@ def _numbers(summary: Summary) -> list[str]:
     if images:
         means = ", ".join(f"{name} {rounded(row['mean_score'])}" for name, row in images.items())
         lines.append(f"  generators, mean score of test tiles: {means}")
-    width = max((len(row["method"]) for row in summary.methods), default=0)
+    width = max((len(_label(row["method"])) for row in summary.methods), default=0)
     for reference in dict.fromkeys(row["reference"] for row in summary.methods):
         rows = [row for row in summary.methods if row["reference"] == reference]
         lines.append(
             f"  IoU with the target group, {REFERENCES.get(reference, reference)}"
             f" ({rows[0]['tiles']} tiles; taking every pixel: {rounded(rows[0]['target_share'])})"
         )
-        lines += [
-            f"    {row['method']:<{width}} {rounded(row['iou'])} [{rounded(row['iou_low'])},"
-            f" {rounded(row['iou_high'])}]   AUROC {rounded(row['auroc'])}"
-            for row in rows
-        ]
+        for row in rows:
+            iou, low, high, auroc = (
+                rounded(row[name]) for name in ("iou", "iou_low", "iou_high", "auroc")
+            )
+            name = f"{_label(row['method']):<{width}}"
+            lines.append(f"    {name} {iou} [{low}, {high}]   AUROC {auroc}")
     return lines
+
+
+def _label(method: str) -> str:
+    return f"{method} (control)" if method in CONTROLS else method
 
 
 def rounded(text: str) -> str:
