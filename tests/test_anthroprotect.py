@@ -127,7 +127,7 @@ def test_missing_files_are_named_and_counted(folder, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         tiles, fates = build(folder, tmp_path)
     assert tiles.sizes["tile"] == len(FILES) - 2
-    assert fates.loc[f"{extra}_1", "reason"] == "no s2 file"
+    assert fates.loc[f"{extra}_1", "reason"] == fates.loc[f"{extra}_1", "why"] == "no s2 file"
     assert fates.loc["wdpa-II_4658-1_1", "reason"] == "no lcs file"
     assert fates.loc["wdpa-II_4658-1_0", "reason"] == "", (
         "SCL is not needed where nothing is masked"

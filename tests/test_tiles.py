@@ -177,6 +177,9 @@ def test_shares_labels_and_reasons_of_every_tile(regions, changed):
         )
         written = (tile.protected_share, tile.anthropogenic_share, tile.missing_share)
         assert written == pytest.approx(shares, nan_ok=True)
+        words = zip(("protected", "anthropogenic", "missing"), written, strict=True)
+        why = ", ".join(f"{word} {100 * n:.1f} %" for word, n in words if not np.isnan(n))
+        assert tile.why == (f"{tile.reason}: {why}" if tile.reason else why)
         fate = naive_fate(shares, chosen)
         seen.add(fate)
         if fate in ("protected", "anthropogenic"):

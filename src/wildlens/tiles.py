@@ -258,13 +258,27 @@ def _cut(
                     yield {name: p[..., start : start + size] for name, p in pixels.items()}
 
 
+def _why(tiles: pandas.DataFrame) -> list[str]:
+    """What decided on each tile, as a person reads it: 'mixed: protected 40.0 %, ...'."""
+    words = [share.removesuffix("_share") for share in SHARES]
+    texts = []
+    for reason, *shares in tiles[["reason", *SHARES]].itertuples(index=False):
+        known = [
+            f"{word} {100 * share:.1f} %"
+            for word, share in zip(words, shares, strict=True)
+            if not np.isnan(share)
+        ]
+        texts.append(": ".join(filter(None, [reason, ", ".join(known)])))
+    return texts
+
+
 def write_footprints(
     path: Path, tiles: geopandas.GeoDataFrame, provenance: Mapping[str, str]
 ) -> None:
-    """The fate of every tile as layer `tiles` of a GeoPackage."""
-    columns = ["name", "scene", "label", "split", "reason", *SHARES, "block", "geometry"]
+    """The fate of every tile as layer `tiles` of a GeoPackage; `why` says it with its shares."""
+    columns = ["name", "scene", "label", "split", "why", "reason", *SHARES, "block", "geometry"]
     names = {UNLABELLED: "unlabelled", **dict(_LABELS)}
-    table = tiles.assign(label=tiles["label"].map(names))[columns]
+    table = tiles.assign(label=tiles["label"].map(names), why=_why(tiles))[columns]
     try:
         pyogrio.write_dataframe(
             table, path, driver="GPKG", layer="tiles", layer_metadata=dict(provenance)

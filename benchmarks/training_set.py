@@ -1,0 +1,89 @@
+"""What reading a training set takes: kept in memory, and read tile by tile as batches want it.
+
+    python benchmarks/training_set.py [TILES]
+
+Writes a set of noise with the paper's tile size and three bands to a temporary folder, and prints
+for both ways the memory and the processor time, each in a process of its own.
+"""
+
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import xarray
+
+TILES, BANDS, SIDE, BATCH = 1500, ["B02", "B03", "B04"], 256, 32
+
+
+def write(path: Path, count: int) -> None:
+    from wildlens.tileset import write_tileset
+
+    rng = np.random.default_rng(0)
+    order = np.arange(count)
+    texts = {
+        "name": [f"t{i}" for i in order],
+        "split": np.select([order % 10 < 8, order % 10 < 9], ["train", "val"], "test"),
+        "scene": ["s"] * count,
+        "crs": ["EPSG:32634"] * count,
+        "block": [f"b{i // 4}" for i in order],
+    }
+    numbers = {"label": order % 2, "row": order, "col": order * 0}
+    types = {"label": np.int8, "row": np.int32, "col": np.int32}
+    coordinates = {name: ("tile", np.array(values, object)) for name, values in texts.items()}
+    coordinates |= {name: ("tile", v.astype(types[name])) for name, v in numbers.items()}
+    dataset = xarray.Dataset(coords=coordinates | {"band": np.array(BANDS, object)})
+    dataset.attrs = {"wildlens_step": "tiles", "tile_size": SIDE}
+
+    def tiles():
+        for _ in order:
+            steps = rng.normal(0, 6, (len(BANDS), SIDE, SIDE)).cumsum(axis=2)
+            values = 900 + steps + rng.normal(0, 20, steps.shape)
+            yield {
+                "reflectance": values.clip(1, 9000).astype("uint16"),
+                "landcover": np.ones((SIDE, SIDE), "uint8"),
+            }
+
+    write_tileset(path, dataset, tiles())
+
+
+def measure(path: Path, in_memory: int) -> str:
+    from wildlens.training import data
+
+    before, start = peak(), time.process_time()
+    train = data.load_training_set(path, in_memory).splits["train"]
+    loading, seconds = time.process_time() - start, []
+    for batch in data.batches(len(train), BATCH, np.random.default_rng(0)):
+        start = time.process_time()
+        train.images(batch)
+        seconds.append(time.process_time() - start)
+    return (
+        f"{peak():.0f} MB ({before:.0f} before), loading {loading:.1f} s, batch of {BATCH}"
+        f" {1000 * np.median(seconds):.0f} ms of processor time"
+    )
+
+
+def peak() -> float:
+    """Largest memory of this process so far, MB; getrusage's would be its parent's, too."""
+    (line,) = [n for n in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in n]
+    return int(line.split()[1]) / 1024
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else TILES
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiles.zarr"
+        write(path, count)
+        for name, limit in (("kept in memory", 2**40), ("read as wanted", 0)):
+            command = [sys.executable, __file__, "--measure", str(path), str(limit)]
+            run = subprocess.run(command, check=True, capture_output=True, text=True)
+            print(f"{count} tiles, {name}: {run.stdout.strip()}", flush=True)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        print(measure(Path(sys.argv[2]), int(sys.argv[3])))
+    else:
+        main()
