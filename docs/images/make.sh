@@ -61,9 +61,10 @@ page report "file://$results/report.html" 1280,800
 page summary "file://$results/summary.html" 1180,900
 qgis_window
 cp "$results/figures/map.png" "$work/demo-map.png"
-small "$work/demo-map.png" 1300x
-for figure in examples overlays methods classes training tiles; do
-  cp "$results/figures/$figure.png" "$work/figure-$figure.png"
-  small "$work/figure-$figure.png" 900x
+small "$work/demo-map.png" 1120x
+for figure in examples=700x overlays=900x methods=800x classes=900x training=950x tiles=720x; do
+  name=${figure%=*}
+  cp "$results/figures/$name.png" "$work/figure-$name.png"
+  small "$work/figure-$name.png" "${figure#*=}"
 done
 ls -l "$here"/*.png
