@@ -206,6 +206,19 @@ def test_an_image_of_unknown_time_lies_between_the_first_launch_and_its_file(res
     assert item.properties["end_datetime"] > "2026"
 
 
+def test_a_scene_of_several_products_lasts_from_the_first_to_the_last(results):
+    times = "2021-07-19T10:05:59.024Z + 2020-07-01T10:05:59Z"
+    scene = write_stack(
+        results.folder / "scenes/two.tif", np.ones((4, SIDE, SIDE), np.uint16), BANDS, "uint16",
+        {"product_sensing_time": times},
+    )  # fmt: skip
+    changed = {"scenes": [scene], "landcovers": [], "maps": [], "footprints": None}
+    item = results.build(**changed).get_child("scenes").get_item("two")
+    assert item.datetime is None
+    assert item.properties["start_datetime"].startswith("2020-07-01T10:05:59")
+    assert item.properties["end_datetime"].startswith("2021-07-19T10:05:59")
+
+
 def test_the_same_results_give_the_same_catalogue_and_old_items_go(results):
     def contents():
         return {str(p): p.read_text() for p in results.output.rglob("*.json")}

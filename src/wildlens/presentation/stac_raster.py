@@ -54,7 +54,7 @@ class Place:
 
     Attributes:
         grid: of the scene.
-        start, end: between which it was taken, equal where the product says when.
+        start, end: between which it was taken, equal where it is of one product that says when.
     """
 
     grid: GeoBox
@@ -77,14 +77,17 @@ class Place:
 
 
 def read_place(scene: Path) -> Place:
-    """Grid and time of a scene; without a time, between the first launch and the file itself."""
+    """Grid and time of a scene, from its first to its last product.
+
+    Where a product does not say when it was taken: between the first launch and the file itself.
+    """
     with open_raster(scene) as dataset:
         grid, taken = grid_of(dataset), dataset.tags().get("product_sensing_time", "")
     try:
-        start = end = datetime.fromisoformat(taken).astimezone(UTC)
+        times = [datetime.fromisoformat(text).astimezone(UTC) for text in taken.split(" + ")]
     except ValueError:
-        start, end = FIRST_LAUNCH, datetime.fromtimestamp(scene.stat().st_mtime, UTC)
-    return Place(grid, start, end)
+        times = [FIRST_LAUNCH, datetime.fromtimestamp(scene.stat().st_mtime, UTC)]
+    return Place(grid, min(times), max(times))
 
 
 def raster_item(scene: str, place: Place, assets: Mapping[str, Path], root: Path) -> pystac.Item:
