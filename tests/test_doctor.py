@@ -50,6 +50,17 @@ def mine(tmp_path):
     return path
 
 
+def test_with_anthroprotect_its_folder_is_looked_at_and_nothing_is_simulated(tmp_path):
+    own = tmp_path / "own.yaml"
+    own.write_text("anthroprotect: data\n")
+    assert "AnthroProtect: " in said(examine([DEFAULT, own], tmp_path))
+    (tmp_path / "data/tiles/s2").mkdir(parents=True)
+    (tmp_path / "data/infos.csv").write_text("file,label\n")
+    findings = list(examine([DEFAULT, own], tmp_path))
+    assert states(findings)["AnthroProtect"] == "ok" and not said(findings)
+    assert "simulated" not in "".join(finding.text for finding in findings)
+
+
 def test_the_demo_needs_nothing_mended_here(tmp_path):
     findings = list(examine([DEFAULT], tmp_path))
     assert not said(findings)

@@ -139,22 +139,37 @@ def _device() -> Iterator[Finding]:
 
 
 def _inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
-    inputs = settings.inputs
-    for product in [*inputs.training, *inputs.mapping]:
+    inputs, products = settings.inputs, [*settings.inputs.training, *settings.inputs.mapping]
+    if settings.anthroprotect:  # its tiles come with labels, and nothing is simulated beside them
+        yield _looked_at("AnthroProtect", settings.anthroprotect, folder, _open_anthroprotect)
+        products = [p for p in inputs.mapping if not any(map(_is_simulated, p.paths))]
+    for product in products:
         check = _product_check(product, folder, settings.scene.bands)
         for path in product.paths:
             yield _looked_at(f"product {product.name}", path, folder, check)
         if product.landcover:
             yield _looked_at("land cover", product.landcover, folder, _open_landcover)
-    yield _looked_at("land cover", inputs.landcover, folder, _open_landcover)
-    yield _looked_at("protected areas", inputs.areas, folder, _open_vector)
+    if not (settings.anthroprotect and _is_simulated(inputs.landcover)):
+        yield _looked_at("land cover", inputs.landcover, folder, _open_landcover)
+    if not settings.anthroprotect:
+        yield _looked_at("protected areas", inputs.areas, folder, _open_vector)
+
+
+def _is_simulated(name: str) -> bool:
+    return Path(name).is_relative_to(SIMULATED)
+
+
+def _open_anthroprotect(path: Path) -> str:
+    from wildlens.sources.anthroprotect import find_root
+
+    return str(find_root(path))
 
 
 def _looked_at(what: str, name: str, folder: Path, check: Callable[[Path], str]) -> Finding:
     """How one input is: there and readable, still to be simulated, or to be mended."""
     path = folder / name
     if not path.exists():
-        if Path(name).is_relative_to(SIMULATED):
+        if _is_simulated(name):
             return Finding("ok", f"{what}: will be simulated")
         return Finding("mend", f"{what}: {path} does not exist: mend `inputs`")
     try:
@@ -198,7 +213,7 @@ def _disk(settings: Settings, folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free / 1e9
     products = [*settings.inputs.training, *settings.inputs.mapping]
     paths = [path for product in products for path in product.paths]
-    whole = [path for path in paths if not Path(path).is_relative_to(SIMULATED)]
+    whole = [path for path in paths if not _is_simulated(path)]
     needed = max(1.0, SCENE_GB * len(whole))
     if free < needed:
         return Finding("mend", f"disk: {free:.1f} GB free, about {needed:.0f} GB may be needed:"
