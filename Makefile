@@ -69,8 +69,10 @@ $(INSTALLED): $(PINS)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	touch $@
 
+# the STAC API by itself: among what it says it needs is a package that merely has attrs' other name
 $(INSTALLED_DEV): $(INSTALLED) $(PINS)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
+	$(BIN)/python -m pip install --quiet --no-deps stac-fastapi-geoparquet==0.0.7
 	touch $@
 
 # the peers by themselves: what they say they need would bring another torch, and torchvision

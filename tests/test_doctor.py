@@ -88,6 +88,18 @@ def test_inputs_that_would_stop_a_run_are_named(mine, change, message):
     assert message in said(examine([DEFAULT, mine], mine.parent))
 
 
+def test_what_is_fetched_needs_its_credentials(mine, monkeypatch):
+    data = yaml.safe_load(mine.read_text()) | {"fetch": {"catalogue": "cdse"}}
+    data["inputs"]["training"] = [{"name": "a", "fetch": {"item": "https://example.org/a"}}]
+    mine.write_text(yaml.safe_dump(data))
+    monkeypatch.delenv("CDSE_USERNAME", raising=False)
+    monkeypatch.setenv("CDSE_PASSWORD", "x")
+    mend = said(examine([DEFAULT, mine], mine.parent))
+    assert "product a: cdse wants CDSE_USERNAME in the environment" in mend
+    monkeypatch.setenv("CDSE_USERNAME", "x")
+    assert states(examine([DEFAULT, mine], mine.parent))["product a"] == "ok"
+
+
 def test_a_typo_ends_with_the_nearest_key(mine):
     mine.write_text(mine.read_text() + "gan: {lamda_am: 1}\n")
     findings = list(examine([DEFAULT, mine], mine.parent))

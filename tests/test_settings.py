@@ -31,6 +31,15 @@ def product(**values) -> dict:
     return {"name": "a", "product": "a.SAFE"} | values
 
 
+BOX, DAYS = [21, 68, 22, 69], ["2023-07-01", "2023-08-31"]
+
+
+def wish(**values) -> dict:
+    """A configuration whose only training product is fetched."""
+    entry = {"name": "a", "fetch": {"box": BOX, "dates": DAYS}} | values
+    return inputs(training=[entry])
+
+
 def inputs(**values) -> dict:
     return {"inputs": configuration()["inputs"] | values}
 
@@ -53,6 +62,13 @@ def test_defaults_are_valid_and_survive_a_round_trip(name, tmp_path):
 def test_values_survive_a_round_trip_exactly(lambda_am, rate, seed):
     section = Gan(lambda_am=lambda_am, rate=rate, seed=seed)
     assert validate(yaml.safe_load(dump_section(section)), Gan) == section
+
+
+def test_what_is_fetched_lies_where_its_name_says():
+    found = validate(wish()).inputs.training[0]
+    assert found.paths == ["resources/fetched/a/item.json"]
+    assert str(found.fetch.dates[0]) == "2023-07-01"
+    assert validate(configuration()).inputs.training[0].paths == ["a.SAFE"]
 
 
 def test_the_embedded_default_is_valid_and_shows_every_section():
@@ -85,7 +101,24 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         ),
         # missing keys
         ({}, "missing key 'inputs'"),
-        (inputs(training=[{"name": "a"}]), "missing key 'inputs.training.0.product'"),
+        (inputs(training=[{"name": "a"}]), "inputs.training.0: give either `product` (a path) or"),
+        # what is to be fetched
+        (wish(product="a.SAFE"), "inputs.training.0: give either `product` (a path) or `fetch`"),
+        (
+            wish(fetch={"box": BOX}),
+            "give an area (`box` or `polygons`) and `dates`, or the",
+        ),
+        (wish(fetch={"dates": DAYS}), "give an area (`box` or `polygons`) and `dates`"),
+        (wish(fetch={"daets": DAYS}), "'inputs.training.0.fetch.daets' (did you mean 'dates'?)"),
+        (wish(fetch={"box": BOX, "polygons": "a.gpkg", "dates": DAYS}), "not both"),
+        (wish(fetch={"box": BOX, "dates": DAYS[::-1]}), "the first and the last day"),
+        (wish(fetch={"box": [22, 68, 21, 69], "dates": DAYS}), "west < east"),
+        (wish(fetch={"box": BOX, "dates": ["2023-07-01", "summer"]}), "fetch.dates.1: "),
+        (wish(fetch={"box": BOX, "dates": DAYS, "tile": "T34WDA"}), "fetch.tile: "),
+        (wish(fetch={"item": "file:///etc/passwd"}), "fetch.item: "),
+        (wish(fetch={"item": "https://a:b@c.org/x"}), "fetch.item: "),
+        (wish(fetch={"item": "https://c.org/x", "dates": DAYS}), "leave out `dates` and `tile`"),
+        (configuration(fetch={"catalogue": "usgs"}), "fetch.catalogue: "),
         # values out of range, of the wrong type, or that do not fit together
         (
             configuration(tiles={"size": 130}),
@@ -188,8 +221,8 @@ def test_the_reference_page_says_what_the_models_say():
 def test_the_reference_page_has_every_key_with_its_default_and_range():
     rows = [line for line in reference().splitlines() if line.startswith("| `")]
     fields = [field.annotation for field in settings.Settings.model_fields.values()]
-    models = [f for f in fields if isinstance(f, type)] + [settings.Product]
-    alone = len(fields) + 1 - len(models)
+    models = [f for f in fields if isinstance(f, type)] + [settings.Product, settings.Wanted]
+    alone = len(fields) + 2 - len(models)
     assert len(rows) == alone + sum(len(model.model_fields) for model in models)
     size = next(row for row in rows if row.startswith("| `size` | `128`"))
     assert "≥ 32" in size and "≤ 1024" in size and "multiple of 4" in size

@@ -80,7 +80,8 @@ def test_the_embedded_default_names_what_the_demo_writes():
 
 def test_every_declared_setting_lies_beside_the_results(finished):
     written = {path.stem for path in (finished / "results/settings").iterdir()}
-    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"inputs", "anthroprotect"}
+    # nothing is fetched for the demo
+    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"inputs", "anthroprotect", "fetch"}
     assert written == sections
 
 
@@ -237,6 +238,56 @@ def test_a_list_of_products_is_one_scene(tmp_path):
     stub = yaml.safe_load((folder / "results/scenes/a.tif").read_text())
     assert all(repr(path) in stub["products"] for path in paths)
     assert stub["offsets"] == "(-1000, 0)"
+
+
+def test_products_are_fetched_where_they_are_not_at_hand(tmp_path):
+    folder = workplace(tmp_path)
+    (folder / "my land.gpkg").touch()
+
+    def days() -> dict:
+        return {"dates": ["2023-07-01", "2023-08-31"]}
+
+    box = {"box": [21.05, -68.5, 21.12, 68.47], "max_cloud": 12.5, "tile": "34WEA"}
+    item = "https://example.org/items/a?x=1&y=$HOME"
+    training = [
+        {"name": "north", "fetch": days() | box},
+        {"name": "south", "fetch": days() | {"polygons": str(folder / "my land.gpkg")}},
+        {"name": "one", "fetch": {"item": item}},
+    ]
+    mine = own_land(folder, training=training)
+    # dates without quotes are days to YAML
+    mine.write_text(mine.read_text().replace("'2023-07-01'", "2023-07-01"))
+    arguments = [DEFAULT, mine, "--config", "fetch={catalogue: cdse}"]
+    targets = [f"results/scenes/{entry['name']}.tif" for entry in training]
+    run = snakemake(folder, *targets, "--configfile", *arguments)
+    assert run.returncode == 0, run.stderr
+
+    def stub(name):
+        return yaml.safe_load((folder / f"resources/fetched/{name}/item.json").read_text())
+
+    assert stub("north") == {
+        "box": "(21.05, -68.5, 21.12, 68.47)", "dates": "('2023-07-01', '2023-08-31')",
+        "item": "None", "tile": "34WEA", "max_cloud": "12.5", "polygons": "None",
+        "bands": "('B02', 'B03', 'B04', 'B08')", "settings": "results/settings/fetch.yaml",
+        "only_list": "False",
+    }  # fmt: skip
+    assert stub("south")["polygons"] == str(folder / "my land.gpkg")
+    assert stub("one")["item"] == item
+    scene = yaml.safe_load((folder / "results/scenes/north.tif").read_text())
+    assert "'resources/fetched/north/item.json'" in scene["products"]
+    # another day concerns its own product only
+    mine.write_text(mine.read_text().replace("2023-07-01", "2023-07-02", 1))
+    assert planned(folder, *targets, "--configfile", *arguments) == {"fetch": 1, "scene": 1}
+
+
+def test_the_example_of_a_real_region_can_be_planned_without_the_world(tmp_path):
+    lapland = WORKFLOW / "configs/lapland.yaml"
+    inputs = yaml.safe_load(lapland.read_text())["inputs"]
+    (tmp_path / "resources").mkdir()
+    for key in ("landcover", "areas"):
+        (tmp_path / inputs[key]).touch()
+    plan = planned(tmp_path, "--configfile", DEFAULT, lapland, http_proxy="http://127.0.0.1:9")
+    assert plan["fetch"] == plan["scene"] == len(inputs["training"]) + len(inputs["mapping"])
 
 
 def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):

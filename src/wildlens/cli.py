@@ -52,7 +52,7 @@ def checkpointing(command):
 def cli(log: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
-    Every command is one step of the pipeline, in this order: demo, scene, landcover, tiles,
+    Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures, qgis,
     catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
     dataset is given. `doctor` says before a run what would stop it.
@@ -81,6 +81,39 @@ def demo(output: Path, settings: Path | None) -> None:
     from wildlens.demo import run
 
     run(section("Demo", settings), output)
+
+
+@cli.command()
+@click.option("--output", "-o", type=new, help="STAC item to write; the bands come beside it.")
+@click.option("--box", type=float, nargs=4, help="Area: west, south, east, north in degrees.")
+@click.option("--polygons", type=existing, help="Area: file of polygons.")
+@click.option("--dates", nargs=2, help="First and last day, YYYY-MM-DD.")
+@click.option("--max-cloud", type=float, help="Most cloud cover, %.")
+@click.option("--tile", help="Tile of the Sentinel-2 grid, such as 34WDA.")
+@click.option("--item", help="Address of one STAC item, instead of a search.")
+@click.option("--band", "bands", multiple=True, help="Band, such as B02; default: those of scene.")
+@settings_file
+@click.option("--list", "only_list", is_flag=True, help="Only say what there is, a line a tile.")
+def fetch(output, bands, settings, only_list, **wanted) -> None:
+    """Search a STAC API for the clearest product of an area and fetch what is needed of it.
+
+    If interrupted, a second call goes on.
+    """
+    from wildlens.fetch import clearest, fetch_product
+    from wildlens.settings import Scene, Wanted, validate
+
+    given = {key: value for key, value in wanted.items() if value is not None}
+    if "polygons" in given:
+        given["polygons"] = str(given["polygons"])
+    wish = validate(given, Wanted, "fetch")
+    bands = validate({"bands": list(bands)}, Scene, "fetch").bands if bands else Scene().bands
+    chosen = section("Fetch", settings)
+    if only_list:
+        click.echo("\n".join(clearest(wish, bands, chosen)))
+    elif output is None:
+        raise click.UsageError("Missing option '--output' / '-o' (or '--list').")
+    else:
+        fetch_product(output, wish, bands, chosen)
 
 
 @cli.command()

@@ -145,7 +145,12 @@ def _inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
         products = [p for p in inputs.mapping if not any(map(_is_simulated, p.paths))]
     for product in products:
         check = _product_check(product, folder, settings.scene.bands)
-        for path in product.paths:
+        to_come = product.fetch and not (folder / product.paths[0]).exists()
+        if to_come:
+            yield _to_fetch(product, settings.fetch.catalogue)
+            if product.fetch.polygons:
+                yield _looked_at("area", product.fetch.polygons, folder, _open_vector)
+        for path in [] if to_come else product.paths:
             yield _looked_at(f"product {product.name}", path, folder, check)
         if product.landcover:
             yield _looked_at("land cover", product.landcover, folder, _open_landcover)
@@ -163,6 +168,18 @@ def _open_anthroprotect(path: Path) -> str:
     from wildlens.sources.anthroprotect import find_root
 
     return str(find_root(path))
+
+
+def _to_fetch(product: Product, catalogue: str) -> Finding:
+    """Whether a product can be fetched, as far as that shows without asking a server."""
+    from wildlens.fetch.tokens import VARIABLES
+
+    wanted = VARIABLES if catalogue == "cdse" else ()
+    missing = [name for name in wanted if not os.environ.get(name)]
+    if missing:
+        text = f"{catalogue} wants {' and '.join(missing)} in the environment"
+        return Finding("mend", f"product {product.name}: {text}")
+    return Finding("ok", f"product {product.name}: will be fetched from {catalogue}")
 
 
 def _looked_at(what: str, name: str, folder: Path, check: Callable[[Path], str]) -> Finding:

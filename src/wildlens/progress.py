@@ -34,6 +34,40 @@ def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "
             log.info(_line(what, done, total, unit, now - start))
 
 
+class Transfer:
+    """How far a transfer is whose size is not known beforehand: its share, amount, rate, time left.
+
+    Used as a context; shown as `track` shows it.
+    """
+
+    def __init__(self, what: str):
+        self.what = what
+        self._start = self._last = time.monotonic()
+        self._bar = None
+
+    def __enter__(self) -> "Transfer":
+        if sys.stderr.isatty():
+            self._bar = tqdm(desc=self.what, total=100, unit="%", leave=False)
+        return self
+
+    def __exit__(self, *problem) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def update(self, share: float, amount: int) -> None:
+        """Say that a share (0..1) of it is done, and that it took so many bytes."""
+        now = time.monotonic()
+        seconds = max(now - self._start, 1e-6)
+        rate = f"{amount / 1e6:.1f} MB, {amount / 1e6 / seconds:.2g} MB/s"
+        if self._bar is not None:
+            self._bar.set_postfix_str(rate, refresh=False)
+            self._bar.update(round(100 * share) - self._bar.n)
+        elif now - self._last >= INTERVAL:
+            self._last = now
+            left = duration(seconds * (1 - share) / share) if share else "unknown time"
+            log.info("%s: %.0f %%, %s, %s left", self.what, 100 * share, rate, left)
+
+
 def _line(what: str, done: int, total: int | None, unit: str, seconds: float) -> str:
     rate = done / seconds
     if total is None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from wildlens.settings import Product, Section, Settings
+from wildlens.settings import Product, Section, Settings, Wanted
 
 HEAD = """\
 # Settings
@@ -33,6 +33,7 @@ def reference() -> str:
         parts.append(_section(f"`{name}`", field.annotation))
         if name == "inputs":
             parts.append(_section("A product of `inputs.training` and `inputs.mapping`", Product))
+            parts.append(_section("`fetch` of a product", Wanted))
     return "\n".join(parts)
 
 
@@ -66,7 +67,7 @@ def _table(title: str, about: str, schema: dict[str, Any], keys: Iterable[str]) 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a key may hold, in words."""
     if "$ref" in schema:
-        return "a product, see below"
+        return "a product, see below" if schema["$ref"].endswith("/Product") else "see below"
     if "anyOf" in schema:
         return " or ".join(_allowed(option) for option in schema["anyOf"])
     if "const" in schema or "enum" in schema:
@@ -78,6 +79,8 @@ def _allowed(schema: dict[str, Any]) -> str:
         return f"list: {_allowed(schema['items'])}"
     if schema["type"] == "object":
         return f"name: {_allowed(_of_any_name(schema))}"
+    if schema.get("format") == "date":
+        return "day"
     words = {
         "null": "none",
         "string": "text",

@@ -6,6 +6,7 @@ is an error that names its key. Models are frozen: a step reads its section, nob
 
 import difflib
 import itertools
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -26,6 +27,9 @@ Band = Literal[
 Longitude = Annotated[float, Field(ge=-180, le=180)]
 Latitude = Annotated[float, Field(ge=-90, le=90)]
 Clip = tuple[Longitude, Latitude, Longitude, Latitude]
+Address = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000)]
+MgrsTile = Annotated[str, Field(pattern=r"^\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$")]
+FETCHED = "resources/fetched"  # where products that are fetched lie, each in a folder of its name
 CorineCode = Annotated[int, Field(ge=111, le=523)]
 
 
@@ -68,13 +72,61 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Wanted(Section):
+    """The product that is fetched: the clearest of an area and time, or one STAC item."""
+
+    box: Clip | None = Field(
+        None, description="The area: west, south, east, north in degrees; what is fetched covers it"
+    )
+    polygons: str | None = Field(
+        None,
+        description="... or a file of polygons, whose box is fetched and whose land must be clear",
+    )
+    dates: tuple[date, date] | None = Field(None, description="First and last day, YYYY-MM-DD")
+    max_cloud: float = Field(
+        30,
+        ge=0,
+        le=100,
+        description="Products with more cloud, by their catalogue, are left out, %",
+    )
+    tile: MgrsTile | None = Field(
+        None, description="Only products of this tile of the Sentinel-2 grid, such as 34WDA"
+    )
+    item: Address | None = Field(
+        None, description="Address of one STAC item, instead of a search; whole without an area"
+    )
+
+    @model_validator(mode="after")
+    def _one_area_and_one_time(self):
+        if self.box and self.polygons:
+            raise ValueError("give the area as `box` or as `polygons`, not both")
+        if self.box and (self.box[0] >= self.box[2] or self.box[1] >= self.box[3]):
+            raise ValueError(
+                "`box` is west, south, east, north in degrees; west < east, south < north"
+            )
+        if self.item:
+            if self.dates or self.tile:
+                raise ValueError("`item` names one product: leave out `dates` and `tile`")
+        elif not (self.box or self.polygons) or not self.dates:
+            raise ValueError(
+                "give an area (`box` or `polygons`) and `dates`, or the address of an `item`"
+            )
+        if self.dates and self.dates[0] > self.dates[1]:
+            raise ValueError("`dates` are the first and the last day, in this order")
+        return self
+
+
 class Product(Section):
     """One Sentinel-2 product and what belongs to it."""
 
     name: Name = Field(description="Short name; names the results")
-    product: str | Annotated[list[str], Field(min_length=1)] = Field(
+    product: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
         description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder;"
-        " or a list of those of one date, which become one scene"
+        " or a list of those of one date, which become one scene",
+    )
+    fetch: Wanted | None = Field(
+        None, description="What to fetch from a catalogue, instead of `product`"
     )
     offset: int | list[int] | None = Field(
         None,
@@ -91,7 +143,9 @@ class Product(Section):
 
     @property
     def paths(self) -> list[str]:
-        """All products of the scene."""
+        """All products of the scene: where they lie, or will lie once they are fetched."""
+        if self.product is None:
+            return [f"{FETCHED}/{self.name}/item.json"]
         return [self.product] if isinstance(self.product, str) else self.product
 
     @property
@@ -100,6 +154,12 @@ class Product(Section):
         if self.offset is None:
             return []
         return self.offset if isinstance(self.offset, list) else [self.offset]
+
+    @model_validator(mode="after")
+    def _is_here_or_fetched(self):
+        if (self.product is None) == (self.fetch is None):
+            raise ValueError("give either `product` (a path) or `fetch` (what to look for)")
+        return self
 
     @model_validator(mode="after")
     def _offsets_fit(self):
@@ -134,6 +194,39 @@ class Demo(Section):
     seed: Seed = Field(0, description="Seed of the landscape")
     size: int = Field(3072, ge=256, le=10980, multiple_of=2, description="Training scene side, px")
     mapping_size: int = Field(1024, ge=256, le=10980, multiple_of=2, description="Mapped side, px")
+
+
+class Fetch(Section):
+    """From which catalogue products are fetched (`fetch` of a product), and how."""
+
+    catalogue: Literal["earth-search", "planetary-computer", "cdse"] = Field(
+        "earth-search", description="A STAC API whose dialect and tokens are known"
+    )
+    address: Address | None = Field(None, description="Another address of it, or of its like")
+    collection: str | None = Field(
+        None,
+        max_length=200,
+        description="Collection of Level-2A items; default sentinel-2-c1-l2a at earth-search, "
+        "sentinel-2-l2a elsewhere",
+    )
+    token_address: Address | None = Field(None, description="Another address of its tokens")
+    token_hosts: list[str] | None = Field(
+        None, description="Other hosts (ends of their names) that its tokens are sent to"
+    )
+    looked_at: int = Field(
+        3,
+        ge=1,
+        le=50,
+        description="Clearest products, by their catalogue, whose scene classification over the "
+        "area decides among them",
+    )
+    min_clear: Share = Field(
+        0.5, description="Share of the area that must be seen without clouds and their shadows"
+    )
+    connections: int = Field(4, ge=1, le=16, description="Bands fetched at once")
+    tries: int = Field(6, ge=1, le=20, description="How often a request is made that fails")
+    timeout_s: float = Field(60, gt=0, le=3600, description="Wait for an answer, s")
+    max_gb: float = Field(10, gt=0, le=1000, description="Most that is taken for one product, GB")
 
 
 class Scene(Section):
@@ -471,6 +564,7 @@ class Settings(Section):
         " investigative scenes are mapped, too",
     )
     demo: Demo = Demo()
+    fetch: Fetch = Fetch()
     scene: Scene = Scene()
     landcover: Landcover = Landcover()
     tiles: Tiles = Tiles()

@@ -25,6 +25,7 @@ else:
 TRAINING = [product.name for product in training]
 MAPPED = [product.name for product in mapping]
 PRODUCTS = {product.name: product for product in [*training, *mapping]}
+TO_FETCH = [product.name for product in PRODUCTS.values() if product.fetch]
 
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # tables carry the controls, too: what a method finds must be more than they do
@@ -66,6 +67,22 @@ wildcard_constraints:
 def product_of(wildcards):
     """Paths of a scene's products."""
     return PRODUCTS[wildcards.scene].paths
+
+
+def polygons_of(wildcards):
+    """The file of polygons that a fetched product must cover, if its area is given so."""
+    polygons = PRODUCTS[wildcards.scene].fetch.polygons
+    return [polygons] if polygons else []
+
+
+def wishes_of(wildcards):
+    """Options that say which product is fetched for a scene."""
+    wanted = PRODUCTS[wildcards.scene].fetch
+    words = []
+    for option, value in wanted.model_dump(mode="json", exclude_none=True).items():
+        values = value if isinstance(value, list) else [value]
+        words += [f"--{option.replace('_', '-')}", *values]
+    return words
 
 
 def reading_of(wildcards):

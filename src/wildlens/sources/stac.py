@@ -1,8 +1,8 @@
 """STAC items of Sentinel-2 Level-2A, in the dialects of the large catalogues.
 
 Assets are files on disk: where the item says (a relative or absolute path), or beside the item
-under their own name, as they come from a download. They are not read from a server: GDAL passes
-zeros off as pixels where a transfer breaks, and 0 is no data.
+under their own name, as they come from a download. They are not read from a server:
+`wildlens.fetch` brings item and bands here first, and checks that all of it arrived.
 
 Catalogues differ in who takes the +1000 of late baselines off. In this order decide: the flag that
 the provider has done so (Earth Search: its `raster:bands` state the offset all the same); scale and
@@ -51,7 +51,7 @@ def open_item(path: Path) -> Product:
     properties = _mapping(path, item, "properties")
     assets = _mapping(path, item, "assets")
     _check_level(path, item, properties)
-    chosen = _finest(assets)
+    chosen = finest_assets(assets)
     scl = chosen.pop(SCL, None)
     if not chosen:
         raise WildLensError(
@@ -105,8 +105,10 @@ def _check_level(path: Path, item: dict, properties: dict) -> None:
         )
 
 
-def _finest(assets: dict) -> dict[str, dict]:
-    """Each band's asset at the finest resolution; GeoTIFF goes before its JPEG 2000 twin.
+def finest_assets(assets: dict) -> dict[str, dict]:
+    """Each band's asset of a STAC item, and the SCL's, at the finest resolution.
+
+    GeoTIFF goes before its JPEG 2000 twin.
 
     The 20 m and 60 m copies of a 10 m band are no substitute for it.
     """

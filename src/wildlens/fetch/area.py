@@ -1,0 +1,109 @@
+"""The land that is wanted: as a polygon, as a box, and as a window of a product's grids."""
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import odc.geo.geom
+import rasterio
+import shapely
+from odc.geo.geom import Geometry
+from rasterio.features import geometry_mask
+from rasterio.windows import Window
+
+from wildlens.errors import WildLensError
+from wildlens.settings import Clip
+
+STEP = 60.0  # m: windows begin and end where pixels of 10, 20 and 60 m do
+DEGREES = "EPSG:4326"
+
+
+@dataclass(frozen=True)
+class Area:
+    """Land: its outline and its box, in degrees."""
+
+    outline: Geometry
+    box: Clip
+
+    def share_in(self, footprint: dict) -> float:
+        """Share of the land, by area, in a footprint (GeoJSON); 0 where that is unsound."""
+        try:
+            shape = shapely.make_valid(shapely.from_geojson(json.dumps(footprint)))
+            common = shape.intersection(self.outline.geom)
+            equal_area = self._equal_area()
+            whole = self.outline.to_crs(equal_area).area
+            return min(1.0, Geometry(common, DEGREES).to_crs(equal_area).area / whole)
+        except (shapely.errors.ShapelyError, ValueError, TypeError, KeyError, RuntimeError):
+            return 0.0
+
+    def _equal_area(self) -> str:
+        west, south, east, north = self.box
+        return f"+proj=laea +lat_0={(south + north) / 2} +lon_0={(west + east) / 2} +units=m"
+
+
+def area_of(box: Clip | None, polygons: Path | None) -> Area | None:
+    """The area of a box or of a file of polygons; None of neither.
+
+    Raises:
+        WildLensError: the file cannot be read, has no polygons, or does not say where they lie.
+    """
+    if box is not None:
+        return Area(odc.geo.geom.box(*box, DEGREES), box)
+    if polygons is None:
+        return None
+    import geopandas
+
+    try:
+        frame = geopandas.read_file(polygons)
+    except (RuntimeError, OSError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{polygons}: cannot be read as polygons: {reason}") from None
+    if frame.crs is None:
+        raise WildLensError(f"{polygons}: has no coordinate reference system")
+    shapes = frame.geometry[frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
+    if shapes.empty:
+        raise WildLensError(f"{polygons}: has no polygon")
+    outline = shapes.to_crs(DEGREES).make_valid().union_all()
+    west, south, east, north = map(float, outline.bounds)
+    return Area(Geometry(outline, DEGREES), (west, south, east, north))
+
+
+def window_of(dataset: rasterio.DatasetReader, area: Area | None) -> Window | None:
+    """The part of a band's grid that covers an area's box, in steps of 60 m; None if there is none.
+
+    The bands of a product share their upper-left corner, so that their windows cover the same land.
+    Without an area it is the whole.
+    """
+    if area is None:
+        return Window(0, 0, dataset.width, dataset.height)
+    side = dataset.transform.a
+    pixels = round(STEP / side)
+    # points along its edges, since they are bent on the grid
+    bounds = odc.geo.geom.box(*area.box, DEGREES).to_crs(dataset.crs.to_wkt(), 0.01).boundingbox
+    left, bottom, right, top = bounds
+    spans = []
+    for low, high, length in (
+        (left - dataset.transform.c, right - dataset.transform.c, dataset.width),
+        (dataset.transform.f - top, dataset.transform.f - bottom, dataset.height),
+    ):
+        first = max(0, math.floor(low / STEP) * pixels)
+        spans.append((first, min(length, math.ceil(high / STEP) * pixels)))
+    (left, right), (top, bottom) = spans
+    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+
+
+def share_of(
+    area: Area, clear: np.ndarray, dataset: rasterio.DatasetReader, window: Window
+) -> float:
+    """Share of an area's land that is clear; what lies outside of the grid is not.
+
+    Args:
+        clear: (height, width) bool, of a window of the dataset.
+    """
+    outline = area.outline.to_crs(dataset.crs.to_wkt(), 0.01)
+    outside = geometry_mask([outline.geom], clear.shape, dataset.window_transform(window))
+    pixel = dataset.transform.a**2
+    land = max(outline.area, pixel)
+    return min(1.0, float(np.count_nonzero(clear & ~outside) * pixel / land))

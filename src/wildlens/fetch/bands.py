@@ -1,0 +1,145 @@
+"""Bands from a server onto the disk: the wanted window of each, whole or not at all."""
+
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import rasterio
+from rasterio.windows import Window
+
+from wildlens import raster
+from wildlens.errors import WildLensError
+from wildlens.fetch.area import Area, window_of
+from wildlens.fetch.remote import RemoteBand, open_band
+from wildlens.fetch.web import Web, check_address, shown
+from wildlens.progress import Transfer
+
+TAG = "wildlens_fetched"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A band that is wanted on the disk.
+
+    Attributes:
+        band: its name, which names the file, too.
+        address: where it lies.
+        kind: media type that the catalogue states.
+        path: GeoTIFF to write.
+        area: the land whose box it must cover; None for all of the file.
+    """
+
+    band: str
+    address: str
+    kind: str
+    path: Path
+    area: Area | None
+
+    @property
+    def tag(self) -> str:
+        """What a finished file says of itself, so that another's is not taken for it."""
+        box = " ".join(f"{side:.7f}" for side in self.area.box) if self.area else "whole"
+        return f"{shown(self.address)} {box}"
+
+    def is_done(self) -> bool:
+        """Whether the file is there, and is of this address and area."""
+        if not self.path.is_file():
+            return False
+        try:
+            with rasterio.open(self.path) as dataset:
+                return dataset.tags().get(TAG) == self.tag
+        except rasterio.errors.RasterioIOError:
+            return False
+
+
+def wish(band: str, asset: Mapping, path: Path, area: Area | None, name: str) -> Wish:
+    """The wish for an asset of the item `name`; its http address, if it has several."""
+    options = [asset.get("href")]
+    alternates = asset.get("alternate")
+    if isinstance(alternates, dict):
+        others = [alternates.get("https"), *alternates.values()]
+        options += [other.get("href") for other in others if isinstance(other, dict)]
+    options = [o for o in options if isinstance(o, str)]
+    address = next((o for o in options if o.lower().startswith(("https://", "http://"))), None)
+    if address is None or len(address) > 2000:
+        place = shown(options[0]) if options else "nowhere"
+        raise WildLensError(f"{name}: {band} has no http or https address: it lies at {place!r}")
+    check_address(address)
+    return Wish(band, address, str(asset.get("type", ""))[:200], path, area)
+
+
+def fetch_bands(web: Web, wishes: list[Wish], name: str) -> None:
+    """Write the bands that are not there yet, several at once; each appears when it is whole.
+
+    Raises:
+        WildLensError: one could not be fetched, or does not touch its area; those that are finished
+            stay, so that another call goes on with the others.
+    """
+    limit = int(web.settings.max_gb * 1e9)
+    events: queue.Queue = queue.Queue()
+    stop = threading.Event()
+
+    def work(one: Wish) -> None:
+        try:
+            _fetch(web, one, limit, events, stop)
+            events.put((one.band, None))
+        except BaseException as error:
+            events.put((one.band, error))
+
+    begun = web.received
+    shares = dict.fromkeys((one.band for one in wishes), 0.0)
+    connections = min(web.settings.connections, len(wishes) or 1)
+    with ThreadPoolExecutor(connections) as pool, Transfer(f"fetch {name}") as progress:
+        for one in wishes:
+            pool.submit(work, one)
+        try:
+            unfinished = set(shares)
+            while unfinished:
+                band, event = events.get()
+                if isinstance(event, BaseException):
+                    raise event
+                if event is None:
+                    unfinished.remove(band)
+                    continue
+                shares[band] += event
+                progress.update(sum(shares.values()) / len(shares), web.received - begun)
+        finally:
+            stop.set()
+
+
+def _fetch(web: Web, one: Wish, limit: int, events: queue.Queue, stop: threading.Event) -> None:
+    if stop.is_set():
+        return
+    with open_band(web, one.address, one.kind, limit) as band:
+        window = window_of(band.dataset, one.area)
+        if window is None:
+            raise WildLensError(f"{shown(one.address)}: does not touch the area")
+        grid = raster.grid_of(band.dataset)[window.toslices()]
+        with raster.writing_geotiff(
+            one.path, grid, count=1, dtype=band.dataset.dtypes[0], nodata=0,
+            tags={TAG: one.tag}, descriptions=[one.band],
+        ) as target:  # fmt: skip
+            for part in _rows(band, window):
+                if stop.is_set():
+                    raise WildLensError("stopped")
+                if web.received > limit:
+                    raise WildLensError(
+                        f"{shown(one.address)}: more than {web.settings.max_gb:g} GB were sent for"
+                        " one product: take a smaller area, or raise fetch.max_gb"
+                    )
+                inner = Window(0, part.row_off - window.row_off, part.width, part.height)
+                target.write(band.read(part), 1, window=inner)
+                events.put((one.band, part.height / window.height))
+
+
+def _rows(band: RemoteBand, window: Window) -> Iterator[Window]:
+    """A window row by row of the file's own blocks, so that none is asked for twice."""
+    height = max(band.dataset.block_shapes[0][0], 256)
+    top, bottom = window.row_off, window.row_off + window.height
+    while top < bottom:
+        end = min(bottom, (top // height + 1) * height)
+        yield Window(window.col_off, top, window.width, end - top)
+        top = end

@@ -1,0 +1,64 @@
+"""The fetched product as a STAC item of its own, which `wildlens.sources.stac` reads.
+
+What the catalogue says of baseline, offset and flags stays as it is; what held for the files on the
+server (addresses, checksums, size of the grid) is replaced by what holds for those on the disk.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from wildlens import raster
+from wildlens.fetch.web import shown
+from wildlens.sources.stac import finest_assets
+
+_OF_THE_SERVER = ("href", "alternate", "title", "description")
+_PREFIXES = ("file:", "auth:", "storage:", "alternate:", "table:", "xarray:", "proj:", "msft:")
+_KEPT = ("type", "stac_version", "id", "collection", "bbox", "geometry")
+
+
+def local_item(item: dict, files: Mapping[str, Path], provenance: Mapping[str, object]) -> dict:
+    """The item of what was fetched.
+
+    Args:
+        item: as the catalogue gives it.
+        files: band -> its GeoTIFF on the disk, beside which the item will lie.
+        provenance: what is said of where it comes from, as the property `wildlens:fetched`.
+    """
+    chosen = finest_assets(item["assets"])
+    keys = {id(asset): key for key, asset in item["assets"].items()}
+    assets = {keys[id(chosen[band])]: _asset(chosen[band], path) for band, path in files.items()}
+    links = [link for link in _links(item) if link.get("rel") == "self"]
+    origin = shown(str(links[0].get("href"))) if links else ""
+    return {
+        **{key: item[key] for key in _KEPT if key in item},
+        "properties": item["properties"] | {"wildlens:fetched": dict(provenance)},
+        "assets": assets,
+        "links": [{"rel": "via", "href": origin}] if origin else [],
+    }
+
+
+def _asset(asset: dict, path: Path) -> dict:
+    grid = raster.read_grid(path)
+    kept = {
+        key: value
+        for key, value in asset.items()
+        if key not in _OF_THE_SERVER and not key.startswith(_PREFIXES)
+    }
+    return kept | {
+        "href": f"./{path.name}",
+        "type": "image/tiff; application=geotiff",
+        "proj:shape": list(grid.shape),
+        "proj:transform": list(grid.affine[:6]),
+        "wildlens:source": shown(str(asset.get("href"))),
+    }
+
+
+def _links(item: dict) -> list[dict]:
+    links = item.get("links")
+    return [link for link in links if isinstance(link, dict)] if isinstance(links, list) else []
+
+
+def as_text(item: dict) -> str:
+    """JSON of an item, for people, too."""
+    return json.dumps(item, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,201 @@
+"""A band on a server as an open raster: of a Cloud-Optimised GeoTIFF only the parts that are read.
+
+Not by GDAL's own /vsicurl (nor by odc-stac, which reads through it): there nobody bounds what is
+sent and where redirects lead, no token is renewed on the way, and a file that is replaced while it
+is read goes unnoticed (tried with GDAL 3.10.3).
+"""
+
+import io
+import tempfile
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+import rasterio
+from rasterio.windows import Window
+
+from wildlens import raster
+from wildlens.errors import WildLensError
+from wildlens.fetch.web import NoParts, Web, shown
+
+NAME = "band.tif"
+AHEAD = 2**16  # bytes read at least: the directory of a Cloud-Optimised GeoTIFF is at its start
+KEPT = 32  # parts kept; GDAL reads a block's bytes at once
+LARGEST_PART = 2**28  # bytes; a block of a Sentinel-2 file has about 2 MB
+LARGEST_SIDE = 10_980  # px of a Sentinel-2 tile at 10 m
+LARGEST_BLOCK = 2**24  # px of a block, or strip, that is decoded at once
+TYPES = ("uint8", "uint16")
+
+
+class RemoteBand:
+    """One band on a server, open for reading."""
+
+    def __init__(self, dataset: rasterio.DatasetReader, address: str, file: "RemoteFile | None"):
+        self.dataset, self.address, self._file = dataset, address, file
+
+    def read(self, window: Window) -> np.ndarray:
+        """(height, width) of a window, in the file's own type; an error unless all arrived."""
+        try:
+            values = self.dataset.read(1, window=window)
+        except rasterio.errors.RasterioIOError as error:
+            self._raise_own()
+            reason = " ".join(str(error).split())
+            raise WildLensError(f"{shown(self.address)}: cannot be decoded: {reason}") from None
+        self._raise_own()
+        return values
+
+    def _raise_own(self) -> None:
+        """What went wrong on the way, which GDAL may have passed over or says in its own words."""
+        if self._file is not None and self._file.error is not None:
+            raise self._file.error
+
+
+@contextmanager
+def open_band(web: Web, address: str, kind: str, limit: int) -> Iterator[RemoteBand]:
+    """Open a band on a server.
+
+    JPEG 2000, which has its directory in many places, and what the server does not give in parts,
+    is downloaded whole and removed at the end.
+
+    Args:
+        kind: media type that the catalogue states; decides with the name which format it is.
+        limit: bytes that may be downloaded whole.
+    """
+    driver = _driver(address, kind)
+    if driver == "GTiff":
+        try:
+            file = RemoteFile(web, address)
+        except NoParts:
+            pass
+        else:
+            # a name of its own: openers are registered by name, for all threads
+            with _opened(f"{uuid.uuid4()}/{NAME}", driver, address, file) as band:
+                yield band
+            return
+    with tempfile.TemporaryDirectory(prefix="wildlens-") as folder:
+        path = Path(folder) / "band"
+        with path.open("w+b") as target:
+            web.download(address, target, limit)
+        with _opened(path, driver, address, None) as band:
+            yield band
+
+
+@contextmanager
+def _opened(source, driver: str, address: str, file: "RemoteFile | None") -> Iterator[RemoteBand]:
+    try:
+        opener = {} if file is None else {"opener": file.open}
+        dataset = rasterio.open(source, driver=driver, **opener)
+    except rasterio.errors.RasterioIOError as error:
+        if file is not None and file.error is not None:
+            raise file.error from None
+        reason = " ".join(str(error).split())
+        raise WildLensError(f"{shown(address)}: cannot be opened as {driver}: {reason}") from None
+    with dataset:
+        _check(dataset, address)
+        yield RemoteBand(dataset, address, file)
+
+
+def _driver(address: str, kind: str) -> str:
+    name = urlsplit(address).path.lower()
+    if name.endswith(".jp2") or "jp2" in kind.lower() or "jpeg2000" in kind.lower():
+        return "JP2OpenJPEG"
+    return "GTiff"
+
+
+def _check(dataset: rasterio.DatasetReader, address: str) -> None:
+    """Refuse what is no band of Sentinel-2, before it takes memory."""
+    rows, columns = dataset.block_shapes[0]
+    problem = None
+    if dataset.count != 1 or dataset.dtypes[0] not in TYPES:
+        problem = f"holds {dataset.count} bands of {dataset.dtypes[0]}, expected one of uint16"
+    elif max(dataset.shape) > LARGEST_SIDE or rows * columns > LARGEST_BLOCK:
+        problem = f"has {dataset.width} x {dataset.height} px in blocks of {columns} x {rows}"
+    elif dataset.crs is None or not dataset.crs.is_projected:
+        problem = "is not on a UTM grid"
+    if problem:
+        raise WildLensError(f"{shown(address)}: is no band of a Sentinel-2 product: {problem}")
+    raster.grid_of(dataset)
+
+
+class RemoteFile:
+    """A file on a server, read in parts.
+
+    GDAL calls its cursors from C, where an exception would be lost: it is kept in `error`, and the
+    read comes out short.
+    """
+
+    def __init__(self, web: Web, address: str):
+        self._web, self._address = web, address
+        self._parts: OrderedDict[int, bytes] = OrderedDict()
+        self.error: Exception | None = None
+        first, self.size, self._etag = web.part(address, 0, AHEAD)
+        self._parts[0] = first
+
+    def open(self, path: str, mode: str = "rb") -> "_Cursor":
+        """What rasterio's `opener` asks for; there is this one file only, and no file beside it."""
+        if mode != "rb" or Path(path).name != NAME:
+            raise FileNotFoundError(path)
+        return _Cursor(self)
+
+    def content(self, start: int, stop: int) -> bytes:
+        """Bytes `start` to `stop`; fewer once something went wrong, which then is `error`."""
+        if self.error is None:
+            try:
+                return self._content(start, stop)
+            except Exception as error:
+                self.error = error
+        return b""
+
+    def _content(self, start: int, stop: int) -> bytes:
+        for begin, part in self._parts.items():
+            if begin <= start and stop <= begin + len(part):
+                self._parts.move_to_end(begin)
+                return part[start - begin : stop - begin]
+        if stop - start > LARGEST_PART:
+            raise WildLensError(f"{shown(self._address)}: has a block of {stop - start:,} bytes")
+        end = min(max(stop, start + AHEAD), self.size)
+        try:
+            part, size, etag = self._web.part(self._address, start, end)
+        except NoParts:
+            part, size, etag = b"", -1, ""
+        if (size, etag) != (self.size, self._etag):
+            raise WildLensError(
+                f"{shown(self._address)}: was replaced while it was read: run it again"
+            )
+        self._parts[start] = part
+        while len(self._parts) > KEPT:
+            self._parts.popitem(last=False)
+        return part[: stop - start]
+
+
+class _Cursor(io.RawIOBase):
+    """A place in a remote file, from which it is read on."""
+
+    def __init__(self, file: RemoteFile):
+        super().__init__()
+        self._file, self._position = file, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}
+        self._position = max(0, origin[whence] + offset)
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        end = self._file.size
+        stop = end if size < 0 else min(self._position + size, end)
+        content = self._file.content(self._position, stop) if stop > self._position else b""
+        self._position += len(content)
+        return content

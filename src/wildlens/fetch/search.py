@@ -1,0 +1,109 @@
+"""Items of a STAC API for an area and time, by pystac-client, through our own bounded requests."""
+
+import itertools
+import json
+import warnings
+from urllib.parse import urlencode
+
+from pystac.link import Link
+from pystac_client import Client
+from pystac_client.exceptions import APIError
+from pystac_client.stac_api_io import StacApiIO
+
+from wildlens.errors import WildLensError
+from wildlens.fetch.area import Area
+from wildlens.fetch.catalogues import Catalogue
+from wildlens.fetch.web import Web, shown
+from wildlens.settings import Wanted
+
+PAGE = 100  # items asked for at once
+MOST = 2000  # items looked through; a tile is seen about 150 times a year
+PAGES = 200  # pages asked for, whatever is on them
+_JSON = {"Accept": "application/geo+json, application/json"}
+
+
+def search(web: Web, catalogue: Catalogue, wanted: Wanted, area: Area) -> list[dict]:
+    """Items (STAC, as the server gives them) that touch a box in a time, at most 2,000.
+
+    Cloud cover is asked for where the server can look for it; the answer is filtered later anyhow.
+
+    Raises:
+        WildLensError: the server cannot be reached, or what it says is no STAC API.
+    """
+    first, last = wanted.dates
+    question = {
+        "collections": [catalogue.collection],
+        "bbox": list(area.box),
+        "datetime": f"{first}T00:00:00Z/{last}T23:59:59Z",
+        "limit": PAGE,
+    }
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about how it guesses; problems are errors here
+            client = Client.open(catalogue.address, stac_io=_BoundedIO(web))
+            question |= _cloud_filter(client, wanted.max_cloud)
+            pages = client.search(**question).pages_as_dicts()
+            found = (item for page in itertools.islice(pages, PAGES) for item in page["features"])
+            return [item for item in itertools.islice(found, MOST) if _is_item(item)]
+    except (APIError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError,
+            RecursionError) as error:  # fmt: skip
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise WildLensError(
+            f"{shown(catalogue.address)}: does not answer as a STAC API: {reason}"
+        ) from None
+
+
+def read_item(web: Web, address: str) -> dict:
+    """One STAC item by its address."""
+    try:
+        item = json.loads(web.ask(address, headers=_JSON).body)
+    except (ValueError, RecursionError):
+        item = None
+    if not _is_item(item):
+        raise WildLensError(f"{shown(address)}: is no STAC item (type Feature, with assets)")
+    return item
+
+
+def _is_item(item) -> bool:
+    """Whether it has the form of a STAC item; what it says is checked where it is used."""
+    return (
+        isinstance(item, dict)
+        and item.get("type") == "Feature"
+        and isinstance(item.get("properties"), dict)
+        and isinstance(item.get("assets"), dict)
+    )
+
+
+def _cloud_filter(client: Client, most: float) -> dict:
+    if client.conforms_to("QUERY"):
+        return {"query": {"eo:cloud_cover": {"lte": most}}}
+    if client.conforms_to("FILTER"):
+        condition = {"op": "<=", "args": [{"property": "eo:cloud_cover"}, most]}
+        return {"filter": condition, "filter_lang": "cql2-json"}
+    return {}
+
+
+class _BoundedIO(StacApiIO):
+    """pystac-client's requests, made by `Web`; nothing is read from this machine's disk."""
+
+    def __init__(self, web: Web):
+        super().__init__(max_retries=None)
+        self._web = web
+
+    def read_text(self, source, *args, **kwargs) -> str:
+        if isinstance(source, Link):
+            return super().read_text(source, *args, **kwargs)
+        return self.request(str(source), *args, **kwargs)  # never a file
+
+    def request(self, href, method=None, headers=None, parameters=None) -> str:
+        # headers of its own come from `next` links, whose words are the server's
+        if (method or "GET").upper() == "POST":
+            answer = self._web.ask(href, method="POST", headers=_JSON, json=parameters)
+        else:
+            if parameters:
+                text = {
+                    k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()
+                }
+                href = f"{href}{'&' if '?' in href else '?'}{urlencode(text)}"
+            answer = self._web.ask(href, headers=_JSON)
+        return answer.body.decode("utf-8")

@@ -1,0 +1,92 @@
+"""Tokens of the catalogues that want them, sent to their own hosts only."""
+
+import json
+import os
+import threading
+import time
+
+from wildlens.errors import WildLensError
+from wildlens.fetch.web import Web, is_of_host, shown
+
+EARLY = 60.0  # seconds before its end at which a token is no longer used
+LIFETIME = 300.0  # seconds, where a server does not say it
+LONGEST = 10_000  # characters
+VARIABLES = ("CDSE_USERNAME", "CDSE_PASSWORD")  # of the environment
+
+
+class _Renewed:
+    """A token that is asked for when it is wanted, and again when it has ended or was refused."""
+
+    def __init__(self, web: Web, source: str, hosts: tuple[str, ...]):
+        self.web, self.source, self.hosts = web, source, hosts
+        self._token, self._end = None, 0.0
+        self._lock = threading.Lock()
+
+    def token(self) -> str:
+        with self._lock:
+            if self._token is None or time.monotonic() > self._end:
+                self._token, lifetime = self.ask()
+                self._end = time.monotonic() + max(0.0, lifetime - EARLY)
+            return self._token
+
+    def renew(self) -> None:
+        with self._lock:
+            self._token = None
+
+    def ask(self) -> tuple[str, float]:
+        """A new token, and the seconds that it lasts."""
+        raise NotImplementedError
+
+    def answer(self, key: str, **request) -> tuple[str, dict]:
+        """The token under `key` in the server's answer, and the whole answer."""
+        body = self.web.ask(self.source, signed=False, limit=2**20, **request).body
+        try:
+            answer = json.loads(body)
+            token = answer[key]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            token = None
+        if not isinstance(token, str) or not 0 < len(token) < LONGEST or not token.isprintable():
+            raise WildLensError(f"{shown(self.source)}: gives no token ({key})")
+        return token, answer
+
+
+class SharedAccess(_Renewed):
+    """A shared access signature (SAS) of Planetary Computer: anybody gets one, in the address."""
+
+    def ask(self) -> tuple[str, float]:
+        return self.answer("token")[0].lstrip("?"), 2 * LIFETIME
+
+    def address(self, address: str) -> str:
+        if not is_of_host(address, self.hosts) or "sig=" in address:
+            return address
+        return f"{address}{'&' if '?' in address else '?'}{self.token()}"
+
+    def header(self, address: str) -> None:
+        return None
+
+
+class Bearer(_Renewed):
+    """An access token of Copernicus Data Space, for a user's name and password."""
+
+    def ask(self) -> tuple[str, float]:
+        name, password = (os.environ.get(variable) for variable in VARIABLES)
+        if not name or not password:
+            raise WildLensError(
+                f"cdse: set {' and '.join(VARIABLES)} in the environment: Copernicus Data"
+                " Space gives pixels to registered users only (never put them into a configuration)"
+            )
+        form = {
+            "client_id": "cdse-public",
+            "grant_type": "password",
+            "username": name,
+            "password": password,
+        }
+        token, answer = self.answer("access_token", method="POST", form=form)
+        lifetime = answer.get("expires_in")
+        return token, float(lifetime) if isinstance(lifetime, int | float) else LIFETIME
+
+    def address(self, address: str) -> str:
+        return address
+
+    def header(self, address: str) -> str | None:
+        return f"Bearer {self.token()}" if is_of_host(address, self.hosts) else None

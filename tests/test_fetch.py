@@ -1,0 +1,559 @@
+"""Fetching: from a real STAC API and file server on loopback to what the scene step reads."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from affine import Affine
+from click.testing import CliRunner
+from odc.geo.geobox import GeoBox
+
+from stac_server import FileServer, served, stac_api
+from wildlens.cli import cli
+from wildlens.errors import WildLensError
+from wildlens.fetch import CHOSEN, fetch_product, web
+from wildlens.fetch.area import area_of
+from wildlens.fetch.catalogues import catalogue_of, tokens_of
+from wildlens.fetch.choice import candidates
+from wildlens.fetch.search import search
+from wildlens.scene import build_scene
+from wildlens.settings import Fetch, Scene, Wanted
+from wildlens.sources import open_product
+
+CRS = "EPSG:32634"
+SIDE = 900  # px at 10 m: 9 km
+LEFT, TOP = 499980.0, 7600020.0
+NEXT = LEFT + 8000  # of the neighbouring tile, which overlaps by 1 km
+BANDS = ["B02", "B04", "B11"]
+BOX = (21.05, 68.45, 21.12, 68.47)  # 2.9 x 2.2 km within the first tile
+SUMMER = ("2023-07-01", "2023-08-31")
+KEYS = {
+    "earth-search": {"B02": "blue", "B04": "red", "B11": "swir16", "SCL": "scl"},
+    "planetary-computer": {"B02": "B02", "B04": "B04", "B11": "B11", "SCL": "SCL"},
+    "cdse": {"B02": "B02_10m", "B04": "B04_10m", "B11": "B11_20m", "SCL": "SCL_20m"},
+}
+RESOLUTION = {"B02": 10, "B04": 10, "B11": 20, "SCL": 20}
+
+
+def write_bands(folder: Path, seed: int, cloudy: float, driver="COG", left=LEFT) -> None:
+    """Bands with the +1000 of late baselines in them; `cloudy` of each SCL's rows are cloud."""
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for band, resolution in RESOLUTION.items():
+        shape = (SIDE * 10 // resolution,) * 2
+        values = rng.integers(1100, 4000, shape).astype("uint16")
+        if band == "SCL":
+            values = np.full(shape, 4, "uint8")
+            values[: round(cloudy * shape[0])] = 9
+        options = {"driver": driver, "BLOCKSIZE": 128, "COMPRESS": "DEFLATE"}
+        if driver == "JP2OpenJPEG":
+            options = {"driver": driver, "QUALITY": "100", "REVERSIBLE": "YES", "YCBCR420": "NO"}
+        suffix = "jp2" if driver == "JP2OpenJPEG" else "tif"
+        transform = Affine(resolution, 0, left, 0, -resolution, TOP)
+        with rasterio.open(
+            folder / f"{band}.{suffix}", "w", width=shape[1], height=shape[0], count=1,
+            dtype=values.dtype, crs=CRS, transform=transform, **options,
+        ) as dataset:  # fmt: skip
+            dataset.write(values, 1)
+
+
+def footprint(left=LEFT) -> dict:
+    grid = GeoBox((SIDE, SIDE), Affine(10, 0, left, 0, -10, TOP), CRS)
+    return grid.extent.to_crs("EPSG:4326").json
+
+
+def item(dialect: str, name: str, files: str, *, day, cloud, tile="34WEA", left=LEFT,
+         baseline="05.09", **more) -> dict:  # fmt: skip
+    assets = {key: {"href": f"{files}/{band}.tif", "type": "image/tiff; application=geotiff"}
+              for band, key in KEYS[dialect].items()}  # fmt: skip
+    properties = {
+        "datetime": f"{day}T10:10:10Z", "eo:cloud_cover": cloud, "grid:code": f"MGRS-{tile}",
+    }  # fmt: skip
+    if dialect == "cdse":
+        for asset in assets.values():
+            here = asset["href"].replace(".tif", ".jp2")
+            asset |= {
+                "href": "s3://eodata/x.jp2", "type": "image/jp2", "raster:offset": -0.1,
+                "raster:scale": 0.0001, "alternate": {"https": {"href": here}},
+                "file:checksum": "d50110ff",
+            }  # fmt: skip
+        properties["processing:version"] = baseline
+    else:
+        properties["s2:processing_baseline"] = baseline
+    if dialect == "earth-search":
+        for band, key in KEYS[dialect].items():
+            raster = {"nodata": 0, "data_type": "uint16", "spatial_resolution": RESOLUTION[band]}
+            if band != "SCL":
+                raster |= {"scale": 0.0001, "offset": -0.1}
+            assets[key]["raster:bands"] = [raster]
+        properties["earthsearch:boa_offset_applied"] = False
+    geometry = footprint(left)
+    return {
+        "type": "Feature", "stac_version": "1.0.0", "id": name, "collection": dialect,
+        "geometry": geometry, "bbox": list(shapely.from_geojson(json.dumps(geometry)).bounds),
+        "properties": properties, "assets": assets, "links": [],
+    } | more  # fmt: skip
+
+
+class World:
+    """The servers, and what lies on them."""
+
+    def __init__(self, api: str, files: FileServer, address: str):
+        self.api, self.files, self.address = api, files, address
+
+    def settings(self, dialect="earth-search", **values) -> Fetch:
+        own = {
+            "planetary-computer": {"token_address": f"{self.address}/token/{{collection}}"},
+            "cdse": {"token_address": f"{self.address}/openid"},
+        }.get(dialect, {})
+        hosts = {"token_hosts": ["127.0.0.1"]} if own else {}
+        return Fetch(**({"catalogue": dialect, "address": self.api, "collection": dialect,
+                         "tries": 3, "timeout_s": 20} | own | hosts | values))  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("world")
+    files = FileServer(folder / "files")
+    write_bands(files.folder / "clear", 1, 0.0)
+    write_bands(files.folder / "cloudy", 2, 0.9)
+    write_bands(files.folder / "next", 3, 0.0, left=NEXT)
+    (files.folder / "signed").symlink_to("clear")
+    write_bands(files.folder / "secret", 4, 0.0, "JP2OpenJPEG")
+    with served(files.app) as address:
+        es = "earth-search"
+        items = {
+            es: [
+                item(es, "clouds-here", f"{address}/cloudy", day="2023-07-10", cloud=5),
+                item(es, "old", f"{address}/gone", day="2023-07-20", cloud=1, baseline="05.00"),
+                item(es, "best", f"{address}/clear", day="2023-07-20", cloud=12),
+                item(es, "later", f"{address}/clear", day="2023-08-20", cloud=60),
+                item(es, "next", f"{address}/next", day="2023-07-12", cloud=0, tile="34WFA",
+                     left=NEXT),
+                *(item(es, f"spring-{k}", f"{address}/gone", day="2023-05-01", cloud=90)
+                  for k in range(250)),
+            ],
+            "planetary-computer": [
+                item("planetary-computer", "pc", f"{address}/signed", day="2023-07-20", cloud=3)
+            ],
+            "cdse": [item("cdse", "cdse", f"{address}/secret", day="2023-07-20", cloud=3)],
+        }  # fmt: skip
+        with served(stac_api(folder, items)) as api:
+            yield World(api, files, address)
+
+
+@pytest.fixture
+def world(servers, monkeypatch):
+    monkeypatch.setattr(web, "FIRST_PAUSE", 0.001)
+    monkeypatch.setenv("CDSE_USERNAME", "ann")
+    monkeypatch.setenv("CDSE_PASSWORD", "secret")
+    servers.files.requests.clear()
+    servers.files.faults.clear()
+    servers.files.token = "good"
+    return servers
+
+
+def wanted(**values) -> Wanted:
+    return Wanted(**({"box": BOX, "dates": SUMMER} | values))
+
+
+def fetched(world, folder, dialect="earth-search", bands=BANDS, **values) -> Path:
+    output = folder / "north/item.json"
+    fetch_product(output, wanted(**values), bands, world.settings(dialect))
+    return output
+
+
+def scene_of(product: Path, folder: Path) -> tuple[np.ndarray, dict]:
+    build_scene(product, folder / "scene.tif", Scene(bands=BANDS, resampling="nearest"))
+    with rasterio.open(folder / "scene.tif") as dataset:
+        return dataset.read(), {"transform": dataset.transform, "tags": dataset.tags()}
+
+
+def expected_scene(source: Path, transform: Affine, shape) -> np.ndarray:
+    """The same land from the files on the server, read by itself: reflectance x 10000."""
+    column, row = (round(v) for v in ~Affine(10, 0, LEFT, 0, -10, TOP) * (transform.c, transform.f))
+    bands = []
+    for band in BANDS:
+        (path,) = source.glob(f"{band}.*")
+        with rasterio.open(path) as dataset:
+            values = dataset.read(1)
+        values = values.repeat(SIDE // values.shape[0], 0).repeat(SIDE // values.shape[1], 1)
+        bands.append(values[row : row + shape[0], column : column + shape[1]].astype(int) - 1000)
+    return np.stack(bands)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "name", "files"),
+    [("earth-search", "best", "clear"), ("planetary-computer", "pc", "clear"),
+     ("cdse", "cdse", "secret")],
+)  # fmt: skip
+def test_what_is_fetched_is_the_land_that_is_wanted_in_every_dialect(
+    world, tmp_path, dialect, name, files
+):
+    product = fetched(world, tmp_path, dialect)
+    assert json.loads(product.read_text())["id"] == name
+    values, found = scene_of(product, tmp_path)
+    expected = expected_scene(world.files.folder / files, found["transform"], values.shape[1:])
+    assert (values == expected).all()
+    assert found["tags"]["offset_origin"] == "metadata"
+    # no more than the box, in steps of 60 m
+    height, width = values.shape[1:]
+    assert 2200 <= 10 * height <= 2200 + 300 and 2850 <= 10 * width <= 2850 + 300
+    assert (found["transform"].c - LEFT) % 60 == 0 and (TOP - found["transform"].f) % 60 == 0
+
+
+def test_only_the_parts_that_hold_the_area_are_asked_for(world, tmp_path):
+    fetched(world, tmp_path, bands=["B02"])
+    whole = (world.files.folder / "clear/B02.tif").stat().st_size
+    spans = [s.removeprefix("bytes=").split("-") for s in world.files.ranges("clear/B02.tif")]
+    assert spans and sum(int(b) - int(a) + 1 for a, b in spans) < 0.5 * whole
+    assert {path for path, *_ in world.files.requests} == {
+        "clear/B02.tif", "clear/SCL.tif", "cloudy/SCL.tif"
+    }  # fmt: skip
+
+
+def test_the_clearest_over_the_area_is_taken_not_over_the_tile(world, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    product = fetched(world, tmp_path)  # "clouds-here" has less cloud by its catalogue
+    assert json.loads(product.read_text())["id"] == "best"
+    assert "clouds-here: 2023-07-10, cloud 5.0 % of its tile; 0.0 % of the area" in caplog.text
+    assert "old" not in caplog.text  # the same day, processed anew
+
+
+def test_many_pages_are_read_and_clouds_asked_for(world):
+    settings = world.settings()
+    year = wanted(dates=("2023-01-01", "2023-12-31"), max_cloud=100)
+    area = area_of(BOX, None)
+    found = search(web.Web(settings), catalogue_of(settings), year, area)
+    assert len({one["id"] for one in found}) == len(found) == 254  # all but "next"
+    found = search(web.Web(settings), catalogue_of(settings), wanted(max_cloud=20), area)
+    assert sorted(one["id"] for one in found) == ["best", "clouds-here", "old"]
+
+
+def test_a_second_call_goes_on_where_the_first_was_ended(world, tmp_path):
+    world.files.faults["clear/B11.tif"] = [404]
+    with pytest.raises(WildLensError, match=r"B11\.tif: the server answers 404"):
+        fetched(world, tmp_path)
+    folder = tmp_path / "north"
+    there = {p.name: p.stat().st_mtime_ns for p in folder.glob("*.tif")}
+    assert "item.json" not in there and "B11.tif" not in there and CHOSEN in names(folder)
+    world.files.requests.clear()
+    product = fetched(world, tmp_path)
+    asked = {path for path, *_ in world.files.requests}
+    assert "clear/B11.tif" in asked
+    assert not asked & {f"clear/{name}" for name in there}  # nor is the search made again
+    assert "cloudy/SCL.tif" not in asked
+    values, found = scene_of(product, tmp_path)
+    assert (values == expected_scene(
+        world.files.folder / "clear", found["transform"], values.shape[1:])).all()  # fmt: skip
+    # a third has nothing to do, and changes nothing
+    before = product.read_bytes()
+    world.files.requests.clear()
+    fetched(world, tmp_path)
+    assert not world.files.requests and product.read_bytes() == before
+    # another area is another product
+    fetched(world, tmp_path, box=(21.05, 68.45, 21.10, 68.46))
+    assert world.files.ranges("clear/B02.tif")
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("fault", [503, 429, 500, "cut"])
+def test_what_may_pass_is_tried_again(world, tmp_path, fault):
+    world.files.faults["clear/B02.tif"] = [fault, fault, None, fault, fault]
+    product = fetched(world, tmp_path)
+    values, found = scene_of(product, tmp_path)
+    expected = expected_scene(world.files.folder / "clear", found["transform"], values.shape[1:])
+    assert (values == expected).all()
+
+
+def test_a_download_that_breaks_goes_on_where_it_broke(world, tmp_path):
+    world.files.faults["secret/B02.jp2"] = ["cut", "cut"]
+    fetched(world, tmp_path, "cdse")
+    size = (world.files.folder / "secret/B02.jp2").stat().st_size
+    spans = world.files.ranges("secret/B02.jp2")
+    starts = [int(span[6:-1] or 0) for span in spans]
+    assert starts == sorted(starts) and 0 < starts[1] <= size // 2 < starts[2] < size
+    with rasterio.open(tmp_path / "north/B02.tif") as dataset:
+        assert dataset.read(1).min() >= 1100
+
+
+def test_servers_without_ranges_are_read_as_a_whole(world, tmp_path):
+    world.files.faults["clear/B04.tif"] = ["whole"] * 9
+    values, found = scene_of(fetched(world, tmp_path), tmp_path)
+    expected = expected_scene(world.files.folder / "clear", found["transform"], values.shape[1:])
+    assert (values == expected).all()
+
+
+def test_tokens_are_renewed_and_stand_nowhere(world, tmp_path, caplog):
+    caplog.set_level(logging.DEBUG)
+    fetched(world, tmp_path, "planetary-computer")
+    world.files.token = "better"
+    settings = world.settings("planetary-computer")
+    connection = web.Web(settings)
+    connection.tokens = tokens_of(catalogue_of(settings), connection)
+    assert connection.part(f"{world.address}/signed/B02.tif", 0, 4)[0][:2] == b"II"
+    world.files.token = "best"
+    assert connection.part(f"{world.address}/signed/B02.tif", 0, 4)[0][:2] == b"II"
+    written = "".join(p.read_text() for p in (tmp_path / "north").glob("*.json"))
+    with rasterio.open(tmp_path / "north/B02.tif") as dataset:
+        written += str(dataset.tags())
+    ours = "".join(r.getMessage() for r in caplog.records if r.name.startswith("wildlens"))
+    assert "sig=" not in written + ours
+
+
+def test_tokens_go_to_their_own_hosts_only(world, tmp_path):
+    files, settings = FileServer(world.files.folder), world.settings("cdse")
+    with served(files.app) as other:
+        elsewhere = other.replace("127.0.0.1", "localhost") + "/secret/B02.jp2"
+        world.files.faults["secret/B02.jp2"] = [elsewhere] * 9
+        with pytest.raises(WildLensError, match=r"answers 401|refuses the token"):
+            fetch_product(tmp_path / "y/item.json", wanted(), ["B02"], settings)
+        assert files.requests and {authorization for _, _, authorization, _ in files.requests} == {
+            ""
+        }
+
+
+def test_an_item_by_its_address(world, tmp_path):
+    address = f"{world.api}/collections/earth-search/items/later"
+    output = tmp_path / "one/item.json"
+    fetch_product(output, Wanted(item=address, box=BOX), BANDS, world.settings())
+    assert json.loads(output.read_text())["id"] == "later"
+    output = tmp_path / "whole/item.json"
+    fetch_product(output, Wanted(item=address), ["B11"], world.settings())
+    with rasterio.open(tmp_path / "whole/B11.tif") as dataset:
+        assert dataset.shape == (SIDE // 2, SIDE // 2)
+
+
+@pytest.mark.parametrize("provider", ["earth-search-v1", "planetary-computer"])
+def test_real_items_keep_what_they_say_of_the_offset(world, tmp_path, provider):
+    root = os.environ.get("WILDLENS_TEST_DATA")
+    if not root:
+        pytest.skip("WILDLENS_TEST_DATA is not set")
+    for path in sorted((Path(root) / "s2-stac-items" / provider).glob("*.json")):
+        real = json.loads(path.read_text())
+        for key, found in real["assets"].items():
+            band = next((b for b in RESOLUTION if key in (b, KEYS["earth-search"][b])), None)
+            if band:
+                found["href"] = f"{world.address}/clear/{band}.tif"
+        (world.files.folder / "real.json").write_text(json.dumps(real))
+        output = tmp_path / path.stem / "item.json"
+        wish = Wanted(item=f"{world.address}/real.json")
+        fetch_product(output, wish, BANDS, world.settings())
+        before, after = open_product(path), open_product(output)
+        assert after.offset == {band: before.offset[band] for band in BANDS}
+        assert after.quantification == before.quantification
+        assert after.description == before.description
+        assert after.scl is not None and after.grid.shape == (SIDE, SIDE)
+
+
+def test_polygons_decide_what_must_be_clear(world, tmp_path):
+    # its box is half cloudy in "clouds-here", its land is not: the last tenth of the tile
+    south = TOP - 10 * SIDE
+    strips = shapely.box(LEFT + 500, south + 100, LEFT + 900, south + 800)
+    path = tmp_path / "land.gpkg"
+    geopandas.GeoSeries([strips], crs=CRS).to_frame("geometry").to_file(path)
+    output = tmp_path / "north/item.json"
+    wish = Wanted(polygons=str(path), dates=SUMMER)
+    fetch_product(output, wish, ["B02"], world.settings(looked_at=1))
+    assert json.loads(output.read_text())["id"] == "clouds-here"
+
+
+def test_the_list_names_the_clearest_of_each_tile(world):
+    runner = CliRunner()
+    settings = Path("fetch.yaml")
+    with runner.isolated_filesystem():
+        settings.write_text(json.dumps(world.settings().model_dump()))
+        result = runner.invoke(cli, [
+            "fetch", "--list", "--box", "21.05", "68.45", "21.4", "68.47", "--dates", *SUMMER,
+            "--band", "B02", "--settings", str(settings),
+        ])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert [line[0] for line in lines] == ["tile", "34WFA", "34WEA"]
+    assert lines[1][-1] == "next" and lines[2][-1] == "clouds-here"
+
+
+def test_one_broken_candidate_does_not_stop_the_others(world, tmp_path, caplog):
+    world.files.faults["cloudy/SCL.tif"] = [404]
+    product = fetched(world, tmp_path, bands=["B02"])
+    assert json.loads(product.read_text())["id"] == "best"
+    assert "clouds-here: is passed over" in caplog.text
+
+
+def test_clouds_are_kept_out_where_a_server_does_not_look_for_them():
+    cloudy = [item("earth-search", f"{cloud}", "x", day="2023-07-20", cloud=cloud)
+              for cloud in (70, 40)]  # fmt: skip
+    area = area_of(BOX, None)
+    with pytest.raises(WildLensError, match=r"the clearest has 40 % of cloud: raise `max_cloud`"):
+        candidates(cloudy, wanted(max_cloud=30), BANDS, area, "x")
+    ranked = candidates(cloudy, wanted(max_cloud=50), BANDS, area, "x")
+    assert [one.name for one in ranked] == ["40"]
+
+
+def test_the_rule_of_the_choice_is_that_of_its_page():
+    def one(name, **values):
+        return item("earth-search", name, "x", **({"day": "2023-07-20", "cloud": 10} | values))
+
+    items = [
+        one("half", left=LEFT + 3900, cloud=0, tile="34WFA"),  # holds half of the area
+        one("old", baseline="05.00", cloud=1),
+        one("new"),
+        one("earlier", day="2023-07-10"),
+        one("cloudier", day="2023-07-11", cloud=11),
+    ]
+    box = GeoBox((100, 200), Affine(10, 0, LEFT + 2900, 0, -10, TOP - 3000), CRS).extent
+    area = area_of(tuple(box.to_crs("EPSG:4326").boundingbox), None)
+    ranked = candidates(items, wanted(max_cloud=100), BANDS, area, "x")
+    assert [c.name for c in ranked] == ["new", "earlier", "cloudier", "half"]
+    assert [round(c.covers, 1) for c in ranked] == [1, 1, 1, 0.5]
+
+
+def asset(found: dict, key: str, **values) -> dict:
+    found["assets"][key] |= values
+    return found
+
+
+def lone_item(world, tmp_path, change) -> Wanted:
+    """An item that a hostile or careless server gives, by its address."""
+    found = item("earth-search", "lone", f"{world.address}/clear", day="2023-07-20", cloud=0)
+    change(found)
+    (world.files.folder / "lone.json").write_text(json.dumps(found))
+    return Wanted(item=f"{world.address}/lone.json", box=BOX)
+
+
+SEARCHES = {
+    "nobody is there": (
+        {}, {"address": "http://127.0.0.1:9"}, "127.0.0.1:9: the server cannot be reached",
+    ),
+    "no STAC API": ({}, {"address": "FILES/clear/B02.tif"}, "does not answer as a STAC API"),
+    "no such page": ({}, {"address": "FILES/nothing"}, "the server answers 404"),
+    "no item": ({"dates": ("2001-01-01", "2001-02-01")}, {}, "0 products from 2001-01-01 to"),
+    "no item here": ({"box": (10.0, 50.0, 10.1, 50.1)}, {}, "0 products from 2023-07-01"),
+    "no such collection": ({}, {"collection": "sentinel-9"}, "sentinel-9"),
+    "no such tile": ({"tile": "33VXF"}, {}, "none is of tile 33VXF, they are of 34WEA"),
+    "cloudy by the catalogue": ({"max_cloud": 0.5}, {}, "raise `max_cloud`"),
+    "cloudy by the pixels": (
+        {"dates": ("2023-07-10", "2023-07-10")}, {},
+        "clouds-here: is the clearest of 1 looked at, and shows 0 % of the area",
+    ),
+    "too much": ({}, {"max_gb": 1e-5}, "max_gb"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SEARCHES)
+def test_searches_in_vain_are_one_line(world, tmp_path, case):
+    wish, settings, said = SEARCHES[case]
+    values = {k: v.replace("FILES", world.address) if isinstance(v, str) else v
+              for k, v in settings.items()}  # fmt: skip
+    with pytest.raises(WildLensError) as caught:
+        fetch_product(tmp_path / "x/item.json", wanted(**wish), BANDS, world.settings(**values))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "x/item.json").exists()
+
+
+def href(value):
+    return lambda found: asset(found, "blue", href=value)
+
+
+ITEMS = {
+    "a file of this machine": (href("file:///etc/passwd"), "no http or https address"),
+    "a relative path": (href("../../../etc/passwd"), "no http or https address"),
+    "another scheme": (href("ftp://127.0.0.1/x.tif"), "no http or https address"),
+    "a bucket": (href("s3://bucket/B02.tif"), "it lies at 's3://bucket/B02.tif'"),
+    "credentials in it": (href("http://a:b@127.0.0.1/x.tif"), "no http or https address"),
+    "no address at all": (href(None), "no http or https address"),
+    "not there": (href("FILES/clear/B99.tif"), "B99.tif: the server answers 404"),
+    "no raster": (href("FILES/lone.json"), "lone.json: cannot be opened as GTiff"),
+    "not the band": (lambda found: found["assets"].pop("red"), "has no B04"),
+    "level 1C": (
+        lambda found: found["properties"].update({"s2:product_type": "S2MSI1C"}), "Level-1C",
+    ),
+    "no properties": (lambda found: found.update(properties=[]), "is no STAC item"),
+    "no assets": (lambda found: found.update(assets=[1]), "is no STAC item"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ITEMS)
+def test_hostile_items_are_refused_in_one_line(world, tmp_path, case):
+    change, said = ITEMS[case]
+    wish = lone_item(world, tmp_path, change)
+    text = (world.files.folder / "lone.json").read_text().replace("FILES", world.address)
+    (world.files.folder / "lone.json").write_text(text)
+    output = tmp_path / "x/item.json"
+    with pytest.raises(WildLensError) as caught:
+        fetch_product(output, wish, BANDS, world.settings())
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert not output.exists()
+
+
+def test_names_of_items_lead_nowhere(world, tmp_path):
+    def evil(found):
+        found.update(id="../../../evil\n\x1b[31m", collection="/etc")
+        found["assets"]["../../evil"] = found["assets"].pop("blue")
+        found["assets"]["blue"] = found["assets"].pop("../../evil")
+
+    output = tmp_path / "deep/x/item.json"
+    fetch_product(output, lone_item(world, tmp_path, evil), BANDS, world.settings())
+    assert names(tmp_path / "deep") == {"x"} and names(tmp_path) == {"deep"}
+    assert names(output.parent) == {"item.json", CHOSEN, *(f"{b}.tif" for b in [*BANDS, "SCL"])}
+
+
+FAULTS = {
+    "a circle": (lambda world: [f"{world.address}/clear/B02.tif"] * 99, "leads on more than 5"),
+    "to another scheme": (lambda world: ["ftp://127.0.0.1/x"] * 9, "no http or https address"),
+    "to a file": (lambda world: ["file:///etc/passwd"] * 9, "no http or https address"),
+    "never well": (lambda world: [503] * 99, "the server answers 503, tried 3 times"),
+    "always cut": (lambda world: ["cut"] * 99, "the transfer broke"),
+    "replaced meanwhile": (lambda world: [None, *["other"] * 99], "was replaced while it was read"),
+    "forbidden": (lambda world: [403] * 9, "the server answers 403: it is not allowed"),
+    "a page for people": (lambda world: ["<html>"] * 99, "B02.tif: cannot be opened as GTiff"),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS)
+def test_servers_that_fail_are_one_line(world, tmp_path, case):
+    make, said = FAULTS[case]
+    world.files.faults["clear/B02.tif"] = make(world)
+    with pytest.raises(WildLensError) as caught:
+        fetched(world, tmp_path)
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    assert not (tmp_path / "north/item.json").exists()
+    assert not (tmp_path / "north/B02.tif").exists()
+
+
+def test_a_user_of_copernicus_data_space_must_be_known(world, tmp_path, monkeypatch):
+    monkeypatch.setenv("CDSE_PASSWORD", "wrong")
+    with pytest.raises(WildLensError, match="openid: the server answers 401"):
+        fetched(world, tmp_path, "cdse")
+    monkeypatch.delenv("CDSE_PASSWORD")
+    with pytest.raises(
+        WildLensError, match="set CDSE_USERNAME and CDSE_PASSWORD in the environment"
+    ):
+        fetched(world, tmp_path, "cdse")
+
+
+def test_a_scene_is_made_by_two_commands(world, tmp_path):
+    settings = tmp_path / "fetch.yaml"
+    settings.write_text(json.dumps(world.settings().model_dump()))
+    box = [str(side) for side in BOX]
+    runner = CliRunner()
+    result = runner.invoke(cli, ["fetch", "-o", str(tmp_path / "n/item.json"), "--box", *box,
+                                 "--dates", *SUMMER, "--settings", str(settings),
+                                 "--band", "B02", "--band", "B04"])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    scene = tmp_path / "scene.yaml"
+    scene.write_text("bands: [B04, B02]")
+    result = runner.invoke(cli, ["scene", str(tmp_path / "n/item.json"), "-o",
+                                 str(tmp_path / "s.tif"), "--settings", str(scene)])  # fmt: skip
+    assert result.exit_code == 0, result.output
+    with rasterio.open(tmp_path / "s.tif") as dataset:
+        assert dataset.descriptions == ("B04", "B02") and dataset.read().any()
