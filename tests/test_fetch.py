@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from odc.geo.geobox import GeoBox
 
 from stac_server import FileServer, served, stac_api
+from wildlens import progress
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.fetch import CHOSEN, fetch_product, web
@@ -528,6 +529,20 @@ def test_servers_that_fail_are_one_line(world, tmp_path, case):
     assert said in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "north/item.json").exists()
     assert not (tmp_path / "north/B02.tif").exists()
+
+
+def test_the_log_says_how_far_a_transfer_is(monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(progress, "INTERVAL", 0.0)
+    clock = iter([0.0, 10.0, 40.0])
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    with progress.Transfer("fetch north") as transfer:
+        transfer.update(0.25, 30_000_000)
+        transfer.update(1.0, 120_000_000)
+    assert caplog.messages == [
+        "fetch north: 25 %, 30.0 MB, 3 MB/s, 30 s left",
+        "fetch north: 100 %, 120.0 MB, 3 MB/s, 0 s left",
+    ]
 
 
 def test_a_user_of_copernicus_data_space_must_be_known(world, tmp_path, monkeypatch):
