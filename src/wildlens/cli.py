@@ -55,7 +55,7 @@ def cli(log: Path | None) -> None:
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures, qgis,
     catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
-    dataset is given. `doctor` says before a run what would stop it.
+    dataset is given. `doctor` says before a run what would stop it, `networks` what is trained.
     """
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None:
@@ -371,21 +371,43 @@ def summary(results: Path, output: Path | None, captions: Path | None) -> None:
     write_page(results, captions, output)
 
 
-@cli.command()
-@click.option(
+configurations = click.option(
     "--config",
     "configurations",
     type=existing,
     multiple=True,
     help="Configuration, laid over config.yaml; several are laid over each other.",
 )
+
+
+def layers_of_configuration(given: tuple[Path, ...]) -> list[Path]:
+    """config.yaml, where it lies here, and what is laid over it."""
+    default = Path("config.yaml")
+    return [default] * default.is_file() + [path for path in given if path != default]
+
+
+@cli.command()
+@configurations
+@click.option("--csv", "table", type=new, help="Write the layers as a table, too.")
+def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
+    """Say of which layers the networks are, how far they see, and what memory training takes."""
+    from wildlens.doctor import read_configuration
+    from wildlens.training.account import as_rows, as_text, measure
+    from wildlens.training.tables import write_table
+
+    found, steps = measure(read_configuration(layers_of_configuration(configurations)))
+    click.echo(as_text(found, steps))
+    if table is not None:
+        write_table(table, as_rows(found))
+
+
+@cli.command()
+@configurations
 def doctor(configurations: tuple[Path, ...]) -> None:
     """Check machine, libraries, settings, inputs and disk, and say what to mend."""
     from wildlens.doctor import examine
 
-    default = Path("config.yaml")
-    files = [default] * default.is_file() + [p for p in configurations if p != default]
-    findings = list(examine(files, Path()))
+    findings = list(examine(layers_of_configuration(configurations), Path()))
     for finding in findings:
         click.echo(f"{finding.state:<5} {finding.text}")
     problems = sum(finding.state == "mend" for finding in findings)

@@ -73,7 +73,8 @@ class Enlargement:
 
     def needed(self, change: Interval) -> Interval:
         """What is read of the input for an interval of the output; may reach beyond the input."""
-        return Interval(change.start // 2 - self.margin, -(-change.stop // 2) + self.margin)
+        # of two neighbours inside an enlarged pixel only the nearer one counts
+        return Interval((change.start - self.margin) // 2, -(-(change.stop + self.margin) // 2))
 
 
 Rule = Kernel | Enlargement
@@ -168,6 +169,28 @@ def reach(network: nn.Module, multiple: int) -> int:
             far = max(far, pixel - change.start, change.stop - 1 - pixel)
         if far + multiple < middle:
             return far
+
+
+def receptive_field(graph: LocalGraph, node: fx.Node) -> int:
+    """Pixels of the input, along an axis, that a pixel of a local node's output depends on.
+
+    Where pixels of an output differ, since layers enlarge, the most that any of them does.
+    """
+    enlargements = sum(isinstance(rule, Enlargement) for rule in graph.rules.values())
+    return max(_needed(graph, node, pixel).length for pixel in range(2**enlargements))
+
+
+def _needed(graph: LocalGraph, node: fx.Node, pixel: int) -> Interval:
+    """The part of an endless input that a pixel of a node's output is computed from."""
+    needed = {node: Interval(pixel, pixel + 1)}
+    for here in reversed(list(graph.rules)):
+        if here not in needed:
+            continue
+        read = graph.rules[here].needed(needed[here])
+        for source in here.all_input_nodes:
+            known = needed.get(source, read)
+            needed[source] = Interval(min(known.start, read.start), max(known.stop, read.stop))
+    return needed[graph.image]
 
 
 class _Tracer(fx.Tracer):

@@ -66,8 +66,8 @@ def train(
         checkpoint_seconds,
     )  # fmt: skip
     torch.manual_seed(settings.seed)
-    arguments = network_arguments(settings, data)
-    network = _build(settings, arguments)
+    arguments = network_arguments(settings, len(data.bands), data.tile_size)
+    network = build(settings, arguments)
     network.standardise.set_statistics(data.mean, data.sd)
     network.to(where, memory_format=torch.channels_last)
 
@@ -91,13 +91,13 @@ def train(
     keeper.remove()
 
 
-def network_arguments(settings: Classifier, data: TrainingSet) -> dict:
+def network_arguments(settings: Classifier, bands: int, tile_size: int) -> dict:
     """Arguments of the network's constructor, as they are saved in the model's file."""
     if settings.architecture == "local":
-        return {"bands": len(data.bands), "width": settings.width}
+        return {"bands": bands, "width": settings.width}
     return {
-        "bands": len(data.bands),
-        "tile_size": data.tile_size,
+        "bands": bands,
+        "tile_size": tile_size,
         "width": settings.width,
         "depth": settings.depth,
         "maps": settings.maps,
@@ -107,7 +107,8 @@ def network_arguments(settings: Classifier, data: TrainingSet) -> dict:
     }
 
 
-def _build(settings: Classifier, arguments: dict) -> nn.Module:
+def build(settings: Classifier, arguments: dict) -> nn.Module:
+    """A fresh network from the present random state."""
     try:
         return files.NETWORKS[settings.architecture](**arguments)
     except ValueError as error:

@@ -87,12 +87,7 @@ def train(
         checkpoint_seconds,
     )  # fmt: skip
     torch.manual_seed(settings.seed)
-    arguments = {
-        "bands": len(data.bands),
-        "width": settings.width,
-        "downsamplings": settings.downsamplings,
-        "blocks": settings.blocks,
-    }
+    arguments = generator_arguments(settings, len(data.bands))
     trainer = Trainer.build(frozen, data, arguments, settings, where)
     history = _fit(trainer, data.splits["train"].only(label=1), settings, where, keeper)
     write_table(metrics / "training.csv", history)
@@ -116,6 +111,16 @@ def train(
         settings.steps,
         *scores,
     )
+
+
+def generator_arguments(settings: Gan, bands: int) -> dict:
+    """Arguments of a generator's constructor, as they are saved in the models' file."""
+    return {
+        "bands": bands,
+        "width": settings.width,
+        "downsamplings": settings.downsamplings,
+        "blocks": settings.blocks,
+    }
 
 
 @dataclass
