@@ -21,7 +21,7 @@ TABLES = {
         for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
     ],
     "catalogue": ["catalog.json"],
-    "train-classifier": ["training.csv", "accuracy.csv", "warnings.txt"],
+    "train-classifier": ["training.csv", "accuracy.csv", "confusion.csv", "warnings.txt"],
     "train-gan": ["training.csv", "warnings.txt"],
 }
 

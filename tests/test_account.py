@@ -19,6 +19,7 @@ from wildlens.networks.generator import Generator
 from wildlens.settings import Settings
 from wildlens.training import account
 from wildlens.training import classifier as classifier_training
+from wildlens.training.classes import Classes
 from wildlens.training.gan import Trainer, generator_arguments
 
 ROOT = Path(__file__).parents[1]
@@ -152,15 +153,15 @@ def test_memory_of_a_classifier_step_is_what_is_measured(architecture, tmp_path)
         gan={"activation": "score"},
     )  # fmt: skip
     _, (step, _) = account.measure(settings)
-    chosen = settings.classifier
+    chosen, classes = settings.classifier, Classes(settings.tiles.classes, "protected")
 
     def run():
-        arguments = classifier_training.network_arguments(chosen, 2, 64)
+        arguments = classifier_training.network_arguments(chosen, 2, 64, classes)
         network = classifier_training.build(chosen, arguments).train()
         optimizer = torch.optim.AdamW(network.parameters())
         images, labels = torch.rand(8, 2, 64, 64), torch.ones(8)
         for _ in range(2):
-            loss = classifier_training._loss(network, images, labels)
+            loss = classifier_training._loss(network, classes, images, labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -85,7 +85,7 @@ def footprints(path: Path, seed: int) -> None:
         crs="EPSG:4326",
     )
     with atomic(path) as file:
-        tiles.write_footprints(file, table, {"wildlens_step": "tiles"})
+        tiles.write_footprints(file, table, tiles.TWO_CLASSES, {"wildlens_step": "tiles"})
 
 
 def model(path: Path, seed: int) -> None:

@@ -20,7 +20,7 @@ from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.provenance import record
-from wildlens.settings import Landcover, Scene, Tiles, dump_section
+from wildlens.settings import TWO_CLASSES, Landcover, Scene, Tiles, dump_section
 from wildlens.sources.anthroprotect import PARTS, SIZE, Folder, open_folder, read_table, read_tile
 from wildlens.splits import DROPPED, SPLITS, drop_near, whole_groups
 from wildlens.survey import UNLABELLED
@@ -92,7 +92,7 @@ def build_tiles(
         _survey(tile(file), settings) for file in track(rows["file"], "survey", unit="tiles")
     ]
     tiles = _assemble(table, reason, pandas.DataFrame(surveyed, index=rows.index), settings)
-    check_splits(tiles, _ADVICE)
+    check_splits(tiles, advice=_ADVICE)
     log.info("%s: of %d tiles %s", folder.root, len(tiles), _counts(tiles["reason"]))
     chosen = tiles[tiles["split"].isin(SPLITS)]
     provenance = {
@@ -106,7 +106,7 @@ def build_tiles(
         coordinates.attrs = {**provenance, "tile_size": SIZE}
         write_tileset(target, coordinates, _pixels(chosen["file"], tile))
         with atomic(footprints) as file:
-            write_footprints(file, tiles, provenance)
+            write_footprints(file, tiles, TWO_CLASSES, provenance)
     log.info("%s: %d tiles of %d x %d px and bands %s, from AnthroProtect", output, len(chosen),
              SIZE, SIZE, ", ".join(scene.bands))  # fmt: skip
 

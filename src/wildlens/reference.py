@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from wildlens.settings import Product, Section, Settings, Wanted
+from wildlens.settings import Product, Section, Settings, TileClass, Wanted
 
 HEAD = """\
 # Settings
@@ -23,6 +23,9 @@ the paper are in `workflow/configs/paper.yaml`.
 """
 
 
+_NESTED = {"Product": "product", "TileClass": "class", "Wanted": "wish"}
+
+
 def reference() -> str:
     """The page as Markdown: a table for each section, in their order."""
     parts = [HEAD]
@@ -34,6 +37,8 @@ def reference() -> str:
         if name == "inputs":
             parts.append(_section("A product of `inputs.training` and `inputs.mapping`", Product))
             parts.append(_section("`fetch` of a product", Wanted))
+        if name == "tiles":
+            parts.append(_section("A class of `tiles.other_classes`", TileClass))
     return "\n".join(parts)
 
 
@@ -67,7 +72,7 @@ def _table(title: str, about: str, schema: dict[str, Any], keys: Iterable[str]) 
 def _allowed(schema: dict[str, Any]) -> str:
     """What a key may hold, in words."""
     if "$ref" in schema:
-        return "a product, see below" if schema["$ref"].endswith("/Product") else "see below"
+        return f"a {_NESTED[schema['$ref'].rpartition('/')[2]]}, see below"
     if "anyOf" in schema:
         return " or ".join(_allowed(option) for option in schema["anyOf"])
     if "const" in schema or "enum" in schema:

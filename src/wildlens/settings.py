@@ -62,6 +62,8 @@ Method = Literal[Explainer, Control]
 # what a scene is mapped with beside: no attributions, so not compared with land cover
 Extra = Literal["score", "maximized", "minimized"]
 METHODS, CONTROLS, EXTRAS = get_args(Method), get_args(Control), get_args(Extra)
+# what tiles are labelled as, by label, before any further class
+TWO_CLASSES = ("anthropogenic", "protected")
 RANDOMISED = "_randomised"  # ends the name of a method that explains a classifier of random weights
 TILES_ONLY = ("class_shares",)  # needs land cover, which a scene alone does not have
 
@@ -275,6 +277,17 @@ class Landcover(Section):
         return self
 
 
+class TileClass(Section):
+    """What tiles of a further class hold."""
+
+    codes: Annotated[CorineCodes, Field(min_length=1)] = Field(
+        description="CORINE codes of the class; 1 or 14 is the whole group"
+    )
+    min_share: Fraction = Field(
+        0.5, description="A tile is of the class from this share of these codes on"
+    )
+
+
 class Tiles(Section):
     """From scenes, land cover and protected areas to a training set."""
 
@@ -306,6 +319,11 @@ class Tiles(Section):
     unprotected_max_share: Share = Field(
         0.0, description="... provided that no more than this share of it is protected"
     )
+    other_classes: dict[GroupName, TileClass] = Field(
+        {},
+        description="Further classes by name, of tiles that are neither protected (see"
+        " unprotected_max_share) nor anthropogenic; the first that fits counts",
+    )
     max_missing: Share = Field(
         0.05, description="Tiles with a larger share of no data are left out"
     )
@@ -330,6 +348,18 @@ class Tiles(Section):
             raise ValueError("validation + test must leave a share for training")
         return self
 
+    @model_validator(mode="after")
+    def _names_are_free(self):
+        for name in (*TWO_CLASSES, "unlabelled"):
+            if name in self.other_classes:
+                raise ValueError(f"other_classes: '{name}' is taken, choose another name")
+        return self
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of all classes; a tile's label is the place of its class in them."""
+        return (*TWO_CLASSES, *self.other_classes)
+
 
 class Classifier(Section):
     """The network that is explained, and its training."""
@@ -337,6 +367,11 @@ class Classifier(Section):
     architecture: Literal["unet", "local"] = Field(
         "local",
         description="unet: the form of the paper's reference [3]; local: pooled local evidence",
+    )
+    target: GroupName = Field(
+        "protected",
+        description="The class that is explained: its logit against all others; generators learn"
+        " on its tiles, and these are attributed",
     )
     width: int = Field(16, ge=1, le=256, description="Channels of the first level")
     depth: int = Field(3, ge=1, le=6, description="unet: halvings of the U-Net")
@@ -574,6 +609,17 @@ class Settings(Section):
     evaluation: Evaluation = Evaluation()
 
     @model_validator(mode="after")
+    def _classes_are_there(self):
+        if self.classifier.target not in self.tiles.classes:
+            raise ValueError(
+                f"classifier.target: '{self.classifier.target}' is no class of the tiles; these"
+                f" are {', '.join(self.tiles.classes)}"
+            )
+        if self.anthroprotect and self.tiles.other_classes:
+            raise ValueError("tiles.other_classes: AnthroProtect comes with its own two classes")
+        return self
+
+    @model_validator(mode="after")
     def _classifier_has_what_the_gan_needs(self):
         if self.gan.activation == "local" and self.classifier.architecture != "local":
             raise ValueError(
@@ -630,9 +676,12 @@ def _explain(error: dict, model: type[BaseModel]) -> str:
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
-    """Field names of the model nested at `location`; list positions are passed over."""
+    """Field names of the model nested at `location`.
+
+    Places in lists and names that the user gives are passed over.
+    """
     for part in location:
-        if part.isdigit():
+        if part not in model.model_fields:
             continue
         annotation = model.model_fields[part].annotation
         inner = [annotation, *getattr(annotation, "__args__", ())]

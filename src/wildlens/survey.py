@@ -61,14 +61,17 @@ def survey(
     One row for each tile, with its outline in EPSG:4326 and the columns `name`
     ('{scene}_r{row}_c{col}', counted in tiles), `scene`, `row`, `col` (offset in the scene, px,
     int32), `crs`, the three SHARES (0..1; the anthropogenic one is a share of the pixels that have
-    land cover, NaN where none has), `label` (1 protected, 0 anthropogenic, -1 none) and `reason`
-    (why it has no label, else empty).
+    land cover, NaN where none has), a share for each further class, `label` (1 protected,
+    0 anthropogenic, from 2 on further classes in their order, -1 none) and `reason` (why it has no
+    label, else empty).
     """
     size = settings.size
     height, width = source.grid.shape
     used = width // size * size
     areas = cut_areas(areas, source.grid)
-    anthropogenic = _lookup(settings.anthropogenic_classes)
+    wanted = {"anthropogenic_classes": settings.anthropogenic_classes}
+    wanted |= {f"other_classes.{name}.codes": c.codes for name, c in settings.other_classes.items()}
+    anthropogenic, *others = (_lookup(codes, key) for key, codes in wanted.items())
     shares = []
     with open_raster(source.scene) as scene, open_raster(source.landcover) as landcover:
         tops = range(0, height - size + 1, size)
@@ -77,11 +80,12 @@ def survey(
             missing = (read(scene, window=window) == 0).any(axis=0)
             classes = read_classes(landcover, window)
             inside = rasterize_areas(areas, source.grid[top : top + size, :used])
-            shares.append(_shares(inside, classes > 0, anthropogenic[classes], missing))
+            held = [other[classes] for other in others]
+            shares.append(_shares(inside, classes > 0, anthropogenic[classes], missing, held))
     tiles = _places(source, size)
-    tiles[list(SHARES)] = np.concatenate(shares)
+    tiles[[*SHARES, *map(share_of, settings.other_classes)]] = np.concatenate(shares)
     tiles["label"], tiles["reason"] = _labels(tiles, settings)
-    _log_counts(source.name, tiles)
+    _log_counts(source.name, tiles, settings)
     return tiles
 
 
@@ -92,32 +96,42 @@ def read_classes(dataset: rasterio.DatasetReader, window: Window) -> np.ndarray:
     return classes
 
 
-def _lookup(codes: Sequence[int]) -> np.ndarray:
+def share_of(name: str) -> str:
+    """The column of the share of a further class."""
+    return f"{name}_share"
+
+
+def _lookup(codes: Sequence[int], key: str) -> np.ndarray:
     """Which class indices belong to these codes, bool (256,)."""
     table = np.zeros(256, dtype=bool)
     try:
         table[CORINE.indices_of(codes)] = True
     except KeyError as error:
-        raise WildLensError(
-            f"tiles.anthropogenic_classes: {error.args[0]} is no CORINE code"
-        ) from None
+        raise WildLensError(f"tiles.{key}: {error.args[0]} is no CORINE code") from None
     return table
 
 
 def _shares(
-    inside: np.ndarray, covered: np.ndarray, anthropogenic: np.ndarray, missing: np.ndarray
+    inside: np.ndarray,
+    covered: np.ndarray,
+    anthropogenic: np.ndarray,
+    missing: np.ndarray,
+    others: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
-    """SHARES (n, 3) of a row of n tiles, from its masks, bool (size, n * size)."""
+    """SHARES of a row of n tiles, then of each further class, (n, 3 + others).
+
+    From its masks, bool (size, n * size).
+    """
     size = len(inside)
     # rows, tiles, columns: the pixels of a tile are counted over the outer two
     counts = [
         mask.reshape(size, -1, size).sum(axis=(0, 2))
-        for mask in (inside, covered, anthropogenic, missing)
+        for mask in (inside, covered, missing, anthropogenic, *others)
     ]
-    protected, valid, built, lost = counts
-    share = np.full(len(valid), np.nan)
-    np.divide(built, valid, out=share, where=valid > 0)
-    return np.stack([protected / size**2, share, lost / size**2], axis=1)
+    protected, valid, lost, *of_classes = counts
+    shares = np.full((len(of_classes), len(valid)), np.nan)
+    np.divide(of_classes, valid, out=shares, where=valid > 0)
+    return np.stack([protected / size**2, shares[0], lost / size**2, *shares[1:]], axis=1)
 
 
 def _places(source: Source, size: int) -> geopandas.GeoDataFrame:
@@ -151,6 +165,10 @@ def _labels(tiles: pandas.DataFrame, settings: Tiles) -> tuple[np.ndarray, np.nd
         (tiles["missing_share"] > settings.max_missing, UNLABELLED, "missing data"),
         (share >= settings.protected_min_share, PROTECTED, ""),
         (unprotected & built, ANTHROPOGENIC, ""),
+        *(
+            (unprotected & (tiles[share_of(name)] >= other.min_share), label, "")
+            for label, (name, other) in enumerate(settings.other_classes.items(), start=2)
+        ),
         (unprotected & anthropogenic.isna(), UNLABELLED, "no land cover"),
         (unprotected, UNLABELLED, "hardly anthropogenic"),
         (built, UNLABELLED, "mixed"),
@@ -160,12 +178,15 @@ def _labels(tiles: pandas.DataFrame, settings: Tiles) -> tuple[np.ndarray, np.nd
     return label, np.select(conditions, reasons, "partly protected")
 
 
-def _log_counts(scene: str, tiles: pandas.DataFrame) -> None:
+def _log_counts(scene: str, tiles: pandas.DataFrame, settings: Tiles) -> None:
     reasons = tiles["reason"].value_counts().drop("", errors="ignore")
     missing = reasons.pop("missing data") if "missing data" in reasons else 0
     detail = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+    labels = {"protected": PROTECTED, "anthropogenic": ANTHROPOGENIC}
+    labels |= {name: label for label, name in enumerate(settings.classes)}
+    counts = [f"{name} {(tiles['label'] == label).sum()}" for name, label in labels.items()]
     log.info(
-        "%s: all %d, missing data %d, protected %d, anthropogenic %d, unlabelled %d%s",
-        scene, len(tiles), missing, (tiles["label"] == PROTECTED).sum(),
-        (tiles["label"] == ANTHROPOGENIC).sum(), reasons.sum(), f" ({detail})" if detail else "",
+        "%s: all %d, missing data %d, %s, unlabelled %d%s",
+        scene, len(tiles), missing, ", ".join(counts), reasons.sum(),
+        f" ({detail})" if detail else "",
     )  # fmt: skip

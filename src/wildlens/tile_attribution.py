@@ -1,4 +1,4 @@
-"""Attribution of the protected validation and test tiles, for the evaluation."""
+"""Attribution of the validation and test tiles of the explained class, for the evaluation."""
 
 import itertools
 import logging
@@ -35,7 +35,9 @@ def attribute_tiles(
     settings: Attribution,
     device: str = "auto",
 ) -> None:
-    """Attribute up to `max_tiles` protected tiles of each split; the same tiles for every method.
+    """Attribute up to `max_tiles` tiles of each split; the same tiles for every method.
+
+    They are of the class that the classifier's logit stands for: protected ones, as a rule.
 
     Writes a zarr with `attribution` (tile, y, x) float32, NaN where the image is missing, the
     coordinates of the tiles, and the method's unit, sign and baseline as attributes. Of methods
@@ -50,9 +52,9 @@ def attribute_tiles(
             raise WildLensError(
                 f"{tiles}: bands {bands}, but the classifier takes {models.classifier.bands}"
             )
-        chosen = choose_tiles(
-            dataset["label"].values, dataset["split"].values.astype(str), settings
-        )
+        of_target = dataset["label"].values == models.classifier.target_label
+        splits = dataset["split"].values.astype(str)
+        chosen = choose_tiles(of_target, splits, models.classifier.target, settings)
         dataset = dataset.isel(tile=chosen)
         results = []
         batches = np.array_split(chosen, -(-len(chosen) // settings.batch_size))
@@ -103,15 +105,17 @@ def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> di
     }
 
 
-def choose_tiles(labels: np.ndarray, splits: np.ndarray, settings: Attribution) -> np.ndarray:
-    """Positions of the protected tiles to attribute: a seeded choice, in their own order."""
+def choose_tiles(
+    of_target: np.ndarray, splits: np.ndarray, target: str, settings: Attribution
+) -> np.ndarray:
+    """Positions of the target's tiles to attribute: a seeded choice, in their own order."""
     generator = np.random.default_rng(settings.seed)
     chosen = []
     for split in SPLITS:
-        candidates = np.flatnonzero((labels == 1) & (splits == split))
+        candidates = np.flatnonzero(of_target & (splits == split))
         if not len(candidates):
             raise WildLensError(
-                f"no protected tile in the {split} split: there is nothing to compare"
+                f"no {target} tile in the {split} split: there is nothing to compare"
             )
         count = min(settings.max_tiles, len(candidates))
         chosen.append(np.sort(generator.choice(candidates, count, replace=False)))

@@ -23,7 +23,7 @@ from wildlens.errors import WildLensError
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.raster import grid_of, open_raster, read
-from wildlens.settings import Tiles
+from wildlens.settings import TWO_CLASSES, Tiles
 from wildlens.splits import DROPPED, SPLITS, assign_splits, block_names
 from wildlens.survey import (
     ANTHROPOGENIC,
@@ -32,6 +32,7 @@ from wildlens.survey import (
     UNLABELLED,
     Source,
     read_classes,
+    share_of,
     survey,
 )
 from wildlens.tileset import STEP, write_tileset
@@ -42,7 +43,6 @@ _ADVICE = (
     "change tiles.seed, lower tiles.block_km or tiles.distance_m, or raise tiles.validation or"
     " tiles.test"
 )
-_LABELS = ((PROTECTED, "protected"), (ANTHROPOGENIC, "anthropogenic"))
 
 
 def build_tiles(
@@ -57,7 +57,9 @@ def build_tiles(
     """Cut labelled tiles from scenes and split them into training, validation and test.
 
     A tile is protected if enough of it lies in protected areas; it is anthropogenic if enough of
-    its land cover is, and next to nothing of it is protected; between the two it has no label.
+    its land cover is, and next to nothing of it is protected; it is of a further class, if there
+    are any, where it is neither, next to nothing of it is protected, and enough of its land cover
+    is of the class; else it has no label.
 
     Parameters
     ----------
@@ -89,7 +91,7 @@ def build_tiles(
     tiles = pandas.concat([survey(s, polygons, settings) for s in sources], ignore_index=True)
     _check_labels(tiles, settings)
     tiles = _with_splits(tiles, settings)
-    check_splits(tiles)
+    check_splits(tiles, settings.classes)
     chosen = tiles[tiles["split"].isin(SPLITS)]
     inputs = [*scenes, *landcovers, *truths, areas]
     if areas.suffix.lower() == ".shp":
@@ -97,10 +99,11 @@ def build_tiles(
     provenance = record(STEP, settings, inputs)
     with atomic(output) as folder:
         coordinates = coordinates_of(chosen, sources[0].bands)
-        coordinates.attrs = {**provenance, "tile_size": settings.size}
+        attributes = {"tile_size": settings.size, "classes": list(settings.classes)}
+        coordinates.attrs = {**provenance, **attributes}
         write_tileset(folder, coordinates, _cut(sources, chosen, settings.size))
         with atomic(footprints) as file:
-            write_footprints(file, tiles, provenance)
+            write_footprints(file, tiles, settings.classes, provenance)
     log.info(
         "%s: %d tiles of %d x %d px and bands %s, from %d scenes", output, len(chosen),
         settings.size, settings.size, ", ".join(sources[0].bands), len(sources),
@@ -180,6 +183,15 @@ def _check_labels(tiles: pandas.DataFrame, settings: Tiles) -> None:
             f" tiles.anthropogenic_min_share asks for {settings.anthropogenic_min_share:g}"
             f" ({_tally(tiles)})"
         )
+    for label, (name, other) in enumerate(settings.other_classes.items(), start=2):
+        if not (tiles["label"] == label).any():
+            free = tiles[tiles["protected_share"] <= settings.unprotected_max_share]
+            raise WildLensError(
+                f"none of {len(tiles)} tiles is of the class '{name}': {len(free)} are unprotected,"
+                f" at most {free[share_of(name)].max():.3g} of one is of its codes,"
+                f" tiles.other_classes.{name}.min_share asks for {other.min_share:g}"
+                f" ({_tally(tiles)})"
+            )
 
 
 def _tally(tiles: pandas.DataFrame) -> str:
@@ -204,15 +216,18 @@ def _with_splits(tiles: geopandas.GeoDataFrame, settings: Tiles) -> geopandas.Ge
     return tiles.assign(split=split, block=blocks, reason=reason)
 
 
-def check_splits(tiles: pandas.DataFrame, advice: str = _ADVICE) -> None:
+def check_splits(
+    tiles: pandas.DataFrame, classes: Sequence[str] = TWO_CLASSES, advice: str = _ADVICE
+) -> None:
     """Log how many tiles of each class each split has; refuse a split that lacks one."""
     columns = [*SPLITS, DROPPED]
+    order = [PROTECTED, ANTHROPOGENIC, *range(2, len(classes))]
     counts = pandas.DataFrame(
         {
-            split: [((tiles["split"] == split) & (tiles["label"] == n)).sum() for n, _ in _LABELS]
+            split: [((tiles["split"] == split) & (tiles["label"] == n)).sum() for n in order]
             for split in columns
         },
-        index=[name for _, name in _LABELS],
+        index=[classes[label] for label in order],
     )
     for line in counts.to_string().splitlines():
         log.info("%s", line)
@@ -229,7 +244,7 @@ def coordinates_of(chosen: pandas.DataFrame, bands: Sequence[str]) -> xarray.Dat
     """What is known of each chosen tile, as coordinates over `tile`."""
     types = dict.fromkeys(("name", "split", "scene", "crs", "block"), object)
     types |= {"label": np.int8, "row": np.int32, "col": np.int32}
-    types |= dict.fromkeys(SHARES, np.float32)
+    types |= dict.fromkeys(_shares(chosen), np.float32)
     columns = {name: ("tile", chosen[name].to_numpy(dtype)) for name, dtype in types.items()}
     return xarray.Dataset(coords={**columns, "band": np.array(bands, dtype=object)})
 
@@ -260,9 +275,10 @@ def _cut(
 
 def _why(tiles: pandas.DataFrame) -> list[str]:
     """What decided on each tile, as a person reads it: 'mixed: protected 40.0 %, ...'."""
-    words = [share.removesuffix("_share") for share in SHARES]
+    columns = _shares(tiles)
+    words = [share.removesuffix("_share") for share in columns]
     texts = []
-    for reason, *shares in tiles[["reason", *SHARES]].itertuples(index=False):
+    for reason, *shares in tiles[["reason", *columns]].itertuples(index=False):
         known = [
             f"{word} {100 * share:.1f} %"
             for word, share in zip(words, shares, strict=True)
@@ -272,12 +288,21 @@ def _why(tiles: pandas.DataFrame) -> list[str]:
     return texts
 
 
+def _shares(tiles: pandas.DataFrame) -> list[str]:
+    """The columns of shares, those of further classes last."""
+    return [*SHARES, *(c for c in tiles if c.endswith("_share") and c not in SHARES)]
+
+
 def write_footprints(
-    path: Path, tiles: geopandas.GeoDataFrame, provenance: Mapping[str, str]
+    path: Path,
+    tiles: geopandas.GeoDataFrame,
+    classes: Sequence[str],
+    provenance: Mapping[str, str],
 ) -> None:
     """The fate of every tile as layer `tiles` of a GeoPackage; `why` says it with its shares."""
-    columns = ["name", "scene", "label", "split", "why", "reason", *SHARES, "block", "geometry"]
-    names = {UNLABELLED: "unlabelled", **dict(_LABELS)}
+    shares = _shares(tiles)
+    columns = ["name", "scene", "label", "split", "why", "reason", *shares, "block", "geometry"]
+    names = {UNLABELLED: "unlabelled", **dict(enumerate(classes))}
     table = tiles.assign(label=tiles["label"].map(names), why=_why(tiles))[columns]
     try:
         pyogrio.write_dataframe(

@@ -10,6 +10,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from wildlens.errors import WildLensError
+from wildlens.settings import TWO_CLASSES
 
 STEP = "tiles"
 
@@ -76,8 +77,9 @@ def open_tiles(path: Path) -> xarray.Dataset:
     Dataset with `reflectance` (tile, band, y, x) uint16 = reflectance x 10000, 0 = missing,
     `landcover` (tile, y, x) uint8 index of the legend, 0 = none, and, for simulated land,
     `truth` (tile, y, x) uint8; coordinates over `tile`: `name`, `label` (1 protected,
-    0 anthropogenic), `split` ('train', 'val', 'test'), `scene`, `row` and `col` (offset in the
-    scene, px), `crs`, `block` and the shares; `band` with the names of the bands.
+    0 anthropogenic, from 2 on further classes: see `class_names`), `split` ('train', 'val',
+    'test'), `scene`, `row` and `col` (offset in the scene, px), `crs`, `block` and the shares;
+    `band` with the names of the bands.
 
     Raises
     ------
@@ -115,6 +117,11 @@ class TilesOnDisk:
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             reason = " ".join(str(error).split())
             raise WildLensError(f"{self.path}: cannot be read: {reason}") from None
+
+
+def class_names(tiles: xarray.Dataset) -> list[str]:
+    """Names of a training set's classes; a tile's label is the place of its class in them."""
+    return [str(name) for name in tiles.attrs.get("classes", TWO_CLASSES)]
 
 
 def open_group(path: Path) -> xarray.Dataset:

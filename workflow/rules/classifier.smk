@@ -17,6 +17,12 @@ rule classifier:
             category="2 The classifier",
             labels={"what": "Accuracy by split", "kind": "table"},
         ),
+        confusion=report(
+            "results/metrics/classifier/confusion.csv",
+            caption="../report/confusion.rst",
+            category="2 The classifier",
+            labels={"what": "Classes taken for each other", "kind": "table"},
+        ),
         warnings=report(
             "results/metrics/classifier/warnings.txt",
             caption="../report/warnings.rst",

@@ -53,7 +53,7 @@ def fit(by_tile: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Coefficients (45,) of a logistic regression with scikit-learn's own L2 penalty.
 
     Args:
-        by_tile: (N, 45) shares; labels: (N,) 1 protected, 0 anthropogenic.
+        by_tile: (N, 45) shares; labels: (N,) 1 of the explained class, 0 of others.
     """
     known = by_tile.sum(axis=1) > 0
     if len(np.unique(labels[known])) < 2:
@@ -72,5 +72,6 @@ def create(models, settings: Attribution) -> ClassShares:
         shares(landcover.isel(tile=slice(first, first + CHUNK)).values)
         for first in range(0, tiles.sizes["tile"], CHUNK)
     ]
-    coefficients = fit(np.concatenate(by_tile), tiles["label"].values)
+    of_target = tiles["label"].values == models.classifier.target_label
+    coefficients = fit(np.concatenate(by_tile), of_target.astype(np.int8))
     return ClassShares(torch.from_numpy(coefficients))

@@ -1,5 +1,8 @@
 """The two families of classifiers. Both map images to one logit: natural > 0 > anthropogenic.
 
+Of several classes it is the logit of the one that is explained against the rest: `class_logits` are
+for training alone.
+
 Every activation is a module of its own that is called once: DeepLIFT is silently wrong otherwise.
 """
 
@@ -9,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from wildlens.networks.standardise import Standardise
+from wildlens.networks.target import TargetLogit
 
 
 class UNetClassifier(nn.Module):
@@ -25,6 +29,7 @@ class UNetClassifier(nn.Module):
         strides: strides of the head's convolutions.
         dropout: share dropped in the head; pixel_occlusion: share of map pixels dropped in half of
             the training batches, which spreads the evidence over all pixels that hold some.
+        outputs, target: see `TargetLogit`.
     """
 
     def __init__(
@@ -37,6 +42,8 @@ class UNetClassifier(nn.Module):
         strides: tuple[int, ...] = (2, 3, 2),
         dropout: float = 0.1,
         pixel_occlusion: float = 0.2,
+        outputs: int = 1,
+        target: int = 0,
     ):
         super().__init__()
         self.tile_size = tile_size
@@ -58,8 +65,9 @@ class UNetClassifier(nn.Module):
             nn.Linear(channels * cells * cells, 128),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(128, 1),
+            nn.Linear(128, outputs),
         )
+        self.against_rest = TargetLogit(outputs, target)
 
     @property
     def last_convolution(self) -> nn.Module:
@@ -68,7 +76,11 @@ class UNetClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N,) logits."""
-        return self.score(self.occlude(self.activations(images)))
+        return self.against_rest(self.class_logits(images))
+
+    def class_logits(self, images: Tensor) -> Tensor:
+        """(N, C, S, S) reflectance -> (N, outputs) logits."""
+        return self._head(self.occlude(self.activations(images)))
 
     def activations(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N, maps, S, S) in (-1, 1): the maps that are scored."""
@@ -76,9 +88,12 @@ class UNetClassifier(nn.Module):
 
     def score(self, features: Tensor) -> Tensor:
         """(N, maps, S, S) -> (N,) logits."""
+        return self.against_rest(self._head(features))
+
+    def _head(self, features: Tensor) -> Tensor:
         for convolution in self.convolutions:
             features = convolution(features)
-        return self.head(features).squeeze(1)
+        return self.head(features)
 
 
 class UNet(nn.Module):
@@ -131,10 +146,12 @@ class PixelOcclusion(nn.Module):
 class LocalClassifier(nn.Module):
     """A small field of view; the logit is the mean of local evidence over the image.
 
-    Any size of image; the local logits before the mean are a map of what the network saw.
+    Any size of image; the local logits before the mean are a map of what the network saw. Of
+    several classes, the evidence for each is a mean over the image, and the target's logit is made
+    of these means.
     """
 
-    def __init__(self, bands: int, width: int = 16):
+    def __init__(self, bands: int, width: int = 16, outputs: int = 1, target: int = 0):
         super().__init__()
         self.standardise = Standardise(bands)
         self.features = nn.Sequential(
@@ -146,7 +163,8 @@ class LocalClassifier(nn.Module):
             _step(2 * width, 4 * width),
             _step(4 * width, 4 * width),
         )
-        self.evidence = nn.Conv2d(4 * width, 1, 1)
+        self.evidence = nn.Conv2d(4 * width, outputs, 1)
+        self.against_rest = TargetLogit(outputs, target)
 
     @property
     def last_convolution(self) -> nn.Module:
@@ -155,11 +173,21 @@ class LocalClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N,) logits."""
-        return self.local_logits(images).mean(dim=(1, 2))
+        return self.against_rest(self.class_logits(images))
+
+    def class_logits(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) reflectance -> (N, outputs) logits."""
+        return self._evidence(images).mean(dim=(2, 3))
 
     def local_logits(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) reflectance -> (N, H // 4, W // 4) logits; their mean is the image's."""
-        return self.evidence(self.features(self.standardise(images))).squeeze(1)
+        """(N, C, H, W) reflectance -> (N, H // 4, W // 4) logits; their mean is the image's.
+
+        Of three or more classes their mean is not above the image's logit (Jensen's inequality).
+        """
+        return self.against_rest(self._evidence(images))
+
+    def _evidence(self, images: Tensor) -> Tensor:
+        return self.evidence(self.features(self.standardise(images)))
 
 
 def _step(channels: int, out: int) -> nn.Sequential:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import safetensors
@@ -13,6 +13,7 @@ from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.generator import Generator
+from wildlens.settings import TWO_CLASSES
 
 NETWORKS = {"unet": UNetClassifier, "local": LocalClassifier, "generator": Generator}
 
@@ -26,6 +27,8 @@ def save(
     bands: list[str],
     tile_size: int,
     provenance: Mapping[str, str],
+    classes: Sequence[str] = (),
+    target: str = "",
 ) -> None:
     """Write networks of one `kind` (a key of NETWORKS), built from the same `arguments`.
 
@@ -33,6 +36,7 @@ def save(
         networks: name in the file -> network.
         bands: names of the bands, in the order of the input.
         tile_size: side of the tiles they were trained on, px.
+        classes: of a classifier, the names of its classes by label; target: the one explained.
     """
     tensors = {
         f"{name}.{key}": value.detach().cpu().contiguous()
@@ -45,6 +49,8 @@ def save(
         "bands": json.dumps(bands),
         "tile_size": str(tile_size),
     }
+    if classes:
+        metadata |= {"classes": json.dumps(list(classes)), "target": target}
     write_tensors(path, tensors, metadata)
 
 
@@ -60,7 +66,11 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
 
 
 def load_classifier(path: Path) -> nn.Module:
-    """A trained classifier: eval mode, frozen, with attributes `bands` and `tile_size`."""
+    """A trained classifier: eval mode, frozen.
+
+    It has the attributes `bands`, `tile_size`, `classes` (names by label), `target` (name of the
+    class whose logit it gives) and `target_label`.
+    """
     networks = _load(path, ("unet", "local"), "classifier")
     return networks["classifier"]
 
@@ -97,5 +107,8 @@ def _build(metadata: dict[str, str], tensors: dict) -> dict[str, nn.Module]:
         )
         network.bands = json.loads(metadata["bands"])
         network.tile_size = int(metadata["tile_size"])
+        network.classes = json.loads(metadata.get("classes", json.dumps(TWO_CLASSES)))
+        network.target = metadata.get("target", TWO_CLASSES[1])
+        network.target_label = network.classes.index(network.target)
         networks[name] = network.eval().requires_grad_(False)
     return networks

@@ -16,6 +16,7 @@ from wildlens.presentation.overlays import draw_overlays
 from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
 from wildlens.presentation.tiles import read_examples, read_footprints, read_overlays
 from wildlens.presentation.training import draw_training
+from wildlens.tileset import class_names, open_tiles
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ def draw(
             tables.read_table(metrics, tables.ACCURACY),
         ),
         "map": draw_maps(views, targets),
-        "tiles": draw_tiles(footprints, size, pictures),
+        "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
     }
     record = provenance.record(
         "figures", None, [tiles, classifier, generators, *attributions, *scenes, *maps, *landcovers]

@@ -1,6 +1,6 @@
 """Figure of the training set: where the labelled tiles lie, and in which split."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle
 
 from wildlens.presentation.style import (
-    GREEN,
+    CLASS_COLOURS,
     MARGIN,
     SMALL,
-    VERMILLION,
     Sheet,
     plain_axes,
 )
+from wildlens.settings import TWO_CLASSES
 
 PANEL, ACROSS, DOWN = 2.9, 3.65, 3.75  # inches
 LEFT, HEAD, LEGEND = 0.65, 1.0, 0.7
@@ -44,15 +44,28 @@ class Kind:
         return {"facecolor": tint, "edgecolor": edge, "hatch": self.hatch, "linewidth": 0.5}
 
 
-KINDS = tuple(
-    Kind(label, split, f"{name}, {split_name}", colour, strength, hatch)
-    for label, name, colour in ((1, "protected", GREEN), (0, "anthropogenic", VERMILLION))
-    for split, split_name, strength, hatch in (
-        ("train", "training", 0.28, None),
-        ("val", "validation", 0.5, "/////"),
-        ("test", "test", 1.0, None),
-    )
+SPLITS = (
+    ("train", "training", 0.28, None),
+    ("val", "validation", 0.5, "/////"),
+    ("test", "test", 1.0, None),
 )
+
+
+def kinds(classes: Sequence[str]) -> list[Kind]:
+    """All kinds of tiles of some classes (by label), protected ones first."""
+    order = [1, 0, *range(2, len(classes))]
+    return [
+        Kind(
+            label,
+            split,
+            f"{classes[label]}, {name}",
+            CLASS_COLOURS[label % len(CLASS_COLOURS)],
+            strength,
+            hatch,
+        )
+        for label in order
+        for split, name, strength, hatch in SPLITS
+    ]
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,10 @@ class Picture:
 
 
 def draw_tiles(
-    tiles: pd.DataFrame, size: int, pictures: Mapping[str, Picture] | None = None
+    tiles: pd.DataFrame,
+    size: int,
+    pictures: Mapping[str, Picture] | None = None,
+    classes: Sequence[str] = TWO_CLASSES,
 ) -> Sheet:
     """A panel for each of the scenes with the most tiles, footprints to scale.
 
@@ -72,8 +88,9 @@ def draw_tiles(
         tiles: a row a tile: scene, row, col (offset of its upper left pixel), label, split.
         size: side of the tiles, px.
         pictures: scene -> what lies behind its tiles, where known.
+        classes: names of the classes, by label.
     """
-    counts = tiles["scene"].value_counts()
+    counts, shown = tiles["scene"].value_counts(), kinds(classes)
     scenes = sorted(counts.index[:MOST_SCENES])
     columns = 2 if len(scenes) in (1, 2, 4) else 3
     lines = -(-len(scenes) // columns)
@@ -93,15 +110,17 @@ def draw_tiles(
         rows = tiles[tiles["scene"] == scene]
         plain_axes(axes, f"{scene}: {len(rows)} tiles", "km east of the scene's corner")
         axes.set_ylabel("km south of the scene's corner", fontsize=SMALL)
-        _draw_footprints(axes, rows, size, (pictures or {}).get(scene))
+        _draw_footprints(axes, rows, size, (pictures or {}).get(scene), shown)
     handles = [
-        Patch(**kind.style, label=f"{kind.name}: {_select(tiles, kind).sum()}") for kind in KINDS
+        Patch(**kind.style, label=f"{kind.name}: {_select(tiles, kind).sum()}") for kind in shown
     ]
-    sheet.legend(MARGIN, sheet.height - LEGEND, handles, ncols=2, handleheight=1.1)
+    sheet.legend(MARGIN, sheet.height - LEGEND, handles, ncols=len(classes), handleheight=1.1)
     return sheet
 
 
-def _draw_footprints(axes: Axes, rows: pd.DataFrame, size: int, picture: Picture | None) -> None:
+def _draw_footprints(
+    axes: Axes, rows: pd.DataFrame, size: int, picture: Picture | None, shown: Sequence[Kind]
+) -> None:
     axes.grid(False)
     south = (rows["row"].max() + size) * PIXEL_KM
     east = (rows["col"].max() + size) * PIXEL_KM
@@ -109,7 +128,7 @@ def _draw_footprints(axes: Axes, rows: pd.DataFrame, size: int, picture: Picture
         south, east = (PIXEL_KM * side for side in picture.shape)
         axes.imshow(picture.image, extent=(0, east, south, 0), alpha=0.5)
     side = size * PIXEL_KM
-    for kind in KINDS:
+    for kind in shown:
         chosen = rows[_select(rows, kind)]
         corners = zip(chosen["col"] * PIXEL_KM, chosen["row"] * PIXEL_KM, strict=True)
         squares = [Rectangle(corner, side, side) for corner in corners]

@@ -73,7 +73,7 @@ def build_project(
     ordered = sorted(scenes, key=lambda path: path.stem not in maps_of)
     members: list[Layer | Group] = []
     if footprints is not None:
-        members.append(_footprints(footprints, folder))
+        members.append(_footprints(footprints, folder, settings))
     if areas is not None:
         members.append(_areas(areas, scenes, folder, settings))
     for number, path in enumerate(ordered):
@@ -150,8 +150,8 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
     return [attributions[method] for method in ordered], scores, images
 
 
-def _footprints(path: Path, folder: Path) -> Layer:
-    renderer = tiles_renderer()
+def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:
+    renderer = tiles_renderer(settings.classes)
     write_vector_style(renderer, path)
     info = pyogrio.read_info(path)
     return Layer(

@@ -23,6 +23,7 @@ SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0  # points
 MARGIN = 0.14  # inches
 INK, MUTED, FAINT, MISSING = "#222222", "#666666", "#d9d9d9", "#ececec"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
+CLASS_COLOURS = (VERMILLION, GREEN, BLUE, PURPLE, "#e69f00", "#56b4e9")  # of tiles, by label
 ATTRIBUTION = "viridis"  # attribution: low to high
 RELATIVE = "PuOr_r"  # below to above the mean
 

@@ -1,9 +1,9 @@
 """How QGIS draws outlines: tiles by label and split, protected areas."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from wildlens.presentation.style import GREEN, MUTED, PURPLE, VERMILLION
+from wildlens.presentation.style import CLASS_COLOURS, MUTED, PURPLE
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles
 TILE_CLASS = """coalesce("label", '') || coalesce(', ' || "split", '')"""
@@ -14,17 +14,27 @@ _FILLINGS = (
     ("test", "test", 190, "no"),
     ("dropped", "left out", 0, "dense6"),
 )
-_LABELS = (("protected", GREEN), ("anthropogenic", VERMILLION))
 
 
-def tiles_renderer() -> ElementTree.Element:
-    """Categories of the footprints: label and split; unlabelled tiles are listed, but not shown."""
+def tiles_renderer(classes: Sequence[str]) -> ElementTree.Element:
+    """Categories of the footprints: label and split; unlabelled tiles are listed, but not shown.
+
+    Args:
+        classes: names of the classes, by label.
+    """
+    order = [1, 0, *range(2, len(classes))]
     renderer = ElementTree.Element("renderer-v2", type="categorizedSymbol", attr=TILE_CLASS)
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
     kinds = [
-        (f"{label}, {split}", f"{label}, {name}", colour, tint, filling)
-        for label, colour in _LABELS
+        (
+            f"{classes[label]}, {split}",
+            f"{classes[label]}, {name}",
+            CLASS_COLOURS[label % len(CLASS_COLOURS)],
+            tint,
+            filling,
+        )
+        for label in order
         for split, name, tint, filling in _FILLINGS
     ]
     for number, (value, title, colour, tint, filling) in enumerate(

@@ -27,6 +27,7 @@ from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.settings import Settings
 from wildlens.training import losses
+from wildlens.training.classes import Classes
 from wildlens.training.classifier import build, network_arguments
 from wildlens.training.gan import generator_arguments
 
@@ -97,7 +98,8 @@ def _images(batch: int, bands: int, side: int) -> Tensor:
 
 
 def _classifier(settings: Settings, bands: int, tile: int) -> nn.Module:
-    arguments = network_arguments(settings.classifier, bands, tile)
+    classes = Classes(settings.tiles.classes, settings.classifier.target)
+    arguments = network_arguments(settings.classifier, bands, tile, classes)
     return account.on_meta(lambda: build(settings.classifier, arguments))
 
 

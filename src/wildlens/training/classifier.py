@@ -1,4 +1,7 @@
-"""Pattern learning (paper, II.A): a classifier tells protected from anthropogenic tiles."""
+"""Pattern learning (paper, II.A): a classifier tells protected from anthropogenic tiles.
+
+And, beyond the paper, from tiles of further classes; one of them all is explained.
+"""
 
 import copy
 import logging
@@ -9,7 +12,6 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from wildlens import provenance
 from wildlens.doubts import write_doubts
@@ -26,6 +28,7 @@ from wildlens.training.checkpoint import (
     random_states,
     set_random_states,
 )
+from wildlens.training.classes import Classes
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TileSet, TrainingSet, batches, load_training_set, turned
 from wildlens.training.tables import from_columns, to_columns, write_table
@@ -53,7 +56,8 @@ def train(
     """Train a classifier and write it, its training curve and its accuracies.
 
     Keeps the weights of the epoch with the lowest validation loss. Writes `output` (safetensors),
-    `metrics/training.csv` (a row an epoch) and `metrics/accuracy.csv` (a row a split).
+    `metrics/training.csv` (a row an epoch), `metrics/accuracy.csv` (a row a split) and
+    `metrics/confusion.csv` (a row a split and class, a column a predicted class).
 
     With a folder for `checkpoints`, goes on from the newest one there, writes one every
     `checkpoint_seconds`, and removes them when the classifier is written.
@@ -65,19 +69,22 @@ def train(
         checkpoints, "classifier", made_of("classifier", settings, record, __name__),
         checkpoint_seconds,
     )  # fmt: skip
+    classes = Classes(data.classes, settings.target)
     torch.manual_seed(settings.seed)
-    arguments = network_arguments(settings, len(data.bands), data.tile_size)
+    arguments = network_arguments(settings, len(data.bands), data.tile_size, classes)
     network = build(settings, arguments)
     network.standardise.set_statistics(data.mean, data.sd)
     network.to(where, memory_format=torch.channels_last)
 
     history = _fit(network, data, settings, where, keeper)
-    accuracy = [
-        {"split": name, **measure(network, tile_set, where)}
-        for name, tile_set in data.splits.items()
-    ]
+    accuracy, confusion = [], []
+    for name, tile_set in data.splits.items():
+        figures, table = measure(network, tile_set, classes, where)
+        accuracy.append({"split": name, **figures})
+        confusion += [{"split": name, **row} for row in table]
     write_table(metrics / "training.csv", history)
     write_table(metrics / "accuracy.csv", accuracy)
+    write_table(metrics / "confusion.csv", confusion)
     write_doubts(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
     files.save(
         output,
@@ -87,14 +94,17 @@ def train(
         bands=data.bands,
         tile_size=data.tile_size,
         provenance=record,
+        classes=classes.names,
+        target=classes.target,
     )
     keeper.remove()
 
 
-def network_arguments(settings: Classifier, bands: int, tile_size: int) -> dict:
+def network_arguments(settings: Classifier, bands: int, tile_size: int, classes: Classes) -> dict:
     """Arguments of the network's constructor, as they are saved in the model's file."""
+    several = {"outputs": classes.outputs, "target": classes.number} if classes.outputs > 1 else {}
     if settings.architecture == "local":
-        return {"bands": bands, "width": settings.width}
+        return {"bands": bands, "width": settings.width, **several}
     return {
         "bands": bands,
         "tile_size": tile_size,
@@ -104,6 +114,7 @@ def network_arguments(settings: Classifier, bands: int, tile_size: int) -> dict:
         "strides": list(settings.strides),
         "dropout": settings.dropout,
         "pixel_occlusion": settings.pixel_occlusion,
+        **several,
     }
 
 
@@ -120,8 +131,11 @@ def build(settings: Classifier, arguments: dict) -> nn.Module:
 class Course:
     """A training under way: all that its further steps depend on."""
 
-    def __init__(self, network: nn.Module, tiles: TileSet, settings: Classifier, where):
+    def __init__(
+        self, network: nn.Module, tiles: TileSet, classes: Classes, settings: Classifier, where
+    ):
         self.network, self.tiles, self.settings, self.where = network, tiles, settings, where
+        self.classes = classes
         self.generator = np.random.default_rng(settings.seed)
         self.batches = len(batches(len(tiles), settings.batch_size, self.generator))
         self.order: list[np.ndarray] = []  # of the epoch's batches; empty between two epochs
@@ -148,8 +162,8 @@ class Course:
 
     def step(self, indices: np.ndarray) -> None:
         """One step on the tiles of a batch."""
-        images, labels = _augmented(self.tiles, indices, self.settings, self.generator)
-        loss = _loss(self.network, images.to(self.where), labels.to(self.where))
+        images, targets = self._augmented(indices)
+        loss = _loss(self.network, self.classes, images.to(self.where), targets.to(self.where))
         self.optimizer.zero_grad()
         loss.backward()
         self.optimizer.step()
@@ -168,14 +182,22 @@ class Course:
             "epoch": len(self.history) + 1,
             "rate": self.schedule.get_last_lr()[0],
             "train_loss": float(np.mean(self.losses)),
-            "val_loss": binary_cross_entropy_with_logits(logits, labels).item(),
-            "val_accuracy": _accuracy(logits, labels),
+            "val_loss": self.classes.loss(logits, self.classes.targets(labels)).item(),
+            "val_accuracy": self.classes.accuracy(logits, labels),
         }
         self.history.append(row)
         self.order, self.losses = [], []
         if row["val_loss"] <= self.best_loss:
             self.best, self.best_loss = copy.deepcopy(self.network.state_dict()), row["val_loss"]
         return row
+
+    def _augmented(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Turned images of a batch, mixed or not, and their shares of the classes."""
+        images = turned(self.tiles.images(indices), self.generator)
+        targets = self.classes.targets(self.tiles.labels[torch.from_numpy(indices)])
+        if self.generator.random() < self.settings.cutmix:
+            images, targets = cutmix(images, targets, self.generator)
+        return images, targets
 
     def state(self) -> dict:
         """What `load_state` needs, for a checkpoint."""
@@ -206,7 +228,8 @@ def _fit(
     network: nn.Module, data: TrainingSet, settings: Classifier, where, checkpoints: Checkpoints
 ) -> list[dict]:
     """Train in place; the network ends with its best weights. Returns the rows of the curve."""
-    course = Course(network, data.splits["train"], settings, where)
+    classes = Classes(data.classes, settings.target)
+    course = Course(network, data.splits["train"], classes, settings, where)
     checkpoints.resume(course.load_state)
     start, first = time.monotonic(), course.steps
     with checkpoints.watching():
@@ -230,62 +253,59 @@ def _fit(
     return course.history
 
 
-def _augmented(
-    tile_set: TileSet, indices: np.ndarray, settings: Classifier, generator: np.random.Generator
-) -> tuple[Tensor, Tensor]:
-    images = turned(tile_set.images(indices), generator)
-    labels = tile_set.labels[torch.from_numpy(indices)]
-    if generator.random() < settings.cutmix:
-        images, labels = cutmix(images, labels, generator)
-    return images, labels
-
-
-def _loss(network: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+def _loss(network: nn.Module, classes: Classes, images: Tensor, targets: Tensor) -> Tensor:
     images = images.contiguous(memory_format=torch.channels_last)
-    return binary_cross_entropy_with_logits(network(images), labels)
+    return classes.loss(network.class_logits(images), targets)
 
 
 @torch.no_grad()
 def predict(network: nn.Module, tile_set: TileSet, where, size: int = 64) -> tuple[Tensor, Tensor]:
-    """Logits and labels (N,) of all tiles of a set, on the CPU; the network in eval mode."""
+    """Logits (N, outputs) and labels (N,) of all tiles of a set, on the CPU; in eval mode."""
     network.eval()
     chunks = np.array_split(np.arange(len(tile_set)), max(1, -(-len(tile_set) // size)))
-    logits = [network(tile_set.images(chunk).to(where)).cpu() for chunk in chunks]
+    logits = [network.class_logits(tile_set.images(chunk).to(where)).cpu() for chunk in chunks]
     return torch.cat(logits), tile_set.labels
 
 
-def measure(network: nn.Module, tile_set: TileSet, where) -> dict:
-    """Tiles, accuracy, AUROC, and the accuracy after one step of the fast gradient sign method.
+def measure(
+    network: nn.Module, tile_set: TileSet, classes: Classes, where
+) -> tuple[dict, list[dict]]:
+    """Figures of a split, and its confusion matrix (a row a class).
 
-    The last needs no land cover, and foretells whether explanations of it mean anything.
+    Figures are tiles, accuracy, AUROC of the target against the rest, and the accuracy after one
+    step of the fast gradient sign method. The last needs no land cover, and foretells whether
+    explanations of it mean anything.
     """
     logits, labels = predict(network, tile_set, where)
-    return {
+    of_target = network.against_rest(logits)
+    figures = {
         "tiles": len(tile_set),
-        "accuracy": _accuracy(logits, labels),
-        "auroc": float(roc_auc_score(labels.numpy(), logits.numpy())),
-        "fgsm_accuracy": _fgsm_accuracy(network, tile_set, where),
+        "accuracy": classes.accuracy(logits, labels),
+        "auroc": float(roc_auc_score((labels == classes.number).numpy(), of_target.numpy())),
+        "fgsm_accuracy": _fgsm_accuracy(network, tile_set, classes, where),
     }
+    table = [
+        {"class": name, **{f"predicted {n}": c for n, c in zip(classes.names, row, strict=True)}}
+        for name, row in zip(classes.names, classes.confusion(logits, labels).tolist(), strict=True)
+    ]
+    return figures, table
 
 
-def _accuracy(logits: Tensor, labels: Tensor) -> float:
-    return ((logits > 0) == (labels > 0.5)).float().mean().item()
-
-
-def _fgsm_accuracy(network: nn.Module, tile_set: TileSet, where, most: int = 256) -> float:
+def _fgsm_accuracy(
+    network: nn.Module, tile_set: TileSet, classes: Classes, where, most: int = 256
+) -> float:
     """Accuracy after FGSM_STEP sd a band against the label (Goodfellow et al. 2015)."""
     chosen = np.linspace(0, len(tile_set) - 1, min(most, len(tile_set))).astype(int)
     right = 0.0
     for indices in np.array_split(chosen, -(-len(chosen) // 32)):
         images = tile_set.images(indices).to(where).requires_grad_()
         labels = tile_set.labels[torch.from_numpy(indices)].to(where)
-        (gradient,) = torch.autograd.grad(
-            binary_cross_entropy_with_logits(network(images), labels), images
-        )
+        loss = classes.loss(network.class_logits(images), classes.targets(labels))
+        (gradient,) = torch.autograd.grad(loss, images)
         step = FGSM_STEP * network.standardise.sd[:, None, None]
         with torch.no_grad():
-            logits = network(images + step * gradient.sign())
-        right += _accuracy(logits, labels) * len(indices)
+            logits = network.class_logits(images + step * gradient.sign())
+        right += classes.accuracy(logits, labels) * len(indices)
     return right / len(chosen)
 
 

@@ -1,5 +1,6 @@
 """The training set, in memory or read as it is wanted, and random views of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,9 @@ import torch
 from torch import Tensor
 
 from wildlens.reflectance import to_images
+from wildlens.settings import TWO_CLASSES
 from wildlens.stored import SCALE
-from wildlens.tileset import TilesOnDisk, open_tiles
+from wildlens.tileset import TilesOnDisk, class_names, open_tiles
 
 # bytes of pixels that are kept in memory; a larger set is read from the disk batch by batch
 IN_MEMORY = 2 * 2**30
@@ -22,7 +24,7 @@ class TileSet:
 
     Attributes:
         stored: (M, C, S, S) uint16, reflectance x 10000, 0 = missing; of this and other splits.
-        labels: (N,) float32, 1 protected, 0 anthropogenic.
+        labels: (N,) float32, 1 protected, 0 anthropogenic, from 2 on further classes.
         fill: (C,) float32 reflectance for missing pixels: the band means of the training split.
         rows: (N,) which of `stored` they are; None: all of them.
     """
@@ -56,6 +58,7 @@ class TrainingSet:
     sd: Tensor
     bands: list[str]
     tile_size: int
+    classes: Sequence[str] = TWO_CLASSES  # by label
 
 
 def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
@@ -70,13 +73,14 @@ def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
         labels = torch.from_numpy(dataset["label"].values.astype(np.float32))
         split = dataset["split"].values.astype(str)
         bands = [str(band) for band in dataset["band"].values]
+        classes = class_names(dataset)
     rows = {name: np.flatnonzero(split == name) for name in ("train", "val", "test")}
     mean, sd = band_statistics(stored, rows["train"])
     splits = {
         name: TileSet(stored, labels[torch.from_numpy(those)], mean, those)
         for name, those in rows.items()
     }
-    return TrainingSet(splits, mean, sd, bands, stored.shape[-1])
+    return TrainingSet(splits, mean, sd, bands, stored.shape[-1], classes)
 
 
 def band_statistics(

@@ -1,7 +1,8 @@
 """Pattern enhancement (paper, II.B): two generators learn to raise and to lower the score.
 
-Generators and discriminators see protected tiles only. Two phases: first without activation
-maximisation, until both generators reproduce their input; then with the complete loss.
+Generators and discriminators see tiles of the explained class only: the protected ones. Two
+phases: first without activation maximisation, until both generators reproduce their input; then
+with the complete loss.
 """
 
 import logging
@@ -89,7 +90,7 @@ def train(
     torch.manual_seed(settings.seed)
     arguments = generator_arguments(settings, len(data.bands))
     trainer = Trainer.build(frozen, data, arguments, settings, where)
-    history = _fit(trainer, data.splits["train"].only(label=1), settings, where, keeper)
+    history = _fit(trainer, data.splits["train"].only(frozen.target_label), settings, where, keeper)
     write_table(metrics / "training.csv", history)
     write_doubts(metrics / "warnings.txt", "gan", _judge(history))
     files.save(
