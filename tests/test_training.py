@@ -186,14 +186,37 @@ def test_schedules_of_the_two_phases():
     assert gan_training.activation_weight(10, settings.model_copy(update={"ramp_steps": 0})) == 0.5
 
 
+@pytest.mark.parametrize("form", ["box", "strip"])
 @pytest.mark.parametrize("seed", range(10))
-def test_cutmix_label_is_the_share_of_its_pixels(seed):
+def test_cutmix_label_is_the_share_of_its_pixels(seed, form):
     random = np.random.default_rng(seed)
     labels = torch.from_numpy(random.integers(0, 2, 6).astype(np.float32))
     images = labels[:, None, None, None].expand(6, 3, 31, 40).clone()
-    mixed, mixed_labels = cutmix(images, labels, random)
+    mixed, mixed_labels = cutmix(images, labels, random, form)
     assert torch.allclose(mixed.mean(dim=(1, 2, 3)), mixed_labels, atol=1e-6)
     assert torch.equal(images, labels[:, None, None, None].expand(6, 3, 31, 40))
+
+
+def test_cutmix_strips_lie_along_every_edge_and_come_from_another_label():
+    random, edges = np.random.default_rng(0), set()
+    labels = torch.tensor([0.0, 0, 0, 1])
+    images = torch.arange(4.0)[:, None, None, None].expand(4, 1, 20, 30).clone()
+    for _ in range(60):
+        mixed, shares = cutmix(images, labels, random, "strip")
+        changed = mixed[:, 0] != images[:, 0]
+        share = changed[0].float().mean().item()
+        assert 0 <= share <= 0.5
+        if not share:
+            continue
+        assert set(mixed[3].unique().tolist()) <= {0.0, 1.0, 2.0, 3.0}
+        assert (mixed[:3, 0][changed[:3]] == 3).all()  # the only one of the other label
+        assert torch.allclose(shares, torch.tensor([share, share, share, 1 - share]))
+        rows, columns = changed[0].all(dim=1), changed[0].all(dim=0)
+        assert changed[0].sum() == rows.sum() * 30 + columns.sum() * 20
+        edges.add((bool(rows[0]), bool(rows[-1]), bool(columns[0]), bool(columns[-1])))
+    assert len(edges) == 4
+    mixed, shares = cutmix(images, labels * 0, random, "strip")  # nobody to mix with
+    assert torch.equal(mixed, images) and torch.equal(shares, labels * 0)
 
 
 def test_one_cycle_schedule_starts_low_peaks_at_the_maximum_and_ends_near_zero():
@@ -368,7 +391,7 @@ def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
 def test_a_training_that_runs_away_stops_with_what_to_change(tiles, tmp_path, monkeypatch, loss):
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8)
     with monkeypatch.context() as patch:
-        broken = lambda network, images, labels: network(images).sum() * 0 + loss  # noqa: E731
+        broken = lambda network, *rest: network(rest[1]).sum() * 0 + loss  # noqa: E731
         patch.setattr(classifier_training, "_loss", broken)
         with pytest.raises(WildLensError, match=r"step 1; lower classifier\.max_rate"):
             classifier_training.train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")

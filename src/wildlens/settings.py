@@ -388,6 +388,11 @@ class Classifier(Section):
     max_rate: float = Field(0.01, gt=0, le=1, description="Highest rate of the one-cycle schedule")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="Of AdamW")
     cutmix: Share = Field(0.9, description="Share of the batches that are mixed")
+    cutmix_form: Literal["box", "strip"] = Field(
+        "box",
+        description="What is pasted: a box of any other tile (CutMix as published), or a strip"
+        " along an edge of a tile of another class (reference [3]'s own)",
+    )
     seed: Seed = Field(0, description="Seed of weights, batches and mixing")
 
 

@@ -196,7 +196,7 @@ class Course:
         images = turned(self.tiles.images(indices), self.generator)
         targets = self.classes.targets(self.tiles.labels[torch.from_numpy(indices)])
         if self.generator.random() < self.settings.cutmix:
-            images, targets = cutmix(images, targets, self.generator)
+            images, targets = cutmix(images, targets, self.generator, self.settings.cutmix_form)
         return images, targets
 
     def state(self) -> dict:
