@@ -489,6 +489,11 @@ class Attribution(Section):
         description="Contributions that add up (DeepLIFT, the two gradient integrals, guided "
         "GradCAM), summed over bands: negative ones cut, absolute values, or as they are",
     )
+    symmetries: Literal[1, 8] = Field(
+        1,
+        description="Views whose maps are averaged, for every method alike: the image as it is, or"
+        " all turned and mirrored ones, at eight times the time",
+    )
     gradient_steps: int = Field(
         32, ge=1, le=1000, description="Integrated gradients: points on the way from the baseline"
     )

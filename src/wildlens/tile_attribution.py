@@ -11,7 +11,6 @@ import xarray as xr
 from wildlens import provenance
 from wildlens.atomic import atomic
 from wildlens.attribution import Method, Models, create, describe, signs
-from wildlens.attribution.contributions import Contributions
 from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device
 from wildlens.progress import track
@@ -87,7 +86,7 @@ def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> di
     stored = tiles["reflectance"].values
     images, valid = to_images(stored, models.classifier.standardise.mean.cpu())
     images, audit = images.to(models.device), {}
-    if isinstance(attribute, Contributions):
+    if hasattr(attribute, "contributions"):
         # asked once: what is summed for the audit is what the sign rule then makes the map of
         contributions = attribute.contributions(images)
         values = signs.apply(attribute.sign_rule, contributions)

@@ -20,6 +20,7 @@ import xarray
 from torch import Tensor, nn
 
 from wildlens.attribution.randomisation import randomised
+from wildlens.attribution.symmetries import COUNT, SymmetryMean, symmetric
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.reflectance import to_images
@@ -122,7 +123,8 @@ def create(name: str, models: Models, settings: Attribution) -> Method:
     module = name.removesuffix(RANDOMISED)
     if module != name:
         models = replace(models, weights_seed=settings.seed)
-    return importlib.import_module(f"wildlens.attribution.{module}").create(models, settings)
+    method = importlib.import_module(f"wildlens.attribution.{module}").create(models, settings)
+    return method if name in EXTRAS else symmetric(method, settings.symmetries)
 
 
 def describe(method: Method, name: str, settings: Attribution) -> Mapping[str, str]:
@@ -134,4 +136,5 @@ def describe(method: Method, name: str, settings: Attribution) -> Mapping[str, s
         "sign": method.sign,
         "sign_rule": getattr(method, "sign_rule", "fixed by the method"),
         "baseline": getattr(method, "baseline_name", against_settings),
+        "symmetries": str(COUNT if isinstance(method, SymmetryMean) else 1),
     }

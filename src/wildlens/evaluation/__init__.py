@@ -124,8 +124,8 @@ def _compare_all(
 
 
 def _about(stores: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
-    """Method -> its unit, baseline and sign rule, as its store says; empty where it does not."""
-    names = ("unit", "baseline", "sign_rule")
+    """Method -> what its store says of it; empty where it does not."""
+    names = ("unit", "baseline", "sign_rule", "symmetries")
     return {
         method: {name: str(store.attrs.get(name, "")) for name in names}
         for method, store in stores.items()

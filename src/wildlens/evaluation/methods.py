@@ -138,7 +138,7 @@ def methods_table(comparisons: list[Comparison], about: dict[str, dict[str, str]
     among the methods, and in its own row, the difference is empty.
 
     Args:
-        about: method -> what its row says of it: unit, baseline and sign rule.
+        about: method -> what its row says of it: unit, baseline, sign rule and symmetries.
     """
     chosen = in_order(comparisons, of_targets=True)
     paired = {c.question.reference: c for c in chosen if c.method == PAIRED_WITH}
