@@ -14,6 +14,7 @@ from wildlens.networks.generator import Generator
 from wildlens.settings import Gan
 from wildlens.training import losses
 from wildlens.training.gan import Trainer
+from wildlens.training.processes import Processes
 
 WINDOW, STRIDE = 16, 8
 
@@ -62,7 +63,8 @@ def gan_step(classifier: nn.Module, turns: int) -> Turns:
         "downsamplings": settings.downsamplings,
         "blocks": settings.blocks,
     }
-    trainer = Trainer.build(classifier, data, arguments, settings, torch.device("cpu"))
+    where, alone = torch.device("cpu"), Processes()
+    trainer = Trainer.build(classifier, data, arguments, settings, where, alone)
     plain = _PlainCycleGan(arguments, settings)
     x, y = torch.rand(2, settings.batch_size, bands, settings.crop, settings.crop)
     x, y = (images.contiguous(memory_format=torch.channels_last) for images in (x, y))

@@ -30,6 +30,7 @@ from wildlens.training.data import (
     load_training_set,
     turned,
 )
+from wildlens.training.processes import Processes
 
 
 def sigmoid(x):
@@ -84,7 +85,8 @@ def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
     classifier.requires_grad_(False)
     arguments = {"bands": 2, "width": 4, "downsamplings": 1, "blocks": 2}
     device = torch.device("cpu")
-    return gan_training.Trainer.build(classifier, data, arguments, settings, device), data
+    alone = Processes()
+    return gan_training.Trainer.build(classifier, data, arguments, settings, device, alone), data
 
 
 @pytest.mark.parametrize("natural", [True, False])

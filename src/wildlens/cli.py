@@ -1,6 +1,7 @@
 """The command line: one thin command a step. Steps are imported only when they are called."""
 
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -26,9 +27,16 @@ device = click.option(
 )
 
 
-def checkpointing(command):
-    """The options of a training that can be ended and goes on."""
+def training(command):
+    """The options of a training: it can be ended and goes on, and is shared by several GPUs."""
     for option in (
+        click.option(
+            "--processes",
+            type=click.IntRange(min=1),
+            default=1,
+            show_default=True,
+            help="Processes that share each batch, each on a GPU of its own.",
+        ),
         click.option(
             "--checkpoint-seconds",
             type=click.FloatRange(min=0),
@@ -57,13 +65,18 @@ def cli(log: Path | None) -> None:
     catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
     dataset is given. `doctor` says before a run what would stop it, `networks` what is trained.
     """
+    rank = os.environ.get("RANK")  # of several processes that train together
     handlers: list[logging.Handler] = [logging.StreamHandler()]
-    if log is not None:
+    if log is not None and rank in (None, "0"):
         log.parent.mkdir(parents=True, exist_ok=True)
-        handlers.append(logging.FileHandler(log, mode="w", encoding="utf-8"))
+        if rank is None:
+            log.write_text("")
+        handlers.append(logging.FileHandler(log, encoding="utf-8"))
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)
     logging.getLogger("wildlens").setLevel(logging.INFO)
     logging.captureWarnings(True)
+    if rank not in (None, "0"):
+        logging.disable(logging.WARNING)  # the first says what all of them would say
 
 
 def section(model_name: str, path: Path | None):
@@ -197,11 +210,14 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 @click.option("--metrics", type=new, required=True, help="Folder of the training curves and rates.")
 @settings_file
 @device
-@checkpointing
-def train_classifier(tiles, output, metrics, settings, **options) -> None:
+@training
+def train_classifier(tiles, output, metrics, settings, processes, **options) -> None:
     """Train the classifier on TILES to tell protected from anthropogenic land."""
     from wildlens.training.classifier import train
+    from wildlens.training.processes import launched
 
+    if launched(processes, again):
+        return
     train(tiles, output, metrics, section("Classifier", settings), **options)
 
 
@@ -212,11 +228,14 @@ def train_classifier(tiles, output, metrics, settings, **options) -> None:
 @click.option("--metrics", type=new, required=True, help="Folder of the training curves.")
 @settings_file
 @device
-@checkpointing
-def train_gan(tiles, classifier, output, metrics, settings, **options) -> None:
+@training
+def train_gan(tiles, classifier, output, metrics, settings, processes, **options) -> None:
     """Train pattern-maximizer and pattern-minimizer through the frozen classifier."""
     from wildlens.training.gan import train
+    from wildlens.training.processes import launched
 
+    if launched(processes, again):
+        return
     train(tiles, classifier, output, metrics, section("Gan", settings), **options)
 
 
@@ -413,6 +432,11 @@ def doctor(configurations: tuple[Path, ...]) -> None:
     problems = sum(finding.state == "mend" for finding in findings)
     if problems:
         raise WildLensError(f"doctor: {problems} to mend, see above")
+
+
+def again() -> None:
+    """This command line once more, in a process of several; what goes wrong is raised."""
+    cli(standalone_mode=False)
 
 
 def main() -> None:

@@ -1,16 +1,21 @@
 """Where networks run."""
 
+import os
+
 import torch
 
 from wildlens.errors import WildLensError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes the GPU that the machine (or the scheduler) gives, else the CPU."""
+    """`auto` takes the GPU that the machine (or the scheduler) gives, else the CPU.
+
+    A scheduler gives GPUs by CUDA_VISIBLE_DEVICES: no others are seen, so the first is ours. Of
+    several processes that train together, each takes the one of its own number.
+    """
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda")
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        name = "mps" if torch.backends.mps.is_available() else "cpu"
+        name = "cuda" if torch.cuda.is_available() else name
     available = {
         "cpu": True,
         "cuda": torch.cuda.is_available(),
@@ -18,4 +23,12 @@ def choose_device(name: str) -> torch.device:
     }
     if not available[name]:
         raise WildLensError(f"device '{name}' is not available here; use 'auto' or 'cpu'")
-    return torch.device(name)
+    own = os.environ.get("LOCAL_RANK")
+    if name != "cuda" or own is None:
+        return torch.device(name)
+    if int(own) >= torch.cuda.device_count():
+        raise WildLensError(
+            f"process {own} of this training finds no GPU: {torch.cuda.device_count()} are given; "
+            "ask for more, or for fewer processes (--processes, gpu)"
+        )
+    return torch.device(name, int(own))

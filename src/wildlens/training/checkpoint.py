@@ -17,6 +17,7 @@ from wildlens.errors import WildLensError
 from wildlens.provenance import code_digest
 from wildlens.settings import Section
 from wildlens.training import state_file
+from wildlens.training.processes import Processes
 
 log = logging.getLogger(__name__)
 
@@ -45,15 +46,22 @@ class Checkpoints:
         made_of: what a checkpoint must have been made of to be gone on from: label (of a setting,
             an input, the code) -> value or digest.
         seconds: time between two checkpoints; 0: one after every step.
+        processes: of the training. The first writes; all end after the same step. Their number
+            may be another when the training goes on.
     """
 
     def __init__(
-        self, folder: Path | None, name: str, made_of: Mapping[str, str], seconds: float = SECONDS
+        self,
+        folder: Path | None,
+        name: str,
+        made_of: Mapping[str, str],
+        seconds: float = SECONDS,
+        processes: Processes | None = None,
     ):
         self.folder, self.name, self.made_of = folder, name, dict(made_of)
-        self.seconds = seconds
+        self.seconds, self.processes = seconds, processes or Processes()
         self._last = time.monotonic()
-        self._signal: int | None = None
+        self._signal = 0
 
     @classmethod
     def none(cls) -> "Checkpoints":
@@ -66,6 +74,10 @@ class Checkpoints:
         One that is torn, or that other settings, data or code made, is moved to the folder
         `set-aside`, with a warning that names it, and the one before is looked at.
         """
+        with self.processes.first_before_others():  # who then find what it has left
+            self._resume(restore)
+
+    def _resume(self, restore: Callable[[dict], None]) -> None:
         for path in reversed(self._paths()):
             try:
                 state, made_of = state_file.read(path)
@@ -115,16 +127,20 @@ class Checkpoints:
         """
         if self.folder is None:
             return
-        if self._signal is None and time.monotonic() - self._last < self.seconds:
+        stopped = self.processes.highest(self._signal)
+        if not stopped and time.monotonic() - self._last < self.seconds:
             return
-        path = self._save(step, state())
+        path = self.folder / f"{self.name}-{step:08d}.safetensors"
+        if self.processes.first:
+            self._save(path, state())
         self._last = time.monotonic()
-        if self._signal is not None:
-            name = signal.Signals(self._signal).name
+        if stopped:
+            self.processes.wait()
+            name = signal.Signals(stopped).name
             raise Stopped(
                 f"{self.name}: stopped by {name} after step {step}; saved {path}: "
                 "the same command goes on from there",
-                self._signal,
+                stopped,
             )
 
     def remove(self) -> None:
@@ -132,12 +148,10 @@ class Checkpoints:
         for path in self._paths():
             path.unlink(missing_ok=True)
 
-    def _save(self, step: int, state: dict) -> Path:
-        path = self.folder / f"{self.name}-{step:08d}.safetensors"
+    def _save(self, path: Path, state: dict) -> None:
         state_file.write(path, state, self.made_of)
         for old in self._paths()[:-KEPT]:
             old.unlink(missing_ok=True)
-        return path
 
     def _paths(self) -> list[Path]:
         """Checkpoints by this name, oldest first."""

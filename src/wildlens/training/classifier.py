@@ -31,7 +31,9 @@ from wildlens.training.checkpoint import (
 from wildlens.training.classes import Classes
 from wildlens.training.cutmix import cutmix
 from wildlens.training.data import TileSet, TrainingSet, batches, load_training_set, turned
+from wildlens.training.processes import Processes
 from wildlens.training.tables import from_columns, to_columns, write_table
+from wildlens.training.whole_batch import of_whole_batch
 
 log = logging.getLogger(__name__)
 
@@ -63,11 +65,12 @@ def train(
     `checkpoint_seconds`, and removes them when the classifier is written.
     """
     where = choose_device(device)
+    processes = Processes.joined(where)
     data = load_training_set(tiles)
     record = provenance.record("train-classifier", settings, [tiles])
     keeper = Checkpoints(
         checkpoints, "classifier", made_of("classifier", settings, record, __name__),
-        checkpoint_seconds,
+        checkpoint_seconds, processes,
     )  # fmt: skip
     classes = Classes(data.classes, settings.target)
     torch.manual_seed(settings.seed)
@@ -76,7 +79,9 @@ def train(
     network.standardise.set_statistics(data.mean, data.sd)
     network.to(where, memory_format=torch.channels_last)
 
-    history = _fit(network, data, settings, where, keeper)
+    history = _fit(of_whole_batch(network, processes), data, settings, where, keeper)
+    if not processes.first:
+        return
     accuracy, confusion = [], []
     for name, tile_set in data.splits.items():
         figures, table = measure(network, tile_set, classes, where)
@@ -132,10 +137,16 @@ class Course:
     """A training under way: all that its further steps depend on."""
 
     def __init__(
-        self, network: nn.Module, tiles: TileSet, classes: Classes, settings: Classifier, where
+        self,
+        network: nn.Module,
+        tiles: TileSet,
+        classes: Classes,
+        settings: Classifier,
+        where: torch.device,
+        processes: Processes,
     ):
         self.network, self.tiles, self.settings, self.where = network, tiles, settings, where
-        self.classes = classes
+        self.classes, self.processes = classes, processes
         self.generator = np.random.default_rng(settings.seed)
         self.batches = len(batches(len(tiles), settings.batch_size, self.generator))
         self.order: list[np.ndarray] = []  # of the epoch's batches; empty between two epochs
@@ -162,13 +173,14 @@ class Course:
 
     def step(self, indices: np.ndarray) -> None:
         """One step on the tiles of a batch."""
-        images, targets = self._augmented(indices)
+        images, targets = map(self.processes.share, self._augmented(indices))
         loss = _loss(self.network, self.classes, images.to(self.where), targets.to(self.where))
         self.optimizer.zero_grad()
         loss.backward()
+        self.processes.average_gradients([self.network])
         self.optimizer.step()
         self.schedule.step()
-        self.losses.append(loss.item())
+        self.losses += self.processes.mean([loss.item()])
         if not self.losses[-1] < EXPLODED:  # not a number, either
             raise WildLensError(
                 f"classifier: the loss is {self.losses[-1]:.3g} at step {self.steps}; "
@@ -229,7 +241,9 @@ def _fit(
 ) -> list[dict]:
     """Train in place; the network ends with its best weights. Returns the rows of the curve."""
     classes = Classes(data.classes, settings.target)
-    course = Course(network, data.splits["train"], classes, settings, where)
+    course = Course(
+        network, data.splits["train"], classes, settings, where, checkpoints.processes
+    )
     checkpoints.resume(course.load_state)
     start, first = time.monotonic(), course.steps
     with checkpoints.watching():

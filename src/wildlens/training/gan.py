@@ -38,7 +38,9 @@ from wildlens.training.checkpoint import (
     set_random_states,
 )
 from wildlens.training.data import TileSet, TrainingSet, batches, cropped, load_training_set, turned
+from wildlens.training.processes import Processes
 from wildlens.training.tables import from_columns, to_columns, write_table
+from wildlens.training.whole_batch import of_whole_batch
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ def train(
     `checkpoint_seconds`, and removes them when the generators are written.
     """
     where = choose_device(device)
+    processes = Processes.joined(where)
     data = load_training_set(tiles)
     frozen = files.load_classifier(classifier).to(where)
     if frozen.bands != data.bands:
@@ -85,12 +88,14 @@ def train(
     record = provenance.record("train-gan", settings, [tiles, classifier])
     keeper = Checkpoints(
         checkpoints, "gan", made_of("gan", settings, record, __name__),
-        checkpoint_seconds,
+        checkpoint_seconds, processes,
     )  # fmt: skip
     torch.manual_seed(settings.seed)
     arguments = generator_arguments(settings, len(data.bands))
-    trainer = Trainer.build(frozen, data, arguments, settings, where)
+    trainer = Trainer.build(frozen, data, arguments, settings, where, processes)
     history = _fit(trainer, data.splits["train"].only(frozen.target_label), settings, where, keeper)
+    if not processes.first:
+        return
     write_table(metrics / "training.csv", history)
     write_doubts(metrics / "warnings.txt", "gan", _judge(history))
     files.save(
@@ -137,9 +142,18 @@ class Trainer:
     kept: dict[str, RunningMean]
     unit: Tensor | float
     settings: Gan
+    processes: Processes
 
     @classmethod
-    def build(cls, classifier, data: TrainingSet, arguments: dict, settings: Gan, where):
+    def build(
+        cls,
+        classifier: nn.Module,
+        data: TrainingSet,
+        arguments: dict,
+        settings: Gan,
+        where: torch.device,
+        processes: Processes,
+    ):
         """Fresh networks from the present random state."""
         maximizer, minimizer = Generator(**arguments), Generator(**arguments)
         discriminators = nn.ModuleDict(
@@ -151,6 +165,7 @@ class Trainer:
         for network in (maximizer, minimizer, *discriminators.values()):
             network.standardise.set_statistics(data.mean, data.sd)
             network.to(where, memory_format=torch.channels_last)
+            of_whole_batch(network, processes)
         pair = [*maximizer.parameters(), *minimizer.parameters()]
         betas = (0.5, 0.999)
         return cls(
@@ -168,6 +183,7 @@ class Trainer:
             },
             unit=data.sd[:, None, None].to(where) if settings.loss_unit == "standardised" else 1.0,
             settings=settings,
+            processes=processes,
         )
 
     def state(self) -> dict:
@@ -195,18 +211,22 @@ class Trainer:
         }
 
     def step(self, images: Tensor, lambda_am: float) -> dict[str, float]:
-        """One step of both generators, then one of both discriminators. images: (N, C, H, W)."""
+        """One step of both generators, then one of both discriminators.
+
+        images: (N, C, H, W), this process's share of the batch. Losses and scores are the batch's.
+        """
         high, low = self.maximizer(images), self.minimizer(images)
         row, loss = self.generator_loss(images, high, low, lambda_am)
         self.generator_optimizer.zero_grad()
         loss.backward()
+        self.processes.average_gradients([self.maximizer, self.minimizer])
         for generator in (self.maximizer, self.minimizer):
             nn.utils.clip_grad_norm_(generator.parameters(), GRADIENT_NORM)
         self.generator_optimizer.step()
         row["discriminator"] = self._discriminator_step(images, high.detach(), low.detach())
         self.kept["maximizer"].update(self.maximizer)
         self.kept["minimizer"].update(self.minimizer)
-        return row
+        return dict(zip(row, self.processes.mean(list(row.values())), strict=True))
 
     def generator_loss(
         self, images: Tensor, high: Tensor, low: Tensor, lambda_am: float
@@ -270,6 +290,7 @@ class Trainer:
         )
         self.discriminator_optimizer.zero_grad()
         loss.backward()
+        self.processes.average_gradients([self.discriminators])
         self.discriminator_optimizer.step()
         return loss.item()
 
@@ -332,7 +353,8 @@ def _fit(
             if not queue:
                 queue = batches(len(tile_set), settings.batch_size, generator)
             images = cropped(tile_set.images(queue.pop()), settings.crop, generator)
-            history.append(_step(trainer, turned(images, generator).to(where), step, settings))
+            images = trainer.processes.share(turned(images, generator)).to(where)
+            history.append(_step(trainer, images, step, settings))
             now = time.monotonic()
             if now - last >= INTERVAL or step + 1 == settings.steps:
                 last = now

@@ -1,0 +1,89 @@
+"""Layers that see the whole batch, of which several processes hold a share each.
+
+Everything else in our networks treats each image by itself.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from wildlens.networks.classifier import PixelOcclusion
+from wildlens.training.processes import Processes
+
+
+def of_whole_batch(network: nn.Module, processes: Processes) -> nn.Module:
+    """The network with such layers in place of its own; weights and names stay.
+
+    On a GPU batch statistics are torch's own SyncBatchNorm, which runs nowhere else.
+    """
+    if processes.count == 1:
+        return network
+    if processes.where.type == "cuda":
+        network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    for name, layer in network.named_children():
+        if type(layer) is nn.BatchNorm2d:
+            setattr(network, name, BatchNorm(layer, processes))
+        elif isinstance(layer, nn.Dropout | PixelOcclusion):
+            setattr(network, name, Masked(layer, processes))
+        else:
+            of_whole_batch(layer, processes)
+    return network
+
+
+class BatchNorm(nn.BatchNorm2d):
+    """Batch normalisation by the mean and the variance over all processes.
+
+    In two passes, mean and then squared deviations, as accurate as that of one process.
+    """
+
+    def __init__(self, layer: nn.BatchNorm2d, processes: Processes):
+        super().__init__(layer.num_features, layer.eps, layer.momentum)
+        self.load_state_dict(layer.state_dict())
+        self.processes = processes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        mean = self._mean(x)
+        deviation = x - mean[:, None, None]
+        variance = self._mean(deviation.square())
+        with torch.no_grad():
+            count = x.shape[0] * x.shape[2] * x.shape[3] * self.processes.count
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+        scale = self.weight * (variance + self.eps).rsqrt()
+        return deviation * scale[:, None, None] + self.bias[:, None, None]
+
+    def _mean(self, x: Tensor) -> Tensor:
+        """(n, C, H, W) of each process -> (C,) over all."""
+        return _Sum.apply(x.mean(dim=(0, 2, 3)), self.processes) / self.processes.count
+
+
+class _Sum(Function):
+    """A sum over processes through which gradients pass: each gets the sum of all of theirs."""
+
+    @staticmethod
+    def forward(context, tensor: Tensor, processes: Processes) -> Tensor:
+        context.processes = processes
+        return processes.sum(tensor.clone())
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> tuple[Tensor, None]:
+        return context.processes.sum(gradient.clone()), None
+
+
+class Masked(nn.Module):
+    """A layer that multiplies by random numbers: drawn for the whole batch, of all the same."""
+
+    pointwise = True  # see networks.reach
+
+    def __init__(self, layer: nn.Module, processes: Processes):
+        super().__init__()
+        self.layer, self.processes = layer, processes
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return x
+        whole = torch.ones_like(torch.cat([x.detach()] * self.processes.count))  # its layout
+        return x * self.processes.share(self.layer(whole))

@@ -1,0 +1,167 @@
+"""Two processes that train together do what one does, within rounding, and end together."""
+
+import csv
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from trainable import write_tiles
+from wildlens.errors import WildLensError
+from wildlens.networks.classifier import PixelOcclusion
+from wildlens.settings import Classifier, Gan, dump_section
+from wildlens.training import classifier, gan
+from wildlens.training.processes import Processes, launched
+from wildlens.training.whole_batch import of_whole_batch
+
+# mixed batches, dropout, pixel occlusion, batch statistics: all that sees more than one image
+SETTINGS = {
+    "local": Classifier(architecture="local", width=4, epochs=1, batch_size=8, cutmix=0.5),
+    "unet": Classifier(
+        architecture="unet", width=2, depth=2, maps=2, strides=[2, 1, 1], epochs=1, batch_size=8,
+        cutmix=0.5, dropout=0.3, pixel_occlusion=0.5,
+    ),
+    "gan": Gan(
+        steps=6, pretraining_steps=2, ramp_steps=2, blocks=1, width=4, discriminator_width=4,
+        batch_size=4, crop=32,
+    ),
+}  # fmt: skip
+
+
+LONG = SETTINGS["gan"].model_copy(update={"steps": 40})  # to be ended on the way
+
+
+def train(folder: Path, kind: str, run: str, settings=None, **options) -> None:
+    out = folder / run / kind
+    inputs, step = [folder / "tiles.zarr"], classifier.train
+    if kind == "gan":
+        inputs, step = [*inputs, folder / "one/local/model.safetensors"], gan.train
+    settings = settings or SETTINGS[kind]
+    step(*inputs, out / "model.safetensors", out, settings, device="cpu", **options)
+
+
+def train_all_together() -> None:
+    """What each of two processes does."""
+    for kind in SETTINGS:
+        train(Path(os.environ["WILDLENS_TEST_FOLDER"]), kind, "two")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """All trainings, by one process and by two."""
+    made = tmp_path_factory.mktemp("together")
+    write_tiles(made / "tiles.zarr")
+    for kind in SETTINGS:
+        train(made, kind, "one")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WILDLENS_TEST_FOLDER", str(made))
+        assert launched(2, train_all_together)
+    return made
+
+
+def rows(folder: Path, run: str, kind: str) -> list[list[float]]:
+    with (folder / run / kind / "training.csv").open(newline="") as file:
+        return [list(map(float, row)) for row in list(csv.reader(file))[1:]]
+
+
+@pytest.mark.parametrize("kind", SETTINGS)
+def test_two_processes_train_what_one_does(folder, kind):
+    assert np.allclose(rows(folder, "two", kind), rows(folder, "one", kind), rtol=1e-5, atol=1e-6)
+    one, two = (load_file(folder / run / kind / "model.safetensors") for run in ("one", "two"))
+    assert one.keys() == two.keys()
+    # a shift before batch statistics has no effect: its gradient is rounding, which Adam blows up
+    for key in one:
+        cancelled = kind == "gan" and key.split(".", 1)[1] in (
+            "layers.2.body.4.bias", "layers.4.1.running_mean"
+        )  # fmt: skip
+        assert torch.allclose(one[key], two[key], rtol=1e-4, atol=1e-3 if cancelled else 1e-5), key
+
+
+def command(folder: Path, run: str) -> list[str]:
+    """The command line of a GAN by two processes, with a checkpoint after each step."""
+    out = folder / run / "gan"
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "settings.yaml").write_text(dump_section(LONG))
+    return [
+        *(sys.executable, "-c", "from wildlens.cli import main; main()"),
+        *("--log", str(out / "log.txt"), "train-gan", str(folder / "tiles.zarr")),
+        *("--classifier", str(folder / "one/local/model.safetensors")),
+        *("--output", str(out / "model.safetensors"), "--metrics", str(out)),
+        *("--settings", str(out / "settings.yaml"), "--device", "cpu"),
+        *("--checkpoints", str(out / "checkpoints"), "--checkpoint-seconds", "0"),
+        *("--processes", "2"),
+    ]
+
+
+def test_a_signal_ends_two_processes_after_one_step_and_one_goes_on(folder, caplog):
+    caplog.set_level(logging.INFO)
+    process = subprocess.Popen(command(folder, "ended"), stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 300
+    while not list((folder / "ended/gan").glob("checkpoints/gan-*")):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.01)
+    process.terminate()
+    said = process.communicate(timeout=120)[1].splitlines()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert sum("stopped by SIGTERM after step" in line for line in said) == 1
+    assert "wildlens: error: gan: stopped by SIGTERM" in said[-1]
+    assert not any("Traceback" in line for line in said)
+    saved = max((folder / "ended/gan").glob("checkpoints/gan-*"))
+    assert str(saved) in said[-1]
+
+    assert said[-1] in (folder / "ended/gan/log.txt").read_text()
+    train(folder, "gan", "ended", LONG, checkpoints=saved.parent)
+    step = int(saved.stem.rpartition("-")[2])
+    assert f"gan: goes on from step {step}: {saved}" in caplog.text
+    train(folder, "gan", "undisturbed", LONG)
+    ended, undisturbed = (rows(folder, run, "gan") for run in ("ended", "undisturbed"))
+    until = step + 3  # a GAN's rounding grows from step to step
+    assert len(ended) == len(undisturbed) == 40
+    assert np.allclose(ended[:until], undisturbed[:until], rtol=1e-3, atol=1e-5)
+
+
+def fail_beside_another(how: str) -> None:
+    """Process 1 of two ends while process 0 waits for it."""
+    processes = Processes.joined(torch.device("cpu"))
+    processes.wait()
+    if not processes.first:
+        if how == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        raise WildLensError("tiles.zarr: cannot be read")
+    processes.wait()
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "message"),
+    [("raised", 1, "^tiles.zarr: cannot be read$"), ("killed", 137, "process 1 .* SIGKILL$")],
+)
+def test_one_that_fails_ends_both_with_its_own_line(how, status, message):
+    with pytest.raises(WildLensError, match=message) as error:
+        launched(2, partial(fail_beside_another, how))
+    assert error.value.exit_status == status
+
+
+def test_a_batch_that_cannot_be_shared_is_refused():
+    batch = torch.arange(6).reshape(6, 1)
+    parts = [Processes(rank, 3).share(batch) for rank in range(3)]
+    assert torch.equal(torch.cat(parts), batch)
+    with pytest.raises(WildLensError, match="batch of 6 tiles cannot be shared equally by 4"):
+        Processes(0, 4).share(batch)
+
+
+def test_one_process_is_left_as_it_is():
+    network = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(), PixelOcclusion(0.2))
+    layers = list(network)
+    assert list(of_whole_batch(network, Processes())) == layers
+    assert launched(1, pytest.fail) is False
+    assert [type(layer) for layer in layers] == [nn.BatchNorm2d, nn.Dropout, PixelOcclusion]
