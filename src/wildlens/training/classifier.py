@@ -241,9 +241,7 @@ def _fit(
 ) -> list[dict]:
     """Train in place; the network ends with its best weights. Returns the rows of the curve."""
     classes = Classes(data.classes, settings.target)
-    course = Course(
-        network, data.splits["train"], classes, settings, where, checkpoints.processes
-    )
+    course = Course(network, data.splits["train"], classes, settings, where, checkpoints.processes)
     checkpoints.resume(course.load_state)
     start, first = time.monotonic(), course.steps
     with checkpoints.watching():
