@@ -23,6 +23,7 @@ from wildlens.fetch.area import area_of
 from wildlens.fetch.catalogues import catalogue_of, tokens_of
 from wildlens.fetch.choice import candidates
 from wildlens.fetch.search import search
+from wildlens.fetch.tokens import Bearer, SharedAccess
 from wildlens.scene import build_scene
 from wildlens.settings import Fetch, Scene, Wanted
 from wildlens.sources import open_product
@@ -321,6 +322,23 @@ def test_tokens_go_to_their_own_hosts_only(world, tmp_path):
         assert files.requests and {authorization for _, _, authorization, _ in files.requests} == {
             ""
         }
+
+
+@pytest.mark.parametrize(
+    ("address", "gets"),
+    [
+        ("https://files.example.org/x", True),
+        ("https://example.org/x", True),
+        ("http://files.example.org/x", False),  # readable on the way
+        ("https://example.org.evil.net/x", False),
+        ("https://evilexample.org/x", False),
+        ("https://evil.net/?example.org", False),
+    ],
+)
+def test_tokens_are_for_their_domain_and_no_other(address, gets):
+    for token in (Bearer, SharedAccess):
+        one = token(web.Web(Fetch()), "https://id.example.org/token", ("example.org",))
+        assert one.is_for(address) == gets
 
 
 def test_an_item_by_its_address(world, tmp_path):

@@ -29,6 +29,11 @@ class _Renewed:
                 self._end = time.monotonic() + max(0.0, lifetime - EARLY)
             return self._token
 
+    def is_for(self, address: str) -> bool:
+        """Whether an address gets the token: its host is one of ours, and as safe as the source."""
+        safe = not self.source.startswith("https:") or address.startswith("https:")
+        return safe and is_of_host(address, self.hosts)
+
     def renew(self) -> None:
         with self._lock:
             self._token = None
@@ -57,7 +62,7 @@ class SharedAccess(_Renewed):
         return self.answer("token")[0].lstrip("?"), 2 * LIFETIME
 
     def address(self, address: str) -> str:
-        if not is_of_host(address, self.hosts) or "sig=" in address:
+        if not self.is_for(address) or "sig=" in address:
             return address
         return f"{address}{'&' if '?' in address else '?'}{self.token()}"
 
@@ -89,4 +94,4 @@ class Bearer(_Renewed):
         return address
 
     def header(self, address: str) -> str | None:
-        return f"Bearer {self.token()}" if is_of_host(address, self.hosts) else None
+        return f"Bearer {self.token()}" if self.is_for(address) else None
