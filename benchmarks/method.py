@@ -35,6 +35,13 @@ ABLATIONS = {
     "two downsamplings": {"downsamplings": 2},
     "whole tiles, batches of 2": {"crop": None, "batch_size": 2},
 }
+# the other family of classifiers, as sections of the configuration: it looks at whole tiles only,
+# and has no score of places; the methods explain another network, so they have a table of their own
+FAMILY = "the paper's form of classifier (unet)"
+UNET = {
+    "classifier": {"architecture": "unet", "width": 8},
+    "gan": {"activation": "score", "crop": None, "batch_size": 2},
+}
 METHODS = {
     "gan": "WildLens: abs(X+ - X-)",
     "minimizer": "WildLens: abs(X - X-)",
@@ -56,21 +63,28 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", choices=["seeds", "ablations"])
+    parser.add_argument("--only", choices=["seeds", "ablations", "families"])
     arguments = parser.parse_args()
     work, tables = arguments.work, arguments.work / "tables"
     seeds = {seed: tables / f"seed-{seed}" for seed in range(arguments.seeds)}
     ablations = {name: tables / f"ablation-{n}" for n, name in enumerate(ABLATIONS)}
+    family = tables / "unet"
     run(work, seeds[0], {})
-    if arguments.only != "seeds":  # before the other seeds: they go on from the first one's models
+    if arguments.only in (
+        None,
+        "ablations",
+    ):  # before the other seeds: they go on from the first one's models
         for name, folder in ablations.items():
             run(work, folder, {"gan": ABLATIONS[name]})
-    if arguments.only != "ablations":
+    if arguments.only in (None, "families"):
+        run(work, family, UNET)
+    if arguments.only in (None, "seeds"):
         for seed, folder in list(seeds.items())[1:]:
             run(work, folder, {section: {"seed": seed} for section in ("classifier", "gan")})
     text = report(
         [folder for folder in seeds.values() if folder.is_dir()],
         ablations,
+        {"default (local)": seeds[0], FAMILY: family},
         "python benchmarks/method.py --work FOLDER",
     )
     (ROOT / "docs" / "method-results.md").write_text(text, encoding="utf-8")
@@ -96,8 +110,10 @@ def run(folder: Path, tables: Path, settings: dict) -> None:
     part.rename(tables)
 
 
-def report(folders: list[Path], ablations: dict[str, Path], command: str) -> str:
-    """The page of tables, from the tables of each seed and each ablation."""
+def report(
+    folders: list[Path], ablations: dict[str, Path], families: dict[str, Path], command: str
+) -> str:
+    """The page of tables, from the tables of each seed, each ablation and each family."""
     parts = [
         "# The method, measured",
         f"Made by `{command}`; the settings are those of `config.yaml`, the seeds those of"
@@ -115,6 +131,9 @@ def report(folders: list[Path], ablations: dict[str, Path], command: str) -> str
         markdown(covers_table(folders)),
         "Mean attribution of a cover as a multiple of the mean over the tiles, and the share of its"
         " pixels above the method's threshold.",
+        "## Which classifier is explained",
+        "Seed 0; each column another family of classifiers, explained by all methods alike.",
+        markdown(families_table(families)),
         "## Ablations",
         "Each row differs from the default by the settings it names; seed 0.",
         markdown(ablations_table({"default": folders[0], **ablations})),
@@ -176,6 +195,30 @@ def covers_table(folders: list[Path]) -> pd.DataFrame:
             row[cover] = f"{mean}; {share:.0%}"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def families_table(families: dict[str, Path]) -> pd.DataFrame:
+    """A row a figure of the classifier or a method, a column a family."""
+    found = {name: family_column(f) for name, f in families.items() if f.is_dir()}
+    not_run = dict.fromkeys(next(iter(found.values())), "not run")
+    table = pd.DataFrame({name: found.get(name, not_run) for name in families})
+    return table.rename_axis("on the test tiles").reset_index()
+
+
+def family_column(folder: Path) -> dict[str, str]:
+    """How right a classifier is, how brittle, and how well each method explains it."""
+    right = pd.read_csv(folder / "accuracy.csv").set_index("split").loc["test"]
+    column = {
+        "accuracy": f"{right['accuracy']:.3f}",
+        "accuracy under a small adversarial step": f"{right['fgsm_accuracy']:.3f}",
+    }
+    methods = of_truth(folder, "methods.csv").set_index("method")
+    for method, title in METHODS.items():
+        figures = methods.loc[method]
+        column[f"{title}: AUROC, AP, IoU"] = (
+            f"{figures['auroc']:.3f}, {figures['average_precision']:.3f}, {figures['iou']:.3f}"
+        )
+    return column
 
 
 def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
