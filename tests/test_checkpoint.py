@@ -422,7 +422,7 @@ def test_a_state_comes_back_to_the_last_bit(tmp_path, seed):
 def test_random_states_go_on_where_they_were():
     generator, cpu = np.random.default_rng(3), torch.device("cpu")
     generator.integers(9, size=3, dtype=np.uint32)  # leaves half a word behind
-    states = checkpoint.random_states(generator, cpu)
+    states = checkpoint.random_states(generator.bit_generator.state, cpu)
     first = generator.random(5).tolist(), torch.rand(5).tolist()
     other = np.random.default_rng(4)
     checkpoint.set_random_states(states, other, cpu)

@@ -312,3 +312,18 @@ def test_a_missing_pixel_changes_others_within_the_halo_only(tmp_path, models, m
 def test_an_unknown_method_names_the_known_ones(models):
     with pytest.raises(WildLensError, match="unknown method 'gradcm'; known are gan"):
         create("gradcm", models, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "method", ["gan", "minimizer", "score", "deeplift", "occlusion", "gradcam"]
+)
+def test_maps_in_bfloat16_are_those_of_float32_within_rounding(tmp_path, models, method):
+    path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(0), 70, 60))
+    maps = []
+    for precision in ("float32", "bfloat16"):
+        settings = SETTINGS.model_copy(update={"precision": precision})
+        run(models, path, method, tmp_path / f"{precision}.tif", settings=settings)
+        with rasterio.open(tmp_path / f"{precision}.tif") as dataset:
+            maps.append(dataset.read(1))
+    difference = np.abs(maps[1] - maps[0]).max() / np.abs(maps[0]).max()
+    assert difference == 0 if method == "occlusion" else 0 < difference < 0.04

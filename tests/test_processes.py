@@ -19,6 +19,7 @@ from torch import nn
 from trainable import write_tiles
 from wildlens.errors import WildLensError
 from wildlens.networks.classifier import PixelOcclusion
+from wildlens.networks.device import choose_device
 from wildlens.settings import Classifier, Gan, dump_section
 from wildlens.training import classifier, gan
 from wildlens.training.processes import Processes, launched
@@ -168,3 +169,15 @@ def test_one_process_is_left_as_it_is():
     assert list(of_whole_batch(network, Processes())) == layers
     assert launched(1, pytest.fail) is False
     assert [type(layer) for layer in layers] == [nn.BatchNorm2d, nn.Dropout, PixelOcclusion]
+
+
+def test_each_process_takes_the_gpu_of_its_number_of_those_that_were_given(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # as CUDA_VISIBLE_DEVICES leaves
+    assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert choose_device("auto") == torch.device("cuda", 1)
+    assert choose_device("cpu") == torch.device("cpu")
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    with pytest.raises(WildLensError, match="process 2 of this training finds no GPU: 2 are given"):
+        choose_device("auto")

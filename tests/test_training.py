@@ -2,6 +2,7 @@
 
 import csv
 import math
+import time
 
 import numpy as np
 import pytest
@@ -19,14 +20,16 @@ from wildlens.training import classifier as classifier_training
 from wildlens.training import data as training_data
 from wildlens.training import gan as gan_training
 from wildlens.training import losses
+from wildlens.training.ahead import made_ahead
 from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import Checkpoints
-from wildlens.training.cutmix import cutmix
+from wildlens.training.cutmix import cutmix, draw_mix
 from wildlens.training.data import (
     TrainingSet,
     band_statistics,
     batches,
-    cropped,
+    draw_crop,
+    draw_symmetries,
     load_training_set,
     turned,
 )
@@ -188,13 +191,19 @@ def test_schedules_of_the_two_phases():
     assert gan_training.activation_weight(10, settings.model_copy(update={"ramp_steps": 0})) == 0.5
 
 
+def mixed_by(random, images, labels, form):
+    """The whole batch, mixed."""
+    mix = draw_mix(labels, *images.shape[-2:], random, form)
+    return cutmix(images, labels, images[mix.partners], labels[mix.partners], mix)
+
+
 @pytest.mark.parametrize("form", ["box", "strip"])
 @pytest.mark.parametrize("seed", range(10))
 def test_cutmix_label_is_the_share_of_its_pixels(seed, form):
     random = np.random.default_rng(seed)
     labels = torch.from_numpy(random.integers(0, 2, 6).astype(np.float32))
     images = labels[:, None, None, None].expand(6, 3, 31, 40).clone()
-    mixed, mixed_labels = cutmix(images, labels, random, form)
+    mixed, mixed_labels = mixed_by(random, images, labels, form)
     assert torch.allclose(mixed.mean(dim=(1, 2, 3)), mixed_labels, atol=1e-6)
     assert torch.equal(images, labels[:, None, None, None].expand(6, 3, 31, 40))
 
@@ -204,7 +213,7 @@ def test_cutmix_strips_lie_along_every_edge_and_come_from_another_label():
     labels = torch.tensor([0.0, 0, 0, 1])
     images = torch.arange(4.0)[:, None, None, None].expand(4, 1, 20, 30).clone()
     for _ in range(60):
-        mixed, shares = cutmix(images, labels, random, "strip")
+        mixed, shares = mixed_by(random, images, labels, "strip")
         changed = mixed[:, 0] != images[:, 0]
         share = changed[0].float().mean().item()
         assert 0 <= share <= 0.5
@@ -217,7 +226,7 @@ def test_cutmix_strips_lie_along_every_edge_and_come_from_another_label():
         assert changed[0].sum() == rows.sum() * 30 + columns.sum() * 20
         edges.add((bool(rows[0]), bool(rows[-1]), bool(columns[0]), bool(columns[-1])))
     assert len(edges) == 4
-    mixed, shares = cutmix(images, labels * 0, random, "strip")  # nobody to mix with
+    mixed, shares = mixed_by(random, images, labels * 0, "strip")  # nobody to mix with
     assert torch.equal(mixed, images) and torch.equal(shares, labels * 0)
 
 
@@ -247,11 +256,11 @@ def test_running_mean_follows_by_its_decay():
 def test_views_are_the_eight_symmetries_and_crops_lie_inside():
     random = np.random.default_rng(0)
     image = torch.arange(16.0).reshape(1, 1, 4, 4).expand(200, 1, 4, 4)
-    seen = {tuple(view.flatten().tolist()) for view in turned(image, random)}
+    seen = {tuple(view.flatten().tolist()) for view in turned(image, draw_symmetries(200, random))}
     assert len(seen) == 8
-    crop = cropped(image, 3, random)
-    assert crop.shape == (200, 1, 3, 3)
-    assert cropped(image, None, random) is image and cropped(image, 9, random) is image
+    assert image[..., *draw_crop(4, 3, random)].shape == (200, 1, 3, 3)
+    for side in (None, 9):
+        assert image[..., *draw_crop(4, side, random)].shape == image.shape
 
 
 def test_batches_cover_without_repeats():
@@ -445,3 +454,74 @@ def test_statistics_do_not_depend_on_how_much_is_counted_at_once(monkeypatch):
     assert at_once[1][1] == pytest.approx(valid.std())
     few = band_statistics(stored, np.array([3, 7]))
     assert torch.equal(few[0], band_statistics(stored[[3, 7]])[0])
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_batches_are_made_ahead_in_their_order_and_not_too_far(workers):
+    drawn = []
+
+    def plans():
+        for plan in range(20):
+            drawn.append(plan)
+            yield plan
+
+    def make(plan):
+        time.sleep(0.002 * (plan % 3))  # later ones are sooner ready
+        return plan * plan
+
+    for done, value in enumerate(made_ahead(plans(), make, workers)):
+        assert value == done**2 and len(drawn) <= done + 1 + 2 * workers
+    assert len(drawn) == 20
+
+
+def test_what_fails_in_a_worker_is_raised_where_the_batch_is_used():
+    batches_made = made_ahead([1, 0, 2], lambda plan: 1 / plan, workers=2)
+    assert next(batches_made) == 1
+    with pytest.raises(ZeroDivisionError):
+        next(batches_made)
+
+
+def small_gan(**changes) -> Gan:
+    return Gan(
+        steps=6, pretraining_steps=2, ramp_steps=2, batch_size=5, crop=32, rate=1e-4, **changes
+    )  # fmt: skip
+
+
+def test_any_number_of_workers_trains_the_same():
+    device, results = torch.device("cpu"), []
+    data = training_set()
+    settings = Classifier(architecture="local", width=4, epochs=2, batch_size=7, cutmix=0.5)
+    for workers in (0, 1, 3):
+        t, _ = trainer(small_gan())
+        alone = Checkpoints.none()
+        network = LocalClassifier(2, width=4)
+        network.load_state_dict(t.classifier.state_dict())
+        curves = [
+            gan_training._fit(t, data.splits["train"], small_gan(), device, alone, workers),
+            classifier_training._fit(network, data, settings, device, alone, workers),
+        ]
+        results.append((curves, t.maximizer.state_dict() | network.state_dict()))
+    for curves, weights in results[1:]:
+        assert curves == results[0][0]
+        assert all(torch.equal(weights[key], results[0][1][key]) for key in weights)
+
+
+def test_bfloat16_takes_the_steps_of_float32_within_rounding():
+    device, data, curves = torch.device("cpu"), training_set(), {}
+    settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8, cutmix=0.5)
+    for precision in ("float32", "bfloat16"):
+        t, _ = trainer(small_gan(precision=precision))
+        network = LocalClassifier(2, width=4)
+        network.load_state_dict(t.classifier.state_dict())
+        alone, changed = Checkpoints.none(), settings.model_copy(update={"precision": precision})
+        curves[precision] = [
+            gan_training._fit(t, data.splits["train"], t.settings, device, alone),
+            classifier_training._fit(network, data, changed, device, alone),
+        ]
+        trained = [*t.maximizer.parameters(), *network.parameters()]
+        assert all(parameter.dtype == torch.float32 for parameter in trained)
+    for exact, rounded in zip(curves["float32"], curves["bfloat16"], strict=True):
+        assert exact != rounded
+        for one, other in zip(exact, rounded, strict=True):
+            for name in one.keys() - {"val_accuracy"}:
+                assert other[name] == pytest.approx(one[name], abs=0.005), name

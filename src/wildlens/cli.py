@@ -31,6 +31,15 @@ def training(command):
     """The options of a training: it can be ended and goes on, and is shared by several GPUs."""
     for option in (
         click.option(
+            "--workers",
+            type=click.IntRange(min=0),
+            default=2,
+            show_default=True,
+            envvar="WILDLENS_WORKERS",
+            show_envvar=True,
+            help="Threads that prepare batches ahead; 0: none. The result is the same.",
+        ),
+        click.option(
             "--processes",
             type=click.IntRange(min=1),
             default=1,

@@ -23,7 +23,7 @@ from rasterio.windows import Window
 from wildlens import provenance
 from wildlens.attribution import Method, Models, create, describe
 from wildlens.errors import WildLensError
-from wildlens.networks.device import choose_device
+from wildlens.networks.device import choose_device, in_precision
 from wildlens.raster import grid_of, open_raster, read, row_windows, writing_cog, writing_geotiff
 from wildlens.settings import TILES_ONLY, Attribution
 from wildlens.stored import to_stored
@@ -64,6 +64,8 @@ def map_scene(
         stack.enter_context(_gdal())
         dataset = stack.enter_context(open_raster(scene))
         attribute = create(method, models, settings)
+        precision = getattr(attribute, "precision", settings.precision)
+        stack.enter_context(in_precision(precision, models.device))
         plan = _plan(Source(dataset, models), attribute, settings)
         numbers = _share(len(plan.strips), part, scene)
         rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]

@@ -47,6 +47,9 @@ def _classes(value: Any) -> Any:
 
 CorineCodes = Annotated[list[CorineCode], BeforeValidator(_classes)]
 
+Precision = Literal["float32", "bfloat16"]
+PRECISION = "What convolutions are computed in; bfloat16 is faster on GPUs, see docs/cluster.md"
+
 Explainer = Literal[
     "gan", "minimizer", "deeplift", "occlusion", "gradcam", "guided_gradcam",
     "integrated_gradients", "expected_gradients", "saliency", "activation_occlusion",
@@ -393,6 +396,7 @@ class Classifier(Section):
         description="What is pasted: a box of any other tile (CutMix as published), or a strip"
         " along an edge of a tile of another class (reference [3]'s own)",
     )
+    precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and mixing")
 
 
@@ -445,6 +449,7 @@ class Gan(Section):
     averaging: float = Field(
         0.98, ge=0, lt=1, description="Decay of the running mean of the weights"
     )
+    precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and crops")
 
     @model_validator(mode="after")
@@ -523,6 +528,7 @@ class Attribution(Section):
         description="Runs of rows that a scene is mapped in, each a job of its own",
     )
     batch_size: int = Field(16, ge=1, le=1024, description="Tiles attributed at once")
+    precision: Precision = Field("float32", description=f"{PRECISION}; occlusion keeps float32")
     max_tiles: int = Field(80, ge=1, description="Protected tiles attributed in each split")
     seed: Seed = Field(0, description="Seed of the choice of tiles and of the random control")
 

@@ -12,7 +12,7 @@ from wildlens import provenance
 from wildlens.atomic import atomic
 from wildlens.attribution import Method, Models, create, describe, signs
 from wildlens.errors import WildLensError
-from wildlens.networks.device import choose_device
+from wildlens.networks.device import choose_device, in_precision
 from wildlens.progress import track
 from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
@@ -45,6 +45,7 @@ def attribute_tiles(
     """
     models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
+    precision = getattr(attribute, "precision", settings.precision)
     with open_tiles(tiles) as dataset:
         bands = [str(band) for band in dataset["band"].values]
         if bands != models.classifier.bands:
@@ -60,9 +61,9 @@ def attribute_tiles(
         starts = np.cumsum([0, *map(len, batches)])
         spans = list(itertools.pairwise(starts))
         for first, last in track(spans, f"attribute: {method}", unit="batches"):
-            results.append(
-                _attribute_batch(attribute, dataset.isel(tile=slice(first, last)), models)
-            )
+            batch = dataset.isel(tile=slice(first, last))
+            with in_precision(precision, models.device):
+                results.append(_attribute_batch(attribute, batch, models))
         attributes = describe(attribute, method, settings) | provenance.record(
             "attribute", settings, models.paths
         )

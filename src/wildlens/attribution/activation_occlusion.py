@@ -11,6 +11,7 @@ that evidence itself, at a quarter of the resolution, and nothing about the netw
 """
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -39,6 +40,8 @@ class ActivationOcclusion:
     bins: int
     unit: str = "logit per share of the tile"
     sign: str = "high where such activations raise the score; negative where they lower it"
+    # not the settings': rounding would put pixels into other cells
+    precision: ClassVar[str] = "float32"
     halo: int | None = None
     multiple: int = 1
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -28,6 +29,8 @@ class Occlusion:
     batch_size: int = 64
     unit: str = "logit"
     sign: str = "high where covering the pixel lowers the score; negative where it raises it"
+    # not the settings': logits that hardly differ are subtracted
+    precision: ClassVar[str] = "float32"
     halo: int | None = None
     multiple: int = 1
 

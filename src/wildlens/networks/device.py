@@ -1,8 +1,10 @@
 """Where networks run."""
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from wildlens.errors import WildLensError
 
@@ -32,3 +34,21 @@ def choose_device(name: str) -> torch.device:
             "ask for more, or for fewer processes (--processes, gpu)"
         )
     return torch.device(name, int(own))
+
+
+def in_precision(precision: str, where: torch.device) -> AbstractContextManager:
+    """Where `precision` is bfloat16, convolutions and products of matrices are computed in it.
+
+    Weights, sums over a batch and results of float32 stay as they are.
+    """
+    if precision == "float32":
+        return nullcontext()
+    return torch.autocast(where.type, torch.bfloat16)
+
+
+def on_device(images: Tensor, where: torch.device) -> Tensor:
+    """A batch where it is used, with the bands of a pixel side by side; from pinned memory, later.
+
+    The copy runs beside the GPU's work, which waits for it where it is needed.
+    """
+    return images.to(where, memory_format=torch.channels_last, non_blocking=True)

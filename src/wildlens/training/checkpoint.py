@@ -184,9 +184,13 @@ def made_of(name: str, settings: Section, record: Mapping[str, str], module: str
     return values | json.loads(record["wildlens_inputs"]) | {"code": code_digest(module)}
 
 
-def random_states(generator: np.random.Generator, device: torch.device) -> dict:
-    """The states of a training's random generators: numpy's, torch's, and the device's."""
-    states = {"numpy": generator.bit_generator.state, "cpu": torch.get_rng_state()}
+def random_states(drawn: dict, device: torch.device) -> dict:
+    """The states of a training's random generators: numpy's, torch's, and the device's.
+
+    Args:
+        drawn: numpy's, when the last batch that was used was drawn; others were drawn ahead.
+    """
+    states = {"numpy": drawn, "cpu": torch.get_rng_state()}
     if device.type == "cuda":
         states["cuda"] = torch.cuda.get_rng_state(device)
     elif device.type == "mps":

@@ -6,6 +6,8 @@ And, beyond the paper, from tiles of further classes; one of them all is explain
 import copy
 import logging
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +19,10 @@ from wildlens import provenance
 from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
-from wildlens.networks.device import choose_device
+from wildlens.networks.device import choose_device, in_precision, on_device
 from wildlens.progress import duration, track
 from wildlens.settings import Classifier
+from wildlens.training.ahead import WORKERS, made_ahead
 from wildlens.training.checkpoint import (
     SECONDS,
     Checkpoints,
@@ -29,8 +32,15 @@ from wildlens.training.checkpoint import (
     set_random_states,
 )
 from wildlens.training.classes import Classes
-from wildlens.training.cutmix import cutmix
-from wildlens.training.data import TileSet, TrainingSet, batches, load_training_set, turned
+from wildlens.training.cutmix import Mix, cutmix, draw_mix
+from wildlens.training.data import (
+    TileSet,
+    TrainingSet,
+    batches,
+    draw_symmetries,
+    load_training_set,
+    turned,
+)
 from wildlens.training.processes import Processes
 from wildlens.training.tables import from_columns, to_columns, write_table
 from wildlens.training.whole_batch import of_whole_batch
@@ -54,6 +64,7 @@ def train(
     device: str = "auto",
     checkpoints: Path | None = None,
     checkpoint_seconds: float = SECONDS,
+    workers: int = WORKERS,
 ) -> None:
     """Train a classifier and write it, its training curve and its accuracies.
 
@@ -62,7 +73,8 @@ def train(
     `metrics/confusion.csv` (a row a split and class, a column a predicted class).
 
     With a folder for `checkpoints`, goes on from the newest one there, writes one every
-    `checkpoint_seconds`, and removes them when the classifier is written.
+    `checkpoint_seconds`, and removes them when the classifier is written. Threads (`workers`)
+    prepare the batches to come.
     """
     where = choose_device(device)
     processes = Processes.joined(where)
@@ -79,7 +91,7 @@ def train(
     network.standardise.set_statistics(data.mean, data.sd)
     network.to(where, memory_format=torch.channels_last)
 
-    history = _fit(of_whole_batch(network, processes), data, settings, where, keeper)
+    history = _fit(of_whole_batch(network, processes), data, settings, where, keeper, workers)
     if not processes.first:
         return
     accuracy, confusion = [], []
@@ -144,10 +156,12 @@ class Course:
         settings: Classifier,
         where: torch.device,
         processes: Processes,
+        workers: int,
     ):
         self.network, self.tiles, self.settings, self.where = network, tiles, settings, where
-        self.classes, self.processes = classes, processes
+        self.classes, self.processes, self.workers = classes, processes, workers
         self.generator = np.random.default_rng(settings.seed)
+        self.drawn = self.generator.bit_generator.state  # when the last batch that was used was
         self.batches = len(batches(len(tiles), settings.batch_size, self.generator))
         self.order: list[np.ndarray] = []  # of the epoch's batches; empty between two epochs
         self.losses: list[float] = []  # of the epoch: one for each batch of `order` that is done
@@ -164,17 +178,24 @@ class Course:
         """Steps done in all epochs."""
         return len(self.history) * self.batches + len(self.losses)
 
-    def epoch(self) -> list[np.ndarray]:
+    def epoch(self) -> Iterator["Batch"]:
         """The batches that are left of the present epoch; of a new one, where it has ended."""
         if not self.order:
             self.order = batches(len(self.tiles), self.settings.batch_size, self.generator)
         self.network.train()
-        return self.order[len(self.losses) :]
+        return made_ahead(self._plans(), self._batch, self.workers)
 
-    def step(self, indices: np.ndarray) -> None:
+    @property
+    def left(self) -> int:
+        """Number of the epoch's batches that are left."""
+        return (len(self.order) or self.batches) - len(self.losses)
+
+    def step(self, batch: "Batch") -> None:
         """One step on the tiles of a batch."""
-        images, targets = map(self.processes.share, self._augmented(indices))
-        loss = _loss(self.network, self.classes, images.to(self.where), targets.to(self.where))
+        self.drawn = batch.drawn
+        images, targets = on_device(batch.images, self.where), batch.targets.to(self.where)
+        with in_precision(self.settings.precision, self.where):
+            loss = _loss(self.network, self.classes, images, targets)
         self.optimizer.zero_grad()
         loss.backward()
         self.processes.average_gradients([self.network])
@@ -203,13 +224,17 @@ class Course:
             self.best, self.best_loss = copy.deepcopy(self.network.state_dict()), row["val_loss"]
         return row
 
-    def _augmented(self, indices: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Turned images of a batch, mixed or not, and their shares of the classes."""
-        images = turned(self.tiles.images(indices), self.generator)
-        targets = self.classes.targets(self.tiles.labels[torch.from_numpy(indices)])
-        if self.generator.random() < self.settings.cutmix:
-            images, targets = cutmix(images, targets, self.generator, self.settings.cutmix_form)
-        return images, targets
+    def _plans(self) -> Iterator["Plan"]:
+        for indices in self.order[len(self.losses) :]:
+            targets = self.classes.targets(self.tiles.labels[torch.from_numpy(indices)])
+            yield Plan.draw(indices, targets, self.tiles.size, self.settings, self.generator)
+
+    def _batch(self, plan: "Plan") -> "Batch":
+        rows = self.processes.share(np.arange(len(plan.indices)))
+        images, targets = plan.augmented(self.tiles, rows)
+        if self.where.type == "cuda":
+            images, targets = images.pin_memory(), targets.pin_memory()
+        return Batch(images, targets, plan.drawn)
 
     def state(self) -> dict:
         """What `load_state` needs, for a checkpoint."""
@@ -217,7 +242,7 @@ class Course:
             "network": self.network.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "schedule": self.schedule.state_dict(),
-            "random": random_states(self.generator, self.where),
+            "random": random_states(self.drawn, self.where),
             "order": [indices.tolist() for indices in self.order],
             "losses": self.losses,
             "history": to_columns(self.history),
@@ -231,24 +256,85 @@ class Course:
         load_optimizer(self.optimizer, state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         set_random_states(state["random"], self.generator, self.where)
+        self.drawn = self.generator.bit_generator.state
         self.order = [np.array(indices) for indices in state["order"]]
         self.losses, self.best_loss = state["losses"], state["best_loss"]
         self.history, self.best = from_columns(state["history"]), state["best"]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """All that is random about a batch.
+
+    Attributes:
+        indices, symmetries: (N,) which tiles, and how each is turned.
+        targets: (N,) or (N, classes), before they are mixed.
+        mix: how they are mixed, if they are.
+        drawn: state of the generator after all of it was drawn.
+    """
+
+    indices: np.ndarray
+    symmetries: np.ndarray
+    targets: Tensor
+    mix: Mix | None
+    drawn: dict
+
+    @classmethod
+    def draw(
+        cls,
+        indices: np.ndarray,
+        targets: Tensor,
+        side: int,
+        settings: Classifier,
+        generator: np.random.Generator,
+    ) -> "Plan":
+        symmetries, mix = draw_symmetries(len(indices), generator), None
+        if generator.random() < settings.cutmix:
+            mix = draw_mix(targets, side, side, generator, settings.cutmix_form)
+        return cls(indices, symmetries, targets, mix, generator.bit_generator.state)
+
+    def augmented(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Images (n, C, S, S) and their shares of the classes, of these rows of the batch."""
+        own = self._turned(tiles, rows)
+        if self.mix is None:
+            return own
+        return cutmix(*own, *self._turned(tiles, self.mix.partners[rows]), self.mix)
+
+    def _turned(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+        images = turned(tiles.images(self.indices[rows]), self.symmetries[rows])
+        return images, self.targets[torch.from_numpy(rows)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """This process's share of a batch, and the state of the generator after its drawing."""
+
+    images: Tensor
+    targets: Tensor
+    drawn: dict
+
+
 def _fit(
-    network: nn.Module, data: TrainingSet, settings: Classifier, where, checkpoints: Checkpoints
+    network: nn.Module,
+    data: TrainingSet,
+    settings: Classifier,
+    where: torch.device,
+    checkpoints: Checkpoints,
+    workers: int = 0,
 ) -> list[dict]:
     """Train in place; the network ends with its best weights. Returns the rows of the curve."""
     classes = Classes(data.classes, settings.target)
-    course = Course(network, data.splits["train"], classes, settings, where, checkpoints.processes)
+    course = Course(
+        network, data.splits["train"], classes, settings, where, checkpoints.processes, workers
+    )
     checkpoints.resume(course.load_state)
     start, first = time.monotonic(), course.steps
     with checkpoints.watching():
         while len(course.history) < settings.epochs:
             epoch = len(course.history) + 1
-            for indices in track(course.epoch(), f"classifier: epoch {epoch}", unit="batches"):
-                course.step(indices)
+            what, left = f"classifier: epoch {epoch}", course.left
+            for batch in track(course.epoch(), what, left, unit="batches"):
+                course.step(batch)
                 checkpoints.reached(course.steps, course.state)
             row = course.end_epoch(data.splits["val"])
             steps_left = (settings.epochs - epoch) * course.batches
@@ -266,8 +352,7 @@ def _fit(
 
 
 def _loss(network: nn.Module, classes: Classes, images: Tensor, targets: Tensor) -> Tensor:
-    images = images.contiguous(memory_format=torch.channels_last)
-    return classes.loss(network.class_logits(images), targets)
+    return classes.loss(network.class_logits(images).float(), targets)
 
 
 @torch.no_grad()

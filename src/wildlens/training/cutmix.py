@@ -1,36 +1,57 @@
 """CutMix (Yun et al. 2019): a part of another image pasted in, the label mixed by area."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 Place = tuple[slice, slice]  # rows and columns that are pasted
 Generator = np.random.Generator
 
 
-def cutmix(
-    images: Tensor, labels: Tensor, generator: Generator, form: str = "box"
-) -> tuple[Tensor, Tensor]:
-    """Paste the same random part of a partner into each image.
+@dataclass(frozen=True)
+class Mix:
+    """What is pasted into all images of a batch, and from which of them.
+
+    Attributes:
+        place: rows and columns, px. share: their share of an image.
+        partners: (N,) positions in the batch.
+    """
+
+    place: Place
+    share: float
+    partners: np.ndarray
+
+
+def draw_mix(labels: Tensor, height: int, width: int, generator: Generator, form: str) -> Mix:
+    """A random mix of the images with these labels.
 
     Args:
-        images: (N, C, H, W).
         labels: (N,) float in [0, 1], or (N, classes) shares.
         form: a key of FORMS.
+    """
+    draw_place, choose_partners = FORMS[form]
+    rows, columns = draw_place(height, width, generator)
+    share = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
+    return Mix((rows, columns), share, choose_partners(labels, generator))
+
+
+def cutmix(
+    images: Tensor, labels: Tensor, partners: Tensor, their_labels: Tensor, mix: Mix
+) -> tuple[Tensor, Tensor]:
+    """Paste the same part of its partner into each image.
+
+    Args:
+        images, partners: (N, C, H, W).
+        labels, their_labels: (N,) float in [0, 1], or (N, classes) shares.
 
     Returns:
         Mixed images, and labels that equal the share of each label's pixels in the mixed image.
     """
-    place, choose_partners = FORMS[form]
-    height, width = images.shape[-2:]
-    rows, columns = place(height, width, generator)
-    partner = choose_partners(labels, generator)
     mixed = images.clone()
-    mixed[:, :, rows, columns] = images[partner][:, :, rows, columns]
-    area = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
-    return mixed, (1 - area) * labels + area * labels[partner]
+    mixed[:, :, *mix.place] = partners[:, :, *mix.place]
+    return mixed, (1 - mix.share) * labels + mix.share * their_labels
 
 
 def _box(height: int, width: int, generator: Generator) -> Place:
@@ -51,12 +72,12 @@ def _strip(height: int, width: int, generator: Generator) -> Place:
     return (strip, slice(0, width)) if edge % 2 == 0 else (slice(0, height), strip)
 
 
-def _shuffled(labels: Tensor, generator: Generator) -> Tensor:
+def _shuffled(labels: Tensor, generator: Generator) -> np.ndarray:
     """Any other image, or the same."""
-    return torch.from_numpy(generator.permutation(len(labels)))
+    return generator.permutation(len(labels))
 
 
-def _of_another_label(labels: Tensor, generator: Generator) -> Tensor:
+def _of_another_label(labels: Tensor, generator: Generator) -> np.ndarray:
     """An image of another label; where the batch has none, the image itself."""
     kinds = (labels if labels.dim() == 1 else labels.argmax(dim=1)).numpy()
     partners = np.arange(len(kinds))
@@ -64,10 +85,10 @@ def _of_another_label(labels: Tensor, generator: Generator) -> Tensor:
         mine, others = np.flatnonzero(kinds == kind), np.flatnonzero(kinds != kind)
         if len(others):
             partners[mine] = generator.choice(others, len(mine))
-    return torch.from_numpy(partners)
+    return partners
 
 
-FORMS: Mapping[str, tuple[Callable[..., Place], Callable[..., Tensor]]] = {
+FORMS: Mapping[str, tuple[Callable[..., Place], Callable[..., np.ndarray]]] = {
     "box": (_box, _shuffled),
     "strip": (_strip, _of_another_label),
 }

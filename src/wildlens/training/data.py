@@ -37,6 +37,11 @@ class TileSet:
     def __len__(self) -> int:
         return len(self.labels)
 
+    @property
+    def size(self) -> int:
+        """Side of a tile, px."""
+        return self.stored.shape[-1]
+
     def images(self, indices: np.ndarray) -> Tensor:
         """(len(indices), C, S, S) float32 reflectance."""
         rows = indices if self.rows is None else self.rows[indices]
@@ -117,24 +122,27 @@ def _value_counts(stored: np.ndarray | TilesOnDisk, rows: np.ndarray) -> np.ndar
     return counts
 
 
-def turned(images: Tensor, generator: np.random.Generator) -> Tensor:
-    """Each image in a random one of the 8 symmetries of the square: north has no meaning."""
-    symmetry = generator.integers(8, size=len(images))
+def draw_symmetries(count: int, generator: np.random.Generator) -> np.ndarray:
+    """For each image one of the 8 symmetries of the square: north has no meaning."""
+    return generator.integers(8, size=count)
+
+
+def turned(images: Tensor, symmetries: np.ndarray) -> Tensor:
+    """Each image turned and flipped as its symmetry says (0-7)."""
     out = torch.empty_like(images)
     for k in range(8):
-        chosen = torch.from_numpy(np.flatnonzero(symmetry == k))
+        chosen = torch.from_numpy(np.flatnonzero(symmetries == k))
         view = torch.rot90(images[chosen], k % 4, dims=(2, 3))
         out[chosen] = view.flip(3) if k >= 4 else view
     return out
 
 
-def cropped(images: Tensor, side: int | None, generator: np.random.Generator) -> Tensor:
-    """The same random `side` x `side` crop of all images; without a side, the whole images."""
-    height, width = images.shape[-2:]
-    if side is None or side >= min(height, width):
-        return images
-    top, left = (int(generator.integers(n - side + 1)) for n in (height, width))
-    return images[..., top : top + side, left : left + side]
+def draw_crop(size: int, side: int | None, generator: np.random.Generator) -> tuple[slice, slice]:
+    """Rows and columns of a random crop of tiles; without a side, or a larger one, of all."""
+    if side is None or side >= size:
+        return slice(None), slice(None)
+    top, left = (int(generator.integers(size - side + 1)) for _ in range(2))
+    return slice(top, top + side), slice(left, left + side)
 
 
 def batches(count: int, size: int, generator: np.random.Generator) -> list[np.ndarray]:

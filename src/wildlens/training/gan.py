@@ -7,7 +7,7 @@ with the complete loss.
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +22,13 @@ from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.networks.classifier import UNetClassifier
-from wildlens.networks.device import choose_device
+from wildlens.networks.device import choose_device, in_precision, on_device
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.progress import INTERVAL, duration
 from wildlens.settings import Gan
 from wildlens.training import losses
+from wildlens.training.ahead import WORKERS, made_ahead
 from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import (
     SECONDS,
@@ -37,7 +38,15 @@ from wildlens.training.checkpoint import (
     random_states,
     set_random_states,
 )
-from wildlens.training.data import TileSet, TrainingSet, batches, cropped, load_training_set, turned
+from wildlens.training.data import (
+    TileSet,
+    TrainingSet,
+    batches,
+    draw_crop,
+    draw_symmetries,
+    load_training_set,
+    turned,
+)
 from wildlens.training.processes import Processes
 from wildlens.training.tables import from_columns, to_columns, write_table
 from wildlens.training.whole_batch import of_whole_batch
@@ -60,11 +69,13 @@ def train(
     device: str = "auto",
     checkpoints: Path | None = None,
     checkpoint_seconds: float = SECONDS,
+    workers: int = WORKERS,
 ) -> None:
     """Train both generators; write `output` (safetensors) and `metrics/training.csv`.
 
     With a folder for `checkpoints`, goes on from the newest one there, writes one every
-    `checkpoint_seconds`, and removes them when the generators are written.
+    `checkpoint_seconds`, and removes them when the generators are written. Threads (`workers`)
+    prepare the batches to come.
     """
     where = choose_device(device)
     processes = Processes.joined(where)
@@ -93,7 +104,8 @@ def train(
     torch.manual_seed(settings.seed)
     arguments = generator_arguments(settings, len(data.bands))
     trainer = Trainer.build(frozen, data, arguments, settings, where, processes)
-    history = _fit(trainer, data.splits["train"].only(frozen.target_label), settings, where, keeper)
+    tile_set = data.splits["train"].only(frozen.target_label)
+    history = _fit(trainer, tile_set, settings, where, keeper, workers)
     if not processes.first:
         return
     write_table(metrics / "training.csv", history)
@@ -215,7 +227,7 @@ class Trainer:
 
         images: (N, C, H, W), this process's share of the batch. Losses and scores are the batch's.
         """
-        high, low = self.maximizer(images), self.minimizer(images)
+        high, low = self._pass(self.maximizer, images), self._pass(self.minimizer, images)
         row, loss = self.generator_loss(images, high, low, lambda_am)
         self.generator_optimizer.zero_grad()
         loss.backward()
@@ -241,13 +253,13 @@ class Trainer:
         terms = {
             "similarity_max": losses.similarity(images, high, self.unit, weight_high),
             "similarity_min": losses.similarity(images, low, self.unit, weight_low),
-            "cycle": losses.cycle(images, self.maximizer(low), self.unit)
-            + losses.cycle(images, self.minimizer(high), self.unit),
+            "cycle": losses.cycle(images, self._pass(self.maximizer, low), self.unit)
+            + losses.cycle(images, self._pass(self.minimizer, high), self.unit),
         }
         with _frozen(self.discriminators):
             terms["adversarial"] = losses.adversarial(
-                self.discriminators["maximizer"](high)
-            ) + losses.adversarial(self.discriminators["minimizer"](low))
+                self._pass(self.discriminators["maximizer"], high)
+            ) + losses.adversarial(self._pass(self.discriminators["minimizer"], low))
         high_activation, high_logits = self._judge(high)
         low_activation, low_logits = self._judge(low)
         terms["activation_max"] = losses.activation_maximisation(
@@ -270,9 +282,9 @@ class Trainer:
     def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Logits that activation maximisation acts on, of images or of places; and of images."""
         if self.settings.activation == "score":
-            logits = self.classifier(images)
+            logits = self._pass(self.classifier, images)
             return logits, logits
-        places = self.classifier.local_logits(images)
+        places = self._pass(self.classifier.local_logits, images)
         return places, places.mean(dim=(1, 2))
 
     def _similarity_weight(self, images: Tensor, activation: Tensor, natural: bool) -> Tensor:
@@ -281,10 +293,16 @@ class Trainer:
         rest = rest.to(images.dtype).reshape(len(images), 1, *(rest.shape[1:] or (1, 1)))
         return 1 + self.settings.lambda_rest * functional.interpolate(rest, images.shape[-2:])
 
+    def _pass(self, network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+        """A network's output, float32 for the losses, computed in the settings' precision."""
+        with in_precision(self.settings.precision, images.device):
+            return network(images).float()
+
     def _discriminator_step(self, images: Tensor, high: Tensor, low: Tensor) -> float:
         loss = sum(
             losses.discrimination(
-                self.discriminators[name](images), self.discriminators[name](fake)
+                self._pass(self.discriminators[name], images),
+                self._pass(self.discriminators[name], fake),
             )
             for name, fake in (("maximizer", high), ("minimizer", low))
         )
@@ -323,19 +341,56 @@ def rate_factor(step: int, settings: Gan) -> float:
     return (settings.steps - step) / (settings.steps - start)
 
 
+@dataclass(frozen=True)
+class Plan:
+    """All that is random about a batch.
+
+    Attributes:
+        indices, symmetries: (N,) which tiles, and how each is turned. crop: rows and columns.
+        queue: the epoch's batches that are left after it.
+        drawn: state of the generator after all of it was drawn.
+    """
+
+    indices: np.ndarray
+    symmetries: np.ndarray
+    crop: tuple[slice, slice]
+    queue: list[np.ndarray]
+    drawn: dict
+
+    @classmethod
+    def draw(
+        cls, queue: list[np.ndarray], side: int, settings: Gan, generator: np.random.Generator
+    ) -> "Plan":
+        """Of the last batch of the queue, which is taken from it."""
+        indices = queue.pop()
+        crop = draw_crop(side, settings.crop, generator)
+        symmetries = draw_symmetries(len(indices), generator)
+        return cls(indices, symmetries, crop, list(queue), generator.bit_generator.state)
+
+    def images(self, tiles: TileSet, rows: np.ndarray) -> Tensor:
+        """(n, C, H, W) of these rows of the batch."""
+        return turned(tiles.images(self.indices[rows])[..., *self.crop], self.symmetries[rows])
+
+
 def _fit(
-    trainer: Trainer, tile_set: TileSet, settings: Gan, where, checkpoints: Checkpoints
+    trainer: Trainer,
+    tile_set: TileSet,
+    settings: Gan,
+    where: torch.device,
+    checkpoints: Checkpoints,
+    workers: int = 0,
 ) -> list[dict]:
     """Train in place; returns the rows of the curve."""
     generator = np.random.default_rng(settings.seed)
     history: list[dict] = []
     queue: list[np.ndarray] = []
+    used: Plan | None = None  # for the last step; others were drawn ahead
 
     def state() -> dict:
         return {
             "trainer": trainer.state(),
-            "random": random_states(generator, where),
-            "queue": [indices.tolist() for indices in queue],
+            "random": random_states(used.drawn, where),
+            "queue": [indices.tolist() for indices in used.queue],
             "history": to_columns(history),
         }
 
@@ -345,16 +400,25 @@ def _fit(
         queue.extend(np.array(indices) for indices in saved["queue"])
         history.extend(from_columns(saved["history"]))
 
+    def plans(count: int) -> Iterator[Plan]:
+        for _ in range(count):
+            if not queue:
+                queue.extend(batches(len(tile_set), settings.batch_size, generator))
+            yield Plan.draw(queue, tile_set.size, settings, generator)
+
+    def batch(plan: Plan) -> tuple[Plan, Tensor]:
+        rows = trainer.processes.share(np.arange(len(plan.indices)))
+        images = plan.images(tile_set, rows)
+        return plan, images.pin_memory() if where.type == "cuda" else images
+
     checkpoints.resume(restore)
     first = len(history)
     start = last = time.monotonic()
     with checkpoints.watching():
-        for step in range(first, settings.steps):
-            if not queue:
-                queue = batches(len(tile_set), settings.batch_size, generator)
-            images = cropped(tile_set.images(queue.pop()), settings.crop, generator)
-            images = trainer.processes.share(turned(images, generator)).to(where)
-            history.append(_step(trainer, images, step, settings))
+        ahead = made_ahead(plans(settings.steps - first), batch, workers)
+        for step, (plan, images) in enumerate(ahead, start=first):
+            used = plan
+            history.append(_step(trainer, on_device(images, where), step, settings))
             now = time.monotonic()
             if now - last >= INTERVAL or step + 1 == settings.steps:
                 last = now
@@ -369,9 +433,7 @@ def _step(trainer: Trainer, images: Tensor, step: int, settings: Gan) -> dict:
     for optimizer in (trainer.generator_optimizer, trainer.discriminator_optimizer):
         for group in optimizer.param_groups:
             group["lr"] = settings.rate * factor
-    row = trainer.step(
-        images.contiguous(memory_format=torch.channels_last), activation_weight(step, settings)
-    )
+    row = trainer.step(images, activation_weight(step, settings))
     for name, value in row.items():
         if not value < EXPLODED:  # not a number, either
             raise WildLensError(f"gan: {name} is {value:.3g} at step {step + 1}; lower gan.rate")

@@ -13,13 +13,17 @@ import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+import numpy as np
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 from torch import Tensor, nn
 
 from wildlens.errors import WildLensError
+
+Rows = TypeVar("Rows", Tensor, np.ndarray)
 
 
 class Lost(WildLensError):
@@ -52,14 +56,15 @@ class Processes:
         """Whether it is this one that writes files and says how far the training is."""
         return self.rank == 0
 
-    def share(self, batch: Tensor) -> Tensor:
+    def share(self, batch: Rows) -> Rows:
         """This process's rows of a batch (N, ...): N / `count` of them, in the batch's order."""
         if len(batch) % self.count:
             raise WildLensError(
                 f"a batch of {len(batch)} tiles cannot be shared equally by {self.count} "
                 "processes; change batch_size (of classifier and gan) or --processes (gpu)"
             )
-        return batch.chunk(self.count)[self.rank]
+        size = len(batch) // self.count
+        return batch[self.rank * size : (self.rank + 1) * size]
 
     def mean(self, values: list[float]) -> list[float]:
         """Means over the processes."""

@@ -44,6 +44,7 @@ class BatchNorm(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
+        dtype, x = x.dtype, x.float() if x.dtype == torch.bfloat16 else x
         mean = self._mean(x)
         deviation = x - mean[:, None, None]
         variance = self._mean(deviation.square())
@@ -53,7 +54,7 @@ class BatchNorm(nn.BatchNorm2d):
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
         scale = self.weight * (variance + self.eps).rsqrt()
-        return deviation * scale[:, None, None] + self.bias[:, None, None]
+        return (deviation * scale[:, None, None] + self.bias[:, None, None]).to(dtype)
 
     def _mean(self, x: Tensor) -> Tensor:
         """(n, C, H, W) of each process -> (C,) over all."""
