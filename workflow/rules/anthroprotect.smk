@@ -19,8 +19,8 @@ rule anthroprotect:
         "results/benchmarks/anthroprotect.tsv"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime="8h",
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         code=code_digest("wildlens.anthroprotect"),
         folder=subpath(input.table, parent=True),

@@ -30,7 +30,7 @@ rule demo:
         "results/benchmarks/demo.tsv"
     threads: 2
     resources:
-        mem_mb=growing(3000),
+        mem_mb=growing(4000),
         runtime=growing(60),
     params:
         code=code_digest("wildlens.demo"),
