@@ -406,6 +406,17 @@ def test_the_conda_environments_have_the_bounds_of_the_package(name, torch):
     assert requirements(environment["dependencies"]) == expected
 
 
+def test_the_container_recipe_installs_this_package_with_its_pins():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    recipe = (ROOT / "envs/Dockerfile").read_text()
+    (python,) = re.findall(r"^FROM python:([0-9.]+)-slim$", recipe, re.MULTILINE)
+    assert python in SpecifierSet(project["requires-python"])
+    assert f'container: "docker://python:{python}"' in (WORKFLOW / "Snakefile").read_text()
+    ((folder, extra),) = re.findall(r"-e '(/[a-z/]+)\[([a-z]+)\]'$", recipe, re.MULTILINE)
+    assert extra in project["optional-dependencies"]
+    assert f"COPY . {folder}\n" in recipe and f"-c {folder}/constraints.txt" in recipe
+
+
 def test_constraints_are_plain_pins_of_every_dependency():
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
