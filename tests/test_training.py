@@ -487,11 +487,11 @@ def small_gan(**changes) -> Gan:
     )  # fmt: skip
 
 
-def test_any_number_of_workers_trains_the_same():
+def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
     device, results = torch.device("cpu"), []
-    data = training_set()
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=7, cutmix=0.5)
-    for workers in (0, 1, 3):
+    for workers, in_memory in ((0, 2**30), (1, 2**30), (3, 0)):
+        data = load_training_set(tiles, in_memory)
         t, _ = trainer(small_gan())
         alone = Checkpoints.none()
         network = LocalClassifier(2, width=4)

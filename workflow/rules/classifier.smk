@@ -35,7 +35,7 @@ rule classifier:
         "results/benchmarks/classifier.tsv"
     threads: 8
     resources:
-        mem_mb=growing(TRAINING_MB),
+        mem_mb=growing(8000),
         runtime="8h",  # at which it saves; the next attempt goes on
         gpu=1,  # with more, as many processes share each batch
         nodes=1,

@@ -45,9 +45,6 @@ def landcover_path(scene):
     return PRODUCTS[scene].landcover or common
 
 
-# MB: a training holds its tiles about twice, at 2 bytes a pixel and band: 9.4 GB of AnthroProtect
-TRAINING_MB = 24000 if settings.anthroprotect else 8000
-
 # AnthroProtect's tiles come with their labels
 AREAS = [] if settings.anthroprotect else [settings.inputs.areas]
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]

@@ -24,7 +24,7 @@ rule gan:
         "results/benchmarks/gan.tsv"
     threads: 8
     resources:
-        mem_mb=growing(TRAINING_MB),
+        mem_mb=growing(8000),
         runtime="24h",  # at which it saves; the next attempt goes on
         gpu=1,  # with more, as many processes share each batch
         nodes=1,
