@@ -41,10 +41,10 @@ def training(command):
         ),
         click.option(
             "--processes",
-            type=click.IntRange(min=1),
+            type=click.IntRange(min=0),
             default=1,
             show_default=True,
-            help="Processes that share each batch, each on a GPU of its own.",
+            help="Processes that share each batch, each on a GPU of its own; 0: one, without.",
         ),
         click.option(
             "--checkpoint-seconds",

@@ -37,14 +37,13 @@ rule classifier:
     resources:
         mem_mb=growing(8000),
         runtime="8h",  # at which it saves; the next attempt goes on
-        gpu=1,  # with more, as many processes share each batch
+        gpu=1,  # with more, as many processes share each batch, to the same result
         nodes=1,
     params:
         code=code_digest("wildlens.training.classifier"),
         metrics=subpath(output.training, parent=True),
-        processes=processes_of,
     shell:
         # exec: a shell that a scheduler's signal ends would take the training along before it saved
         "exec wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
         " --metrics {params.metrics:q} --settings {input.settings:q}"
-        " --checkpoints results/checkpoints --processes {params.processes}"
+        " --checkpoints results/checkpoints --processes {resources.gpu}"

@@ -124,11 +124,6 @@ def gpus_of(wildcards):
     return 0 if wildcards.method in ("class_shares", "brightness", "random") else 1
 
 
-def processes_of(wildcards, resources):
-    """A training runs in a process for each of its GPUs; in one, if it has none."""
-    return max(1, resources.gpu)
-
-
 def method_digest(*modules):
     """Digest of the code behind one method: of the modules that run it, and of its own."""
 

@@ -140,7 +140,7 @@ def launched(count: int, command: Callable[[], None]) -> bool:
     Returns:
         False, and nothing was done, if there is to be one process only, or this is one of them.
     """
-    if count == 1 or is_one_of_several():
+    if count <= 1 or is_one_of_several():
         return False
     # it would tell which processes it ends because one has failed; that one's reason is what counts
     logging.getLogger("torch.multiprocessing.spawn").setLevel(logging.ERROR)
