@@ -195,6 +195,19 @@ def test_models_say_what_they_take_and_give(results):
     assert [output.name for output in outputs] == ["maximizer", "minimizer"]
 
 
+def test_a_classifier_of_several_classes_tells_the_one_that_is_explained_from_the_rest(results):
+    path = results.folder / "models/classifier.safetensors"
+    files.save(
+        path, {"classifier": LocalClassifier(4, width=4)}, kind="local", arguments={"bands": 4},
+        bands=list(BANDS), tile_size=64, provenance={}, classes=("fields", "old forest", "town"),
+        target="old forest",
+    )  # fmt: skip
+    item = results.build(models=[path]).get_child("models").get_item("classifier")
+    (output,) = MLMExtension.ext(item).output
+    assert [(c.value, c.name) for c in output.classes] == [(0, "rest"), (1, "old-forest")]
+    assert output.classes[0].to_dict()["title"] == "fields, town"
+
+
 def test_an_image_of_unknown_time_lies_between_the_first_launch_and_its_file(results):
     scene = write_stack(
         results.folder / "scenes/old.tif", np.ones((4, SIDE, SIDE), np.uint16), BANDS, "uint16"

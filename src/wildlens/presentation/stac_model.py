@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def model_item(
         "mlm:memory_size": size,
         "mlm:pretrained": False,
         "mlm:pretrained_source": None,
-        **_interface(kind, bands, int(metadata["tile_size"])),
+        **_interface(kind, bands, int(metadata["tile_size"]), _classes(metadata)),
         "mlm:hyperparameters": json.loads(metadata["arguments"]) | _settings(metadata),
     }
     item = pystac.Item(
@@ -102,7 +103,20 @@ def _read(path: Path) -> tuple[dict[str, str], int, int]:
     return metadata, sum(counts), size
 
 
-def _interface(kind: str, bands: list[str], side: int) -> dict:
+def _classes(metadata: Mapping[str, str]) -> list[dict]:
+    """What the logit tells apart: of several classes, the one that is explained from the rest."""
+    names, target = json.loads(metadata.get("classes", "[]")), metadata.get("target")
+    if target not in names:
+        return CLASSES
+    rest = ", ".join(name for name in names if name != target)
+    slug = re.sub(r"[^0-9A-Za-z]+", "-", target).strip("-") or "target"
+    return [
+        {"value": 0, "name": "rest", "title": rest},
+        {"value": 1, "name": slug, "title": target},
+    ]
+
+
+def _interface(kind: str, bands: list[str], side: int, classes: list[dict]) -> dict:
     """Tasks, input and output of a kind of network."""
     shape = [-1, len(bands), side, side]
     taken = {
@@ -116,10 +130,10 @@ def _interface(kind: str, bands: list[str], side: int) -> dict:
         task = "scene-classification"
         given = [{
             "name": "logit",
-            "description": "The sigmoid of it is the score: 1 is natural.",
+            "description": f"The sigmoid of it is the score: 1 is {classes[1]['title'].lower()}.",
             "tasks": [task],
             "result": {"shape": [-1], "dim_order": ["batch"], "data_type": "float32"},
-            "classification:classes": CLASSES,
+            "classification:classes": classes,
             "post_processing_function": {"format": "python", "expression": "torch:sigmoid"},
         }]  # fmt: skip
         return {"mlm:tasks": [task], "mlm:input": [taken], "mlm:output": given}
