@@ -20,7 +20,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from wildlens.settings import Classifier, Gan
 from wildlens.training import classifier
-from wildlens.training.gan import Trainer
+from wildlens.training.classes import Classes
+from wildlens.training.gan import Trainer, generator_arguments
 from wildlens.training.processes import Processes
 
 ROOT = Path(__file__).parents[1]
@@ -59,7 +60,9 @@ def main(gpus: int, tiles: int) -> None:
 def classifier_step(settings: Classifier, data) -> tuple[torch.nn.Module, int]:
     """The network, and the operations of one training step."""
     with META:
-        network = classifier._build(settings, classifier.network_arguments(settings, data))
+        classes = Classes(["anthropogenic", "protected"], settings.target)
+        arguments = classifier.network_arguments(settings, len(data.bands), data.tile_size, classes)
+        network = classifier.build(settings, arguments)
         images = torch.empty(settings.batch_size, len(data.bands), data.tile_size, data.tile_size)
         labels = torch.empty(settings.batch_size)
     with FlopCounterMode(display=False) as counter:
@@ -69,12 +72,7 @@ def classifier_step(settings: Classifier, data) -> tuple[torch.nn.Module, int]:
 
 def gan_step(settings: Gan, data, network) -> tuple[Trainer, int]:
     """The trainer, and the operations of one step of generators and discriminators."""
-    arguments = {
-        "bands": len(data.bands),
-        "width": settings.width,
-        "downsamplings": settings.downsamplings,
-        "blocks": settings.blocks,
-    }
+    arguments = generator_arguments(settings, len(data.bands))
     network.eval().requires_grad_(False)
     with META:
         trainer = Trainer.build(network, data, arguments, settings, META, Processes())
