@@ -70,10 +70,8 @@ def main() -> None:
     ablations = {name: tables / f"ablation-{n}" for n, name in enumerate(ABLATIONS)}
     family = tables / "unet"
     run(work, seeds[0], {})
-    if arguments.only in (
-        None,
-        "ablations",
-    ):  # before the other seeds: they go on from the first one's models
+    # before the other seeds: they go on from the first one's models
+    if arguments.only in (None, "ablations"):
         for name, folder in ablations.items():
             run(work, folder, {"gan": ABLATIONS[name]})
     if arguments.only in (None, "families"):
