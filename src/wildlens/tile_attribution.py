@@ -11,6 +11,7 @@ import xarray as xr
 from wildlens import provenance
 from wildlens.atomic import atomic
 from wildlens.attribution import Method, Models, create, describe, signs
+from wildlens.attribution.contributions import AUDIT, relative_gap
 from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.progress import track
@@ -80,6 +81,9 @@ def attribute_tiles(
         result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
         consolidate(temporary)
     log.info("attribute: %s of %d tiles -> %s", method, len(chosen), output)
+    if all(name in result for name in AUDIT):
+        gap = relative_gap(result["contribution_sum"].values, result["logit_difference"].values)
+        log.info("attribute: contributions miss the logits' differences by %.2g %%", 100 * gap)
 
 
 def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> dict[str, np.ndarray]:

@@ -3,10 +3,24 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from wildlens.attribution import signs
+
+# what a store of attributions holds of each tile beside the map, for the audit
+AUDIT = ("contribution_sum", "logit_difference")
+
+
+def relative_gap(total: np.ndarray, difference: np.ndarray) -> float:
+    """Sum of absolute gaps over the sum of absolute differences, of tiles (N,); NaN if that is 0.
+
+    Args:
+        total: what the contributions of each tile sum to; difference: what they should.
+    """
+    scale = np.abs(difference).sum()
+    return float(np.abs(total - difference).sum() / scale) if scale > 0 else float("nan")
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from wildlens.attribution.contributions import AUDIT, relative_gap
+
 COLUMNS = [
     "method", "baseline", "tiles", "mean_logit_difference", "mean_contribution_sum",
     "mean_absolute_gap", "largest_absolute_gap", "relative_gap",
 ]  # fmt: skip
-AUDIT = ("contribution_sum", "logit_difference")
 
 
 def completeness_table(stores: Mapping[str, xr.Dataset]) -> pd.DataFrame:
@@ -31,9 +32,9 @@ def completeness_table(stores: Mapping[str, xr.Dataset]) -> pd.DataFrame:
         if not all(name in store for name in AUDIT):
             continue
         total, difference = (store[name].values.astype(np.float64) for name in AUDIT)
-        gap, scale = np.abs(total - difference), np.abs(difference).sum()
+        gap = np.abs(total - difference)
         figures = (len(gap), difference.mean(), total.mean(), gap.mean(), gap.max())
-        relative = gap.sum() / scale if scale > 0 else float("nan")
+        relative = relative_gap(total, difference)
         row = (method, store.attrs.get("baseline", ""), *figures, relative)
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)
