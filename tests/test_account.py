@@ -21,6 +21,7 @@ from wildlens.training import account
 from wildlens.training import classifier as classifier_training
 from wildlens.training.classes import Classes
 from wildlens.training.gan import Trainer, generator_arguments
+from wildlens.training.processes import Processes
 
 ROOT = Path(__file__).parents[1]
 PAPER = [ROOT / "config.yaml", ROOT / "workflow" / "configs" / "paper.yaml"]
@@ -182,7 +183,8 @@ def test_memory_of_a_gan_step_is_what_is_measured(tmp_path):
         classifier = LocalClassifier(2, settings.classifier.width).eval().requires_grad_(False)
         data = SimpleNamespace(bands=["B04", "B08"], mean=torch.zeros(2), sd=torch.ones(2))
         arguments = generator_arguments(settings.gan, 2)
-        trainer = Trainer.build(classifier, data, arguments, settings.gan, torch.device("cpu"))
+        cpu = torch.device("cpu")
+        trainer = Trainer.build(classifier, data, arguments, settings.gan, cpu, Processes())
         images = torch.rand(2, 2, 64, 64).contiguous(memory_format=torch.channels_last)
         for _ in range(2):
             trainer.step(images, 0.3)
