@@ -113,7 +113,12 @@ def test_jobs_take_device_and_interval_from_the_environment(tmp_path, monkeypatc
         env={"WILDLENS_DEVICE": "mps", "WILDLENS_CHECKPOINT_SECONDS": "7"},
     )
     assert result.exit_code == 0, result.output
-    assert seen == {"device": "mps", "checkpoints": Path("c"), "checkpoint_seconds": 7.0}
+    assert seen == {
+        "device": "mps",
+        "checkpoints": Path("c"),
+        "checkpoint_seconds": 7.0,
+        "workers": 2,
+    }
 
 
 def test_trainings_save_as_often_as_their_commands_say():

@@ -19,9 +19,10 @@ from PIL import Image
 from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, World, grid_at
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.presentation import draw, imagery, qml, style
+from wildlens.presentation import imagery, qml, style
 from wildlens.presentation.classes import draw_classes
 from wildlens.presentation.examples import Example, choose, draw_examples
+from wildlens.presentation.figures import draw
 from wildlens.presentation.footprints import draw_tiles
 from wildlens.presentation.maps import SceneView, draw_maps, span
 from wildlens.presentation.methods import draw_methods
@@ -777,4 +778,4 @@ def test_maps_on_another_grid_or_without_tags_are_refused(evaluated, tmp_path):
     classes = np.full((900, 640), 45, np.uint8)
     with writing_geotiff(path, grid_at(500_000, classes), **options) as dataset:
         dataset.write(classes, 1)
-    refused(evaluated, "lake.tif", "holds 45", landcovers=[path])
+    refused(evaluated, "lake.tif", "holds class 45", landcovers=[path])

@@ -26,7 +26,7 @@ from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.target import TargetLogit
 from wildlens.settings import METHODS, Attribution, Settings, Tiles, validate
 from wildlens.training.classes import Classes
-from wildlens.training.cutmix import cutmix
+from wildlens.training.cutmix import cutmix, draw_mix
 
 SIDE, BANDS, NAMES = 48, ["B04", "B08"], ("anthropogenic", "protected", "water")
 FAMILIES = {
@@ -115,7 +115,10 @@ def test_mixed_shares_of_several_classes_are_those_of_their_pixels(seed):
     labels = torch.from_numpy(random.integers(0, 3, 8).astype(np.float32))
     images = nn.functional.one_hot(labels.long(), 3).float()[:, :, None, None]
     images = images.expand(8, 3, 31, 40).clone()  # a band is 1 where its class lies
-    mixed, shares = cutmix(images, Classes(NAMES, "water").targets(labels), random)
+    targets = Classes(NAMES, "water").targets(labels)
+    mix = draw_mix(targets, 31, 40, random, "box")
+    partners = mix.partners
+    mixed, shares = cutmix(images, targets, images[partners], targets[partners], mix)
     assert torch.allclose(mixed.mean(dim=(2, 3)), shares, atol=1e-6)
     assert torch.allclose(shares.sum(dim=1), torch.ones(8), atol=1e-6)
 

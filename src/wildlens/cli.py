@@ -347,7 +347,7 @@ def evaluate(
 @device
 def figures(**paths) -> None:
     """Draw the figures that the report shows."""
-    from wildlens.presentation import draw
+    from wildlens.presentation.figures import draw
 
     draw(**paths)
 

@@ -71,7 +71,7 @@ rule figures:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        code=code_digest("wildlens.presentation"),
+        code=code_digest("wildlens.presentation.figures"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         maps=lambda wildcards, input: repeated("--map", input.maps),

@@ -1,0 +1,90 @@
+"""All figures of a run."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from wildlens import provenance
+from wildlens.evaluation import group_name
+from wildlens.presentation import tables
+from wildlens.presentation.classes import draw_classes
+from wildlens.presentation.examples import draw_examples
+from wildlens.presentation.footprints import draw_tiles
+from wildlens.presentation.maps import SceneView, draw_maps
+from wildlens.presentation.methods import draw_methods
+from wildlens.presentation.overlays import draw_overlays
+from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
+from wildlens.presentation.tiles import read_examples, read_footprints, read_overlays
+from wildlens.presentation.training import draw_training
+from wildlens.tileset import class_names, open_tiles
+
+log = logging.getLogger(__name__)
+
+MOST_SCENES = 4  # in one figure
+
+
+def draw(
+    tiles: Path,
+    classifier: Path,
+    generators: Path,
+    attributions: Sequence[Path],
+    scenes: Sequence[Path],
+    maps: Sequence[Path],
+    landcovers: Sequence[Path],
+    evaluation: Path,
+    metrics: Path,
+    output: Path,
+    device: str = "auto",
+) -> None:
+    """Draw all figures as PNGs into the folder `output`.
+
+    Args:
+        tiles: tiles.zarr; attributions: one zarr store for each method.
+        scenes, landcovers: rasters named by their scene; maps: attribution maps of these scenes.
+            Scenes that were not mapped only lie behind the footprints of their tiles.
+        evaluation: folder of methods.csv, classes.csv and provenance.json.
+        metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
+        device: where the networks run (`networks.device`).
+    """
+    targets = tables.read_targets(evaluation)
+    views = _mapped_scenes(scenes, maps, landcovers)
+    footprints, size = read_footprints(tiles)
+    pictures = {p.stem: read_picture(p) for p in scenes if p.stem in set(footprints["scene"])}
+    figures = {
+        "examples": draw_examples(
+            *read_examples(tiles, classifier, generators, attributions, device), targets
+        ),
+        "overlays": draw_overlays(*read_overlays(tiles, attributions, targets)),
+        "methods": draw_methods(tables.read_table(evaluation, tables.METHODS), group_name(targets)),
+        "classes": draw_classes(tables.read_table(evaluation, tables.CLASSES), targets),
+        "training": draw_training(
+            tables.read_table(metrics, tables.CLASSIFIER),
+            tables.read_table(metrics, tables.GAN),
+            tables.read_table(metrics, tables.ACCURACY),
+        ),
+        "map": draw_maps(views, targets),
+        "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
+    }
+    record = provenance.record(
+        "figures", None, [tiles, classifier, generators, *attributions, *scenes, *maps, *landcovers]
+    )
+    for name, sheet in figures.items():
+        sheet.save(output / f"{name}.png", record)
+    log.info("figures: %s -> %s", ", ".join(f"{name}.png" for name in figures), output)
+
+
+def _mapped_scenes(scenes, maps, landcovers) -> list[SceneView]:
+    """The mapped scenes, as many as one figure can hold; which are left out is logged."""
+    scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
+    views, left_out = [], []
+    for name, by_method in maps_by_scene(maps).items():
+        if name in scene_of and len(views) < MOST_SCENES:
+            views.append(read_scene(scene_of[name], by_method, landcover_of.get(name)))
+        else:
+            left_out.append(name)
+    if left_out:
+        log.info(
+            "figures: map.png: left out, not given as --scene or more than %d: %s",
+            MOST_SCENES, ", ".join(left_out),
+        )  # fmt: skip
+    return views
