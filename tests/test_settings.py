@@ -138,6 +138,14 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (configuration(attribution={"occlusion_stride": 17}), "occlusion_stride must not exceed"),
         (configuration(evaluation={"targets": [413]}), "413 is no CORINE code"),
         (configuration(demo=None), "demo: "),
+        (configuration(tiles={"balance": 0.5}), "tiles.balance: "),
+        (configuration(anthroprotect="a", tiles={"balance": 2}), "tiles.balance: AnthroProtect"),
+        (
+            configuration(
+                anthroprotect="a", tiles={"other_classes": {"forest": {"codes": [312]}}}
+            ),
+            "tiles.other_classes: AnthroProtect",
+        ),
         (inputs(training=[]), "inputs.training: "),
         (inputs(training=[product(name="../up")]), "inputs.training.0.name: "),
         (inputs(mapping=[product()]), "two products have the same name: a"),

@@ -241,6 +241,22 @@ def test_coordinates_agree_with_the_footprints(regions):
         assert own == pytest.approx([box.left, box.bottom, box.right, box.top], abs=1e-3)
 
 
+def test_balance_thins_out_training_and_nothing_else(regions):
+    def counts(**changed):
+        tiles = regions.build(**changed)
+        labels, splits = tiles["label"].values, tiles["split"].values
+        return {s: np.bincount(labels[splits == s], minlength=2) for s in ("train", "val", "test")}
+
+    before, after = counts(), counts(balance=1)
+    assert before["train"][0] != before["train"][1]
+    assert after["train"].tolist() == [before["train"].min()] * 2
+    for split in ("val", "test"):
+        assert after[split].tolist() == before[split].tolist()
+    fates = geopandas.read_file(regions.footprints)
+    many = fates[fates["reason"] == "too many of its class"]
+    assert len(many) == np.ptp(before["train"]) and set(many["split"]) == {"dropped"}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_no_pixel_of_a_stricter_split_is_in_a_laxer_one(regions, seed):
     regions.build(seed=seed, protected_min_share=0.5, unprotected_max_share=0.4)

@@ -338,7 +338,14 @@ class Tiles(Section):
         ge=0,
         description="Tiles nearer than this to a tile of a stricter split are left out, m",
     )
-    seed: Seed = Field(0, description="Seed of the split")
+    balance: float | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Training has at most this many times the tiles of its rarest class of any"
+        " other, chosen at random; none: all. Validation and test keep theirs",
+    )
+    seed: Seed = Field(0, description="Seed of the split, and of what balance leaves out")
     split: Literal["given", "areas"] = Field(
         "given",
         description="AnthroProtect: its own split, or each area whole in one split (then"
@@ -633,6 +640,8 @@ class Settings(Section):
             )
         if self.anthroprotect and self.tiles.other_classes:
             raise ValueError("tiles.other_classes: AnthroProtect comes with its own two classes")
+        if self.anthroprotect and self.tiles.balance is not None:
+            raise ValueError("tiles.balance: AnthroProtect is taken as it is published, set none")
         return self
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 
 from wildlens.areas import Bounds, degree_bounds, read_areas
 from wildlens.atomic import atomic
+from wildlens.balance import surplus
 from wildlens.errors import WildLensError
 from wildlens.progress import track
 from wildlens.provenance import record
@@ -212,6 +213,11 @@ def _with_splits(tiles: geopandas.GeoDataFrame, settings: Tiles) -> geopandas.Ge
     )
     split = assigned["split"].astype(object).reindex(tiles.index, fill_value=None)
     reason = tiles["reason"].mask(split == DROPPED, "near stricter split")
+    if settings.balance is not None:
+        train = split == "train"
+        many = train.copy()
+        many[train] = surplus(tiles["label"][train].to_numpy(), settings.balance, settings.seed)
+        split, reason = split.mask(many, DROPPED), reason.mask(many, "too many of its class")
     blocks = block_names(tiles.geometry, settings.block_km)
     return tiles.assign(split=split, block=blocks, reason=reason)
 
