@@ -141,9 +141,7 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (configuration(tiles={"balance": 0.5}), "tiles.balance: "),
         (configuration(anthroprotect="a", tiles={"balance": 2}), "tiles.balance: AnthroProtect"),
         (
-            configuration(
-                anthroprotect="a", tiles={"other_classes": {"forest": {"codes": [312]}}}
-            ),
+            configuration(anthroprotect="a", tiles={"other_classes": {"forest": {"codes": [312]}}}),
             "tiles.other_classes: AnthroProtect",
         ),
         (inputs(training=[]), "inputs.training: "),

@@ -10,12 +10,15 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from anthroprotect_folder import write_folder
 from pretend_wildlens import demo_files
@@ -434,3 +437,15 @@ def test_constraints_are_plain_pins_of_every_dependency():
         if pins[name] not in SpecifierSet(bounds)
     }
     assert not outside, "pinned outside the bounds of pyproject.toml"
+
+
+def test_a_plain_install_brings_what_the_report_imports():
+    # what tests need brings Pygments, too: without this, only users would miss it
+    installed, waiting = set(), ["wildlens"]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in installed:
+            installed.add(name)
+            needed = map(Requirement, metadata.requires(name) or [])
+            waiting += [r.name for r in needed if not r.marker or r.marker.evaluate({"extra": ""})]
+    assert installed >= {"pygments", "docutils", "jinja2"}
