@@ -36,8 +36,8 @@ WIDTH = 1100  # of figures, pixels
 TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table"}
 # what fits on the page of a wide table; an interval stands behind its value
 COLUMNS = {
-    "scores.csv": ("split", "image", "tiles", "mean_score", "share_in_order", "l1_reflectance",
-                   "change_kept_rounded", "change_kept_noise", "change_kept_blur"),
+    "scores.csv": ("split", "image", "mean_score", "share_in_order", "l1_reflectance",
+                   "change_kept_rounded", "change_kept_blur"),
     "methods.csv": ("method", "reference", "auroc", "average_precision", "iou", "iou_otsu",
                     "target_share", "iou_ceiling", "iou_minus_gan"),
 }  # fmt: skip
