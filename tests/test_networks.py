@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import safetensors
 import torch
 
 from wildlens.errors import WildLensError
@@ -114,6 +115,23 @@ def test_classifier_file_round_trip(tmp_path, kind, network):
     assert torch.equal(loaded(image), network(image))
     assert loaded.bands == ["B04", "B08"] and loaded.tile_size == 64
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
+
+
+def test_the_same_model_is_the_same_bytes(tmp_path):
+    provenance = {f"key {n}": f'"{n}"\n ä \\ \x7f' for n in range(12)}
+    written = []
+    for name in "ab":
+        path = tmp_path / name
+        network = {"classifier": awake(LocalClassifier(2, width=4))}
+        files.save(
+            path, network, kind="local", arguments={"bands": 2, "width": 4}, bands=["B04", "B08"],
+            tile_size=64, provenance=provenance,
+        )  # fmt: skip
+        with safetensors.safe_open(path, "pt") as file:
+            assert provenance.items() <= file.metadata().items()
+        written.append(path.read_bytes())
+        files.load_classifier(path)
+    assert written[0] == written[1]
 
 
 def test_model_files_are_refused_by_name(tmp_path):

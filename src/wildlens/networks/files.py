@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import safetensors
 import safetensors.torch
@@ -55,14 +56,34 @@ def save(
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file atomically; it is on the disk itself before it gets its name."""
+    """Write a safetensors file atomically; it is on the disk itself before it gets its name.
+
+    The same content gives the same bytes, so that digests of files compare what is in them.
+    """
     with atomic(path) as temporary:
         try:
             safetensors.torch.save_file(dict(tensors), temporary, dict(metadata))
         except safetensors.SafetensorError as error:
             raise OSError(str(error)) from None
-        with temporary.open("rb") as file:
+        with temporary.open("r+b") as file:
+            _sort_metadata(file)
+            file.flush()
             os.fsync(file.fileno())
+
+
+def _sort_metadata(file: BinaryIO) -> None:
+    """Put the metadata of a safetensors file in order, which the library writes in any.
+
+    The file starts with the length of its header (8 bytes, little-endian); the header is JSON,
+    filled up with spaces.
+    """
+    length = int.from_bytes(file.read(8), "little")
+    header = json.loads(file.read(length))
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    assert len(text) <= length, "the same JSON in another order"
+    file.seek(8)
+    file.write(text.ljust(length))
 
 
 def load_classifier(path: Path) -> nn.Module:
