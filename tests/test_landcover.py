@@ -300,6 +300,14 @@ def test_real_corine_rasters_in_all_encodings(tmp_path, data, name, crs, offset)
     assert_nearest(tmp_path / "lc.tif", indices, own, scene)
 
 
+def test_real_reference_map_of_bigearthnet(tmp_path, data):
+    (source,) = data.glob("bigearthnet-v2/Reference_Maps/*/*/*_reference_map.tif")
+    write_scene(tmp_path / "scene.tif", raster.read_grid(source))
+    build_landcover(source, tmp_path / "scene.tif", tmp_path / "lc.tif", Landcover())
+    codes = CODES[read(tmp_path / "lc.tif").astype(int) - 1]
+    np.testing.assert_array_equal(codes, read(source))
+
+
 def test_real_anthroprotect_tile(tmp_path, data):
     tiles = data / "anthroprotect-tile/anthroprotect/tiles"
     (source,) = (tiles / "lcs").glob("*.tif")

@@ -249,6 +249,28 @@ def test_real_clips_with_and_without_the_offset_in_their_numbers(
     assert 0.01 < np.percentile(red, 1) / 10_000 < 0.1
 
 
+def test_every_real_patch_of_bigearthnet_band_by_band(tmp_path, data):
+    patches = sorted({path.parent for path in data.glob("bigearthnet-v2/*/**/*_B02.tif")})
+    assert len(patches) == 8
+    factors = {"B02": 1, "B03": 1, "B04": 1, "B08": 1, "B05": 2, "B8A": 2, "B12": 2, "B01": 6}
+    for patch in patches:
+        output = tmp_path / f"{patch.name}.tif"
+        build_scene(patch, output, Scene(bands=list(factors)), offset=0)
+        for scene, (band, factor) in zip(read(output), factors.items(), strict=True):
+            numbers = read(patch / f"{patch.name}_{band}.tif")[0]
+            np.testing.assert_array_equal(scene, naive_bilinear(numbers, factor), str(patch))
+        assert raster.read_grid(output) == raster.read_grid(patch / f"{patch.name}_B02.tif")
+
+
+def test_real_stack_of_seven_bands(tmp_path, data):
+    source = data / "s2-clips/leipzig/leipzig_raster.tif"
+    with rasterio.open(source) as dataset:
+        assert dataset.descriptions[3] == "b06"
+        numbers = dataset.read([4, 1])
+    build_scene(source, tmp_path / "scene.tif", Scene(bands=["B06", "B02"]))
+    np.testing.assert_array_equal(read(tmp_path / "scene.tif"), numbers)
+
+
 def test_real_clip_in_degrees_is_refused(tmp_path, data):
     source = next((data / "s2-clips/ssl4eo-s12-l2a").iterdir())
     with pytest.raises(WildLensError, match="degrees"):
