@@ -27,6 +27,7 @@ from wildlens.legend import CORINE
 from wildlens.settings import Tiles
 from wildlens.sources import open_product
 from wildlens.sources.anthroprotect import find_root, open_folder, read_table
+from wildlens.sources.bands import check_integers
 from wildlens.sources.offset import decide_offset
 
 POLYGONS = (".shp", ".gpkg")
@@ -91,10 +92,14 @@ def product(path: Path) -> str:
     if found.offset is not None:
         offset = ", ".join(map(str, sorted(set(found.offset.values()))))
     if found.grid.crs.geographic:
-        use = "as a scene refused: pixels in degrees"
+        use = "pixels in degrees: goes in with `scene.crs`"
     else:
+        first = next(iter(found.bands))
+        file = found.bands[first]
+        if file.path.is_file():  # of some products only the metadata are there
+            with raster.open_raster(file.path) as dataset:
+                check_integers(dataset, file.index)
         try:
-            first = next(iter(found.bands))
             use = f"{decide_offset(found, [first], None).of_band[first]} applied"
         except WildLensError as error:
             use = f"asked for: {str(error).rpartition('; ')[2]}"
