@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 
 ABANDONED = 24 * 3600.0  # seconds after which an untouched file of another machine is nobody's
 LATE, TRIES = 0.2, 20  # seconds in which a folder must stay away; how often that is looked at
@@ -53,7 +53,7 @@ def atomic(path: Path) -> Iterator[Path]:
             _follow_umask(temporary)
             _replace(temporary, path)
     except OSError as error:
-        reason = error.strerror or " ".join(str(error.__cause__ or error).split())
+        reason = error.strerror or one_line(error.__cause__ or error)
         raise WildLensError(f"{path}: could not be written: {reason}") from error
 
 

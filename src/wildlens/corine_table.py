@@ -11,7 +11,7 @@ from pathlib import Path
 import pyogrio
 
 from wildlens.corine import MISSING, Encoding
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
 from wildlens.sources import xml
 
@@ -71,7 +71,7 @@ def _dbf(path: Path) -> tuple[list[str], Iterable[list[str]]]:
     try:
         table = pyogrio.read_dataframe(path, read_geometry=False, encoding="ISO-8859-1")
     except RuntimeError as error:  # all of pyogrio's errors
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: cannot be read as a table: {reason}") from None
     texts = table.astype(str).where(table.notna(), "")
     return list(table.columns), texts.to_numpy().tolist()

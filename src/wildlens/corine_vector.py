@@ -11,7 +11,7 @@ from pyproj import Transformer
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
 
 SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".gdb")
@@ -42,7 +42,7 @@ def polygon_reader(path: Path, grid: GeoBox) -> Callable[[Window], np.ndarray]:
             path, layer=layer, columns=[field], bbox=tuple(box), on_invalid="ignore"
         )
     except RuntimeError as error:  # all of pyogrio's errors
-        raise WildLensError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
     codes = polygons[field].map(_text)
     known = {str(c.code): c.index for c in CORINE.classes} | dict.fromkeys(_MISSING, 0)
     unknown = sorted(set(codes) - known.keys())
@@ -77,9 +77,7 @@ def _layer(path: Path) -> tuple[str, str]:
             seen += [f"{layer}.{name}" for name in info["fields"]]
             found += [(layer, str(name)) for name in info["fields"] if _FIELD.fullmatch(str(name))]
     except RuntimeError as error:
-        raise WildLensError(
-            f"{path}: cannot be opened as polygons: {' '.join(str(error).split())}"
-        ) from None
+        raise WildLensError(f"{path}: cannot be opened as polygons: {one_line(error)}") from None
     if len(found) != 1:
         names = ", ".join(".".join(f) for f in found) or ", ".join(seen[:_NAMED]) or "no polygons"
         raise WildLensError(

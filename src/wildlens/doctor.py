@@ -12,7 +12,7 @@ from typing import Literal
 import yaml
 from packaging.requirements import Requirement
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.settings import Product, Settings, validate
 
 SIMULATED = Path("resources/demo")  # what the rule `demo` makes
@@ -57,7 +57,7 @@ def read_configuration(paths: Sequence[Path]) -> Settings:
         try:
             data = yaml.safe_load(path.read_text(encoding="utf-8"))
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise WildLensError(f"{path}: cannot be read as YAML: {reason}") from None
         if not isinstance(data or {}, dict):
             raise WildLensError(f"{path}: expected keys and values")
@@ -124,7 +124,7 @@ def _device() -> Iterator[Finding]:
         device = choose_device("auto")
         threads = torch.get_num_threads()
     except (ImportError, OSError, RuntimeError) as error:  # a broken build says so on import
-        yield Finding("mend", f"torch cannot be used: {' '.join(str(error).split())}")
+        yield Finding("mend", f"torch cannot be used: {one_line(error)}")
         return
     if device.type == "cuda":
         yield Finding("ok", f"GPU: {torch.cuda.get_device_name()}")

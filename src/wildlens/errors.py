@@ -9,3 +9,8 @@ class WildLensError(Exception):
     """
 
     exit_status = 1
+
+
+def one_line(error: BaseException, longest: int | None = None) -> str:
+    """What another library's error says, maybe in many lines, as one, cut to `longest` letters."""
+    return " ".join(str(error).split())[:longest]

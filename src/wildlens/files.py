@@ -7,7 +7,7 @@ that no name in an archive can lead out of it.
 import zipfile
 from pathlib import Path
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 
 MAX_TEXT = 64 * 2**20  # bytes of a metadata file; the largest real ones have about 1 MB
 
@@ -20,7 +20,7 @@ def open_zip(path: Path) -> zipfile.Path:
     try:
         return zipfile.Path(path)
     except (OSError, zipfile.BadZipFile) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: cannot be opened as a zip archive: {reason}") from None
 
 
@@ -31,7 +31,7 @@ def read_bytes(path: File) -> bytes:
             content = stream.read(MAX_TEXT + 1)
     except (OSError, KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         # RuntimeError: encrypted; NotImplementedError: a compression nobody uses
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = getattr(error, "strerror", None) or one_line(error)
         raise WildLensError(f"{path}: cannot be read: {reason}") from None
     if len(content) > MAX_TEXT:
         raise WildLensError(f"{path}: has more than {MAX_TEXT >> 20} MB, too much for metadata")

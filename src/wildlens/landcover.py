@@ -19,7 +19,7 @@ from wildlens.atomic import write_text
 from wildlens.corine import Encoding, decode_corine, find_encoding
 from wildlens.corine_table import read_table, table_beside
 from wildlens.crosswalk import CROSSWALKS, read_crosswalk
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE, Legend
 from wildlens.majority import majority, points_along, refined
 from wildlens.progress import track
@@ -238,7 +238,7 @@ def _on_grid(
             tolerance=tolerance,
         )
     except rasterio.errors.RasterioError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{dataset.name}: cannot be brought to the scene: {reason}") from None
     with warped:
         yield warped

@@ -12,7 +12,7 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
 from wildlens import raster
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.sources import Product
 from wildlens.sources.bands import crs_name
 
@@ -173,9 +173,7 @@ def _target_crs(text: str) -> CRS:
     try:
         crs = CRS(text)
     except Exception as error:  # pyproj's, of several kinds
-        raise WildLensError(
-            f"scene.crs: {text} is not known: {' '.join(str(error).split())}"
-        ) from None
+        raise WildLensError(f"scene.crs: {text} is not known: {one_line(error)}") from None
     units = {axis.unit_name for axis in crs.proj.axis_info}
     if not crs.projected or units != {"metre"}:
         raise WildLensError(

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from rasterio.windows import Window
 
 from wildlens.atomic import atomic, scratch
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.files import File, gdal_name
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
@@ -33,7 +33,7 @@ def open_raster(path: File | str) -> Iterator[rasterio.DatasetReader]:
     try:
         dataset = rasterio.open(gdal_name(path), driver=_DRIVERS.get(suffix.lower()))
     except rasterio.errors.RasterioIOError as error:
-        raise WildLensError(f"{path}: cannot be opened as a raster: {_one_line(error)}") from None
+        raise WildLensError(f"{path}: cannot be opened as a raster: {one_line(error)}") from None
     with dataset:
         yield dataset
 
@@ -45,7 +45,7 @@ def read(
     try:
         return dataset.read(bands, **options)
     except rasterio.errors.RasterioIOError as error:
-        raise WildLensError(f"{dataset.name}: cannot be read: {_one_line(error)}") from None
+        raise WildLensError(f"{dataset.name}: cannot be read: {one_line(error)}") from None
 
 
 def grid_of(dataset: rasterio.DatasetReader) -> GeoBox:
@@ -213,10 +213,6 @@ def _statistics(dataset: rasterio.DatasetReader, band: int) -> dict[str, str]:
         "STATISTICS_STDDEV": repr(float(max(squares / count - mean**2, 0.0) ** 0.5)),
         "STATISTICS_VALID_PERCENT": f"{100 * count / (height * width):.4g}",
     }
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def tags_json(**values) -> dict[str, str]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, get_args
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -674,7 +674,7 @@ def load_section(model: type[Section], path: Path | None) -> Section:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: cannot be read as YAML: {reason}") from None
     return validate(data, model, str(path))
 

@@ -15,7 +15,7 @@ import pandas
 import pyogrio
 from pyproj import Transformer
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.files import gdal_name, open_zip
 
 DEGREES = "EPSG:4326"
@@ -75,7 +75,9 @@ def polygon_layers(path: Path) -> list[Layer]:
         try:
             layers = pyogrio.list_layers(file)
         except RuntimeError as error:  # all of pyogrio's errors
-            raise WildLensError(f"{path}: cannot be opened as polygons: {_line(error)}") from None
+            raise WildLensError(
+                f"{path}: cannot be opened as polygons: {one_line(error)}"
+            ) from None
         for name, kind in layers:
             kinds.append(f"{name}: {kind or 'no geometry'}")
             # Unknown: a layer of mixed geometries
@@ -156,7 +158,7 @@ def guarded(function, path: Path, file: str, **options):
         except UnicodeDecodeError:
             return function(file, **options | {"encoding": "ISO-8859-1"})
         except RuntimeError as error:
-            raise WildLensError(f"{path}: cannot be read: {_line(error)}") from None
+            raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
 
 
 class _NoColumn(WildLensError):
@@ -197,7 +199,7 @@ def _members(folder: zipfile.Path, name: str, depth: int = 1) -> Iterator[str]:
             except (OSError, zipfile.BadZipFile, RuntimeError) as error:
                 raise WildLensError(
                     f"{folder.root.filename}: {member}: cannot be opened as a zip archive:"
-                    f" {_line(error)}"
+                    f" {one_line(error)}"
                 ) from None
 
 
@@ -277,7 +279,3 @@ def _text(value) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if pandas.isna(value) else str(value).strip()
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())

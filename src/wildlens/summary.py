@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.progress import duration
 from wildlens.settings import CONTROLS
 
@@ -153,7 +153,7 @@ def _rows(path: Path) -> list[Row]:
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise WildLensError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
 
 
 def _warnings(logs: Path) -> Iterator[str]:

@@ -9,7 +9,7 @@ import xarray
 import zarr
 from zarr.codecs import BloscCodec
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.settings import TWO_CLASSES
 
 STEP = "tiles"
@@ -89,7 +89,7 @@ def open_tiles(path: Path) -> xarray.Dataset:
     try:
         tiles = open_group(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: cannot be opened as a training set: {reason}") from None
     if problem := _flaw(tiles):
         raise WildLensError(f"{path}: {problem}; make it with 'wildlens tiles'")
@@ -115,7 +115,7 @@ class TilesOnDisk:
         try:
             return np.stack([self._array[int(row)] for row in rows])
         except (OSError, ValueError, RuntimeError, KeyError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise WildLensError(f"{self.path}: cannot be read: {reason}") from None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import xarray as xr
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
 from wildlens.settings import METHODS
 from wildlens.tileset import open_group, open_tiles
@@ -65,7 +65,7 @@ def _open_attribution(path: Path) -> xr.Dataset:
     try:
         store = open_group(path)
     except Exception as error:  # zarr's errors for broken stores have no common class
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: cannot be opened as an attribution: {reason}") from None
     lacking = [n for n in ("attribution", "name", "split", "block") if n not in store.variables]
     if lacking:

@@ -13,7 +13,7 @@ from odc.geo.geom import Geometry
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.settings import Clip
 
 STEP = 60.0  # m: windows begin and end where pixels of 10, 20 and 60 m do
@@ -58,7 +58,7 @@ def area_of(box: Clip | None, polygons: Path | None) -> Area | None:
     try:
         frame = geopandas.read_file(polygons)
     except (RuntimeError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{polygons}: cannot be read as polygons: {reason}") from None
     if frame.crs is None:
         raise WildLensError(f"{polygons}: has no coordinate reference system")

@@ -19,7 +19,7 @@ import rasterio
 from rasterio.windows import Window
 
 from wildlens import raster
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.fetch.web import NoParts, Web, shown
 
 NAME = "band.tif"
@@ -43,7 +43,7 @@ class RemoteBand:
             values = self.dataset.read(1, window=window)
         except rasterio.errors.RasterioIOError as error:
             self._raise_own()
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise WildLensError(f"{shown(self.address)}: cannot be decoded: {reason}") from None
         self._raise_own()
         return values
@@ -92,7 +92,7 @@ def _opened(source, driver: str, address: str, file: "RemoteFile | None") -> Ite
     except rasterio.errors.RasterioIOError as error:
         if file is not None and file.error is not None:
             raise file.error from None
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{shown(address)}: cannot be opened as {driver}: {reason}") from None
     with dataset:
         _check(dataset, address)

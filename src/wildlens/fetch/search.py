@@ -10,7 +10,7 @@ from pystac_client import Client
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.fetch.area import Area
 from wildlens.fetch.catalogues import Catalogue
 from wildlens.fetch.web import Web, shown
@@ -47,7 +47,7 @@ def search(web: Web, catalogue: Catalogue, wanted: Wanted, area: Area) -> list[d
             return [item for item in itertools.islice(found, MOST) if _is_item(item)]
     except (APIError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError,
             RecursionError) as error:  # fmt: skip
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        reason = one_line(error, 200) or type(error).__name__
         raise WildLensError(
             f"{shown(catalogue.address)}: does not answer as a STAC API: {reason}"
         ) from None

@@ -11,7 +11,7 @@ import safetensors.torch
 from torch import Tensor, nn
 
 from wildlens.atomic import atomic
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.generator import Generator
 from wildlens.settings import TWO_CLASSES
@@ -114,7 +114,7 @@ def _load(path: Path, kinds: tuple[str, ...], what: str) -> dict[str, nn.Module]
     try:
         return _build(metadata, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise WildLensError(f"{path}: its weights do not fit its description: {reason}") from None
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from wildlens import __version__
 from wildlens.atomic import write_text
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.presentation.template import TEMPLATE
 from wildlens.progress import duration
 from wildlens.summary import REFERENCES, Summary, read_summary, rounded
@@ -115,7 +115,7 @@ def _picture(path: Path) -> str:
             buffer = io.BytesIO()
             image.convert("RGB").save(buffer, "WEBP", quality=80, method=6)
     except (OSError, ValueError) as error:
-        raise WildLensError(f"{path}: is no figure: {' '.join(str(error).split())}") from None
+        raise WildLensError(f"{path}: is no figure: {one_line(error)}") from None
     return f"data:image/webp;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
@@ -136,7 +136,7 @@ def _caption(folder: Path | None, name: str) -> str:
             path.read_text(encoding="utf-8"), writer="html5", settings_overrides=safe
         )
     except (SystemMessage, OSError, UnicodeDecodeError) as error:
-        raise WildLensError(f"{path}: is no caption: {' '.join(str(error).split())}") from None
+        raise WildLensError(f"{path}: is no caption: {one_line(error)}") from None
     return parts["body"]
 
 

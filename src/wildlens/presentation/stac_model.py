@@ -12,7 +12,7 @@ import safetensors
 import shapely
 import yaml
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.presentation.stac_raster import FILE, Place, file_fields, origin
 from wildlens.stored import SCALE
 
@@ -167,7 +167,7 @@ def _learnt_from(footprints: Path | None, places: Mapping[str, Place]):
     try:
         frame = pyogrio.read_dataframe(footprints).to_crs(4326)
     except (RuntimeError, ValueError) as error:  # pyogrio's, pyproj's
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{footprints}: cannot be read as tiles: {reason}") from None
     if "split" in frame:
         used = frame[frame["split"] == "train"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import yaml
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.settings import Evaluation, validate
 
 
@@ -42,7 +42,7 @@ def read_table(folder: Path, table: Table) -> pd.DataFrame:
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(table.texts, str))
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
-        raise WildLensError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+        raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
     if problem := _flaw(frame, table):
         raise WildLensError(f"{path}: {problem}; make it again with wildlens")
     return frame
@@ -64,7 +64,7 @@ def read_targets(evaluation: Path) -> list[int]:
         text = json.loads(path.read_text(encoding="utf-8"))["wildlens_settings"]
         data = yaml.safe_load(text)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(
             f"{path}: does not say the evaluation's settings ({reason}); run wildlens evaluate"
         ) from None

@@ -18,7 +18,7 @@ from odc.geo.geobox import GeoBox
 
 from wildlens import raster
 from wildlens.corine import find_encoding
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.landcover import choose_band, encoding_of, layer_of
 from wildlens.settings import Landcover, Product
 from wildlens.sources.product import band_name
@@ -120,9 +120,7 @@ def read_table(path: Path) -> pandas.DataFrame:
     try:
         table = pandas.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
     except (OSError, ValueError) as error:  # all that pandas raises for broken tables is the latter
-        raise WildLensError(
-            f"{path}: cannot be read as CSV: {' '.join(str(error).split())}"
-        ) from None
+        raise WildLensError(f"{path}: cannot be read as CSV: {one_line(error)}") from None
     table.columns = [str(c).strip().lower() for c in table.columns]
     if table.empty or "file" not in table.columns:
         found = ", ".join(table.columns)

@@ -20,7 +20,7 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from wildlens import raster
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.files import File, read_bytes
 from wildlens.sources.product import SCL, BandFile, Product, band_name
 from wildlens.sources.stack import SUFFIXES
@@ -78,7 +78,7 @@ def _parse(path: Path) -> dict:
     try:
         item = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: is no JSON: {reason}") from None
     if not isinstance(item, dict) or item.get("type") != "Feature" or "assets" not in item:
         kind = item.get("type") if isinstance(item, dict) else type(item).__name__

@@ -12,7 +12,7 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from wildlens import raster
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.sources.bands import MAX_DN, Resampling, check_integers, digital_numbers, opened
 from wildlens.sources.product import BandFile
 
@@ -90,5 +90,5 @@ def warped(
             tolerance=TOLERANCE,
         )
     except rasterio.errors.RasterioError as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{dataset.name}: cannot be reprojected: {reason}") from None

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException, ElementTree
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.files import File, read_bytes
 
 MAX_TEXT = 500  # characters kept of one element; the longest real ones are paths of about 100
@@ -18,7 +18,7 @@ def parse(path: File) -> Element:
     try:
         return ElementTree.fromstring(content, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         raise WildLensError(f"{path}: is no sound XML: {reason}") from None
 
 

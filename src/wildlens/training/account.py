@@ -20,7 +20,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.networks import account
 from wildlens.networks.account import Layer
 from wildlens.networks.discriminator import PatchDiscriminator
@@ -107,7 +107,7 @@ def _network(name: str, copies: int, network: nn.Module, images: Tensor) -> Netw
     try:
         found = account.layers(network, images[:1])
     except RuntimeError as error:  # of a layer that is left no pixel
-        reason = " ".join(str(error).split())[:200]
+        reason = one_line(error, 200)
         raise WildLensError(
             f"{name}: images of {images.shape[-1]} px do not pass it: {reason}; raise tiles.size "
             "or gan.crop"

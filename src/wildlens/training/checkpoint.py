@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, one_line
 from wildlens.provenance import code_digest
 from wildlens.settings import Section
 from wildlens.training import state_file
@@ -91,7 +91,7 @@ class Checkpoints:
                 restore(state)
             except (AttributeError, IndexError, KeyError, RuntimeError, TypeError) as error:
                 raise WildLensError(
-                    f"{path}: does not fit this training: {state_file.one_line(error)}; remove it"
+                    f"{path}: does not fit this training: {one_line(error, 200)}; remove it"
                 ) from None
             log.info("%s: goes on from step %d: %s", self.name, _step_of(path), path)
             return

@@ -15,6 +15,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from wildlens.errors import one_line
 from wildlens.networks.files import write_tensors
 
 
@@ -33,13 +34,13 @@ def read(path: Path) -> tuple[dict, dict[str, str]]:
             metadata = dict(file.metadata() or {})
         tensors = safetensors.torch.load_file(path)
     except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(one_line(error)) from None
+        raise ValueError(one_line(error, 200)) from None
     if metadata.pop("digest", None) != _digest(tensors, metadata):
         raise ValueError("its content does not match its digest")
     try:
         return _unpacked(json.loads(metadata["state"]), tensors), json.loads(metadata["made_of"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"it is no checkpoint: {one_line(error)}") from None
+        raise ValueError(f"it is no checkpoint: {one_line(error, 200)}") from None
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -73,8 +74,3 @@ def _digest(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
     for key in sorted(metadata):
         total.update(f"{key} {metadata[key]}\n".encode())
     return total.hexdigest()
-
-
-def one_line(error: Exception) -> str:
-    """An error's text, short and without line breaks."""
-    return " ".join(str(error).split())[:200]
