@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyogrio
 
+from wildlens import safe_xml
 from wildlens.corine import MISSING, Encoding
 from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
-from wildlens.sources import xml
 
 _CODE = re.compile(r"(clc_?)?code(_?\d\d)?", re.IGNORECASE)  # CODE_18, Code_12, CLC_CODE
 _NO_CLASS = (0, 990, 995, 999)  # codes of no data, unclassified land and water
@@ -79,9 +79,12 @@ def _dbf(path: Path) -> tuple[list[str], Iterable[list[str]]]:
 
 def _attribute_table(path: Path) -> tuple[list[str], Iterable[list[str]]]:
     """The first GDALRasterAttributeTable of a raster's auxiliary file."""
-    tables = list(xml.all_of(xml.parse(path), "GDALRasterAttributeTable"))
+    tables = list(safe_xml.all_of(safe_xml.parse(path), "GDALRasterAttributeTable"))
     if not tables:
         return [], []
-    names = [xml.text_at(field, "Name") for field in xml.all_of(tables[0], "FieldDefn")]
-    rows = (map(xml.text_of, xml.all_of(row, "F")) for row in xml.all_of(tables[0], "Row"))
+    names = [safe_xml.text_at(field, "Name") for field in safe_xml.all_of(tables[0], "FieldDefn")]
+    rows = (
+        map(safe_xml.text_of, safe_xml.all_of(row, "F"))
+        for row in safe_xml.all_of(tables[0], "Row")
+    )
     return names, [cells for cells in map(list, rows) if len(cells) == len(names)]

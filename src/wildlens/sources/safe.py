@@ -13,10 +13,10 @@ from xml.etree.ElementTree import Element
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
+from wildlens import safe_xml
 from wildlens.errors import WildLensError
 from wildlens.files import File
 from wildlens.raster import stated_grid
-from wildlens.sources import xml
 from wildlens.sources.product import SCL, BandFile, Product, band_name
 
 # a band's place in the instrument's list is its band_id in the metadata; L2A has no B10
@@ -78,16 +78,18 @@ def open_safe(folder: File, name: str, metadata_file: File) -> Product:
 
 def read_metadata(path: File) -> Metadata:
     """Offsets, quantification, image list and description of a product from MTD_MSIL2A.xml."""
-    root = xml.parse(path)
-    if xml.local_name(root) != "Level-2A_User_Product":
-        raise WildLensError(f"{path}: is no Level-2A metadata: its root is {xml.local_name(root)}")
-    quantification = xml.number_at(path, root, "BOA_QUANTIFICATION_VALUE")
+    root = safe_xml.parse(path)
+    if safe_xml.local_name(root) != "Level-2A_User_Product":
+        raise WildLensError(
+            f"{path}: is no Level-2A metadata: its root is {safe_xml.local_name(root)}"
+        )
+    quantification = safe_xml.number_at(path, root, "BOA_QUANTIFICATION_VALUE")
     if quantification <= 0:
         raise WildLensError(f"{path}: BOA_QUANTIFICATION_VALUE must be above 0")
-    images = tuple(_image(path, xml.text_of(e)) for e in xml.all_of(root, "IMAGE_FILE"))
+    images = tuple(_image(path, safe_xml.text_of(e)) for e in safe_xml.all_of(root, "IMAGE_FILE"))
     return Metadata(
         images=images,
-        offset=dict(_offset(path, e) for e in xml.all_of(root, "BOA_ADD_OFFSET")),
+        offset=dict(_offset(path, e) for e in safe_xml.all_of(root, "BOA_ADD_OFFSET")),
         quantification=quantification,
         description=_description(root, images),
     )
@@ -95,25 +97,25 @@ def read_metadata(path: File) -> Metadata:
 
 def read_tile_grid(path: File) -> GeoBox:
     """The 10 m grid of a granule from the Tile_Geocoding in its MTD_TL.xml."""
-    root = xml.parse(path)
-    crs = xml.text_at(root, "HORIZONTAL_CS_CODE")
+    root = safe_xml.parse(path)
+    crs = safe_xml.text_at(root, "HORIZONTAL_CS_CODE")
     if not re.fullmatch(r"EPSG:\d{4,5}", crs):
         raise WildLensError(f"{path}: HORIZONTAL_CS_CODE must be an EPSG code, found {crs!r}")
     size, corner = (_at_ten_metres(path, root, name) for name in ("Size", "Geoposition"))
-    rows, columns = (int(xml.number_at(path, size, name)) for name in ("NROWS", "NCOLS"))
+    rows, columns = (int(safe_xml.number_at(path, size, name)) for name in ("NROWS", "NCOLS"))
     left, top, dx, dy = (
-        xml.number_at(path, corner, name) for name in ("ULX", "ULY", "XDIM", "YDIM")
+        safe_xml.number_at(path, corner, name) for name in ("ULX", "ULY", "XDIM", "YDIM")
     )
     return stated_grid(path, (rows, columns), Affine(dx, 0, left, 0, dy, top), crs)
 
 
 def _description(root: Element, images: tuple[PurePosixPath, ...]) -> dict[str, str]:
     texts = {
-        "product_uri": xml.text_at(root, "PRODUCT_URI"),
-        "sensing_time": xml.text_at(root, "PRODUCT_START_TIME"),
-        "baseline": xml.text_at(root, "PROCESSING_BASELINE"),
-        "spacecraft": xml.text_at(root, "SPACECRAFT_NAME"),
-        "relative_orbit": xml.text_at(root, "SENSING_ORBIT_NUMBER"),
+        "product_uri": safe_xml.text_at(root, "PRODUCT_URI"),
+        "sensing_time": safe_xml.text_at(root, "PRODUCT_START_TIME"),
+        "baseline": safe_xml.text_at(root, "PROCESSING_BASELINE"),
+        "spacecraft": safe_xml.text_at(root, "SPACECRAFT_NAME"),
+        "relative_orbit": safe_xml.text_at(root, "SENSING_ORBIT_NUMBER"),
     }
     tiles = sorted({t for image in images for t in _TILE.findall(image.name)})
     texts["tile"] = " ".join(tiles)
@@ -129,7 +131,7 @@ def _image(metadata: File, text: str) -> PurePosixPath:
 
 
 def _offset(metadata: File, element: Element) -> tuple[str, int]:
-    band_id, text = element.get("band_id", ""), xml.text_of(element)
+    band_id, text = element.get("band_id", ""), safe_xml.text_of(element)
     if band_id not in map(str, range(len(BAND_IDS))) or not _WHOLE_NUMBER.fullmatch(text):
         raise WildLensError(f"{metadata}: BOA_ADD_OFFSET of band_id {band_id!r} is {text!r}")
     return BAND_IDS[int(band_id)], int(float(text))
@@ -162,7 +164,7 @@ def _file(folder: File, image: PurePosixPath) -> File:
 
 
 def _at_ten_metres(path: File, root: Element, name: str) -> Element:
-    for element in xml.all_of(root, name):
+    for element in safe_xml.all_of(root, name):
         if element.get("resolution") == "10":
             return element
     raise WildLensError(f"{path}: Tile_Geocoding has no {name} at 10 m")
