@@ -9,11 +9,12 @@ from rasterio.windows import Window
 from attributed import write_tiles
 from wildlens.attribution import Models, create, describe
 from wildlens.attribution.gan import GanDifference
-from wildlens.attribution.symmetries import COUNT, SymmetryMean, symmetric, turn, turn_back
+from wildlens.attribution.symmetries import SymmetryMean, symmetric
 from wildlens.networks import files
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
 from wildlens.settings import Attribution
+from wildlens.symmetries import COUNT, turn, turn_back
 from wildlens.tile_attribution import attribute_tiles
 from wildlens.windows import halo_pieces
 

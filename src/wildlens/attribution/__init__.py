@@ -20,11 +20,12 @@ import xarray
 from torch import Tensor, nn
 
 from wildlens.attribution.randomisation import randomised
-from wildlens.attribution.symmetries import COUNT, SymmetryMean, symmetric
+from wildlens.attribution.symmetries import SymmetryMean, symmetric
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.reflectance import to_images
 from wildlens.settings import EXTRAS, METHODS, RANDOMISED, Attribution
+from wildlens.symmetries import COUNT
 from wildlens.tileset import open_tiles
 
 

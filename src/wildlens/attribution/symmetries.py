@@ -4,16 +4,13 @@ A network is trained on turned and mirrored tiles, and still answers each view a
 What the views agree on stays; what hangs on the grid of strides and paddings is averaged out.
 """
 
-import math
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from wildlens.attribution import signs
-
-COUNT = 8
+from wildlens.networks.cells import whole_cells
+from wildlens.symmetries import COUNT, turn, turn_back
 
 
 @dataclass(frozen=True)
@@ -47,6 +44,8 @@ class SymmetryMean:
     def _mean(self, attribute, images: Tensor) -> Tensor:
         """Mean over the views of what `attribute` gives, (N, H, W)."""
         height, width = images.shape[-2:]
+        # else the cells of a mirrored image, which are counted from its end, would lie elsewhere in
+        # a window than in a pass over the scene
         whole = whole_cells(images, self.method.multiple)
         total = sum(turn_back(attribute(turn(whole, k)), k) for k in range(COUNT))
         return (total / COUNT)[..., :height, :width]
@@ -59,28 +58,3 @@ def symmetric(method, count: int):
     averaged.
     """
     return method if count == 1 or method.halo == 0 else SymmetryMean(method)
-
-
-def turn(images: Tensor, symmetry: int) -> Tensor:
-    """A view, (..., H, W) -> (..., H, W) or (..., W, H): quarter turns, and from 4 on mirrored."""
-    view = torch.rot90(images, symmetry % 4, dims=(-2, -1))
-    return view.flip(-1) if symmetry >= 4 else view
-
-
-def turn_back(view: Tensor, symmetry: int) -> Tensor:
-    """What `turn` took."""
-    view = view.flip(-1) if symmetry >= 4 else view
-    return torch.rot90(view, -(symmetry % 4), dims=(-2, -1))
-
-
-def whole_cells(images: Tensor, multiple: int) -> Tensor:
-    """Images whose sides are multiples of a network's stride, the last row and column repeated.
-
-    Else the cells of a mirrored image, which are counted from its end, would lie elsewhere in a
-    window than in a pass over the scene.
-    """
-    height, width = images.shape[-2:]
-    missing = [math.ceil(side / multiple) * multiple - side for side in (width, height)]
-    if not any(missing):
-        return images
-    return functional.pad(images, (0, missing[0], 0, missing[1]), "replicate")

@@ -8,8 +8,8 @@ from functools import cached_property
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from wildlens.networks.cells import whole_cells
 from wildlens.networks.reach import reach
 from wildlens.networks.standardise import Standardise
 
@@ -57,17 +57,10 @@ class Generator(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N, C, H, W) reflectance."""
-        change = self.layers(self._padded(self.standardise(images)))
+        change = self.layers(whole_cells(self.standardise(images), self.multiple))
         height, width = images.shape[-2:]
         change = BOUND * torch.tanh(change[..., :height, :width] / BOUND)
         return images + change * self.standardise.sd[:, None, None]
-
-    def _padded(self, x: Tensor) -> Tensor:
-        """Repeat the last row and column until the sides are multiples of `multiple`."""
-        height, width = x.shape[-2:]
-        return functional.pad(
-            x, (0, -width % self.multiple, 0, -height % self.multiple), "replicate"
-        )
 
 
 class ResidualBlock(nn.Module):

@@ -11,6 +11,7 @@ from torch import Tensor
 from wildlens.reflectance import to_images
 from wildlens.settings import TWO_CLASSES
 from wildlens.stored import SCALE
+from wildlens.symmetries import COUNT, turn
 from wildlens.tileset import TilesOnDisk, class_names, open_tiles
 
 # bytes of pixels that are kept in memory; a larger set is read from the disk batch by batch
@@ -123,17 +124,16 @@ def _value_counts(stored: np.ndarray | TilesOnDisk, rows: np.ndarray) -> np.ndar
 
 
 def draw_symmetries(count: int, generator: np.random.Generator) -> np.ndarray:
-    """For each image one of the 8 symmetries of the square: north has no meaning."""
-    return generator.integers(8, size=count)
+    """For each image the number of a symmetry of the square (see `symmetries.turn`)."""
+    return generator.integers(COUNT, size=count)
 
 
 def turned(images: Tensor, symmetries: np.ndarray) -> Tensor:
-    """Each image turned and flipped as its symmetry says (0-7)."""
+    """Each image in the view of its symmetry, (N, C, S, S)."""
     out = torch.empty_like(images)
-    for k in range(8):
+    for k in range(COUNT):
         chosen = torch.from_numpy(np.flatnonzero(symmetries == k))
-        view = torch.rot90(images[chosen], k % 4, dims=(2, 3))
-        out[chosen] = view.flip(3) if k >= 4 else view
+        out[chosen] = turn(images[chosen], k)
     return out
 
 
