@@ -6,6 +6,7 @@ is an error that names its key. Models are frozen: a step reads its section, nob
 
 import difflib
 import itertools
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -69,6 +70,11 @@ METHODS, CONTROLS, EXTRAS = get_args(Method), get_args(Control), get_args(Extra)
 TWO_CLASSES = ("anthropogenic", "protected")
 RANDOMISED = "_randomised"  # ends the name of a method that explains a classifier of random weights
 TILES_ONLY = ("class_shares",)  # needs land cover, which a scene alone does not have
+
+
+def classes_in_order(names: Sequence[str]) -> list[tuple[int, str]]:
+    """(label, name) of classes as people read them: protected, anthropogenic, then the others."""
+    return [(label, names[label]) for label in (1, 0, *range(2, len(names)))]
 
 
 class Section(BaseModel):

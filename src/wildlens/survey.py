@@ -18,7 +18,7 @@ from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.raster import open_raster, read
-from wildlens.settings import Tiles
+from wildlens.settings import Tiles, classes_in_order
 
 log = logging.getLogger(__name__)
 
@@ -182,9 +182,10 @@ def _log_counts(scene: str, tiles: pandas.DataFrame, settings: Tiles) -> None:
     reasons = tiles["reason"].value_counts().drop("", errors="ignore")
     missing = reasons.pop("missing data") if "missing data" in reasons else 0
     detail = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
-    labels = {"protected": PROTECTED, "anthropogenic": ANTHROPOGENIC}
-    labels |= {name: label for label, name in enumerate(settings.classes)}
-    counts = [f"{name} {(tiles['label'] == label).sum()}" for name, label in labels.items()]
+    counts = [
+        f"{name} {(tiles['label'] == label).sum()}"
+        for label, name in classes_in_order(settings.classes)
+    ]
     log.info(
         "%s: all %d, missing data %d, %s, unlabelled %d%s",
         scene, len(tiles), missing, ", ".join(counts), reasons.sum(),

@@ -24,7 +24,7 @@ from wildlens.errors import WildLensError
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.raster import grid_of, open_raster, read
-from wildlens.settings import TWO_CLASSES, Tiles
+from wildlens.settings import TWO_CLASSES, Tiles, classes_in_order
 from wildlens.splits import DROPPED, SPLITS, assign_splits, block_names
 from wildlens.survey import (
     ANTHROPOGENIC,
@@ -227,13 +227,13 @@ def check_splits(
 ) -> None:
     """Log how many tiles of each class each split has; refuse a split that lacks one."""
     columns = [*SPLITS, DROPPED]
-    order = [PROTECTED, ANTHROPOGENIC, *range(2, len(classes))]
+    labels, names = zip(*classes_in_order(classes), strict=True)
     counts = pandas.DataFrame(
         {
-            split: [((tiles["split"] == split) & (tiles["label"] == n)).sum() for n in order]
+            split: [((tiles["split"] == split) & (tiles["label"] == n)).sum() for n in labels]
             for split in columns
         },
-        index=[classes[label] for label in order],
+        index=names,
     )
     for line in counts.to_string().splitlines():
         log.info("%s", line)

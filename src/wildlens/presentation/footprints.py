@@ -11,13 +11,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle
 
 from wildlens.presentation.style import (
-    CLASS_COLOURS,
     MARGIN,
     SMALL,
     Sheet,
+    class_colour,
     plain_axes,
 )
-from wildlens.settings import TWO_CLASSES
+from wildlens.settings import TWO_CLASSES, classes_in_order
 
 PANEL, ACROSS, DOWN = 2.9, 3.65, 3.75  # inches
 LEFT, HEAD, LEGEND = 0.65, 1.0, 0.7
@@ -53,18 +53,10 @@ SPLITS = (
 
 def kinds(classes: Sequence[str]) -> list[Kind]:
     """All kinds of tiles of some classes (by label), protected ones first."""
-    order = [1, 0, *range(2, len(classes))]
     return [
-        Kind(
-            label,
-            split,
-            f"{classes[label]}, {name}",
-            CLASS_COLOURS[label % len(CLASS_COLOURS)],
-            strength,
-            hatch,
-        )
-        for label in order
-        for split, name, strength, hatch in SPLITS
+        Kind(label, split, f"{name}, {title}", class_colour(label), strength, hatch)
+        for label, name in classes_in_order(classes)
+        for split, title, strength, hatch in SPLITS
     ]
 
 

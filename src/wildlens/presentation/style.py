@@ -47,6 +47,11 @@ REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
 OURS = ("gan", "minimizer")
 
 
+def class_colour(label: int) -> str:
+    """Colour of the tiles of a class; beyond the sixth they come again."""
+    return CLASS_COLOURS[label % len(CLASS_COLOURS)]
+
+
 def method_title(method: str) -> str:
     """What a method is called in figures."""
     if method.endswith(RANDOMISED):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from wildlens.presentation.style import CLASS_COLOURS, MUTED, PURPLE
+from wildlens.presentation.style import MUTED, PURPLE, class_colour
+from wildlens.settings import classes_in_order
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles
 TILE_CLASS = """coalesce("label", '') || coalesce(', ' || "split", '')"""
@@ -22,20 +23,13 @@ def tiles_renderer(classes: Sequence[str]) -> ElementTree.Element:
     Args:
         classes: names of the classes, by label.
     """
-    order = [1, 0, *range(2, len(classes))]
     renderer = ElementTree.Element("renderer-v2", type="categorizedSymbol", attr=TILE_CLASS)
     categories = ElementTree.SubElement(renderer, "categories")
     symbols = ElementTree.SubElement(renderer, "symbols")
     kinds = [
-        (
-            f"{classes[label]}, {split}",
-            f"{classes[label]}, {name}",
-            CLASS_COLOURS[label % len(CLASS_COLOURS)],
-            tint,
-            filling,
-        )
-        for label in order
-        for split, name, tint, filling in _FILLINGS
+        (f"{name}, {split}", f"{name}, {title}", class_colour(label), tint, filling)
+        for label, name in classes_in_order(classes)
+        for split, title, tint, filling in _FILLINGS
     ]
     for number, (value, title, colour, tint, filling) in enumerate(
         [*kinds, ("unlabelled", "without label", MUTED, 0, "no")]
