@@ -14,7 +14,7 @@ from pyproj import CRS
 from wildlens.areas import cut_areas, degree_bounds, read_areas
 from wildlens.atomic import atomic
 from wildlens.errors import WildLensError
-from wildlens.legend import CORINE
+from wildlens.presentation.landcover import count_classes
 from wildlens.presentation.qgs import Extent, Group, Layer, layers_of, write_project
 from wildlens.presentation.qml import (
     attribution_renderer,
@@ -22,9 +22,9 @@ from wildlens.presentation.qml import (
     scene_renderer,
     write_vector_style,
 )
-from wildlens.presentation.style import method_title
+from wildlens.presentation.style import IMAGE_TITLES, method_title
 from wildlens.presentation.symbols import areas_renderer, tiles_renderer
-from wildlens.raster import grid_of, open_raster, read, read_grid, row_windows
+from wildlens.raster import open_raster, read_grid
 from wildlens.settings import METHODS, Tiles
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,6 @@ AREAS_NOTE = (
     "Protected areas that count, cut to the scenes. The WDPA's terms forbid passing its polygons on"
     " without leave: remove areas.gpkg before you send this folder to others."
 )
-IMAGE_TITLES = {"maximized": "X+ (pattern-maximizer)", "minimized": "X− (pattern-minimizer)"}
 
 
 def build_project(
@@ -115,7 +114,7 @@ def _scene(
     if landcover is not None:
         members.append(Layer(
             "Land cover (CORINE)", _relative(landcover, folder), *_place(landcover),
-            landcover_renderer(_classes(landcover)),
+            landcover_renderer((np.flatnonzero(count_classes(landcover)[1:]) + 1).tolist()),
             note="CORINE maps nothing smaller than 25 ha: small bogs and rocks are not in it.",
         ))  # fmt: skip
     return Group(path.stem, members, expanded=first)
@@ -191,17 +190,6 @@ def _write_areas(areas: geopandas.GeoDataFrame, path: Path) -> None:
             )  # fmt: skip
         except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
             raise OSError(str(error)) from error
-
-
-def _classes(path: Path) -> list[int]:
-    """CORINE indices that are in a land-cover raster."""
-    found = np.zeros(256, bool)
-    with open_raster(path) as dataset:
-        for window in row_windows(grid_of(dataset)):
-            found[np.unique(read(dataset, 1, window=window))] = True
-    indices = np.flatnonzero(found[1:]) + 1
-    CORINE.check(indices, path)
-    return indices.tolist()
 
 
 def _place(path: Path) -> tuple[CRS, Extent]:

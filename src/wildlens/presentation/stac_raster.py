@@ -21,8 +21,9 @@ from odc.geo.geom import Geometry
 
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.presentation.style import method_title
-from wildlens.raster import grid_of, open_raster, read, row_windows
+from wildlens.presentation.landcover import count_classes
+from wildlens.presentation.style import IMAGE_TITLES, method_title
+from wildlens.raster import grid_of, open_raster
 from wildlens.stored import SCALE
 
 PROJECTION, RASTER, EO, CLASSIFICATION, FILE = (
@@ -39,12 +40,7 @@ COMMON_NAMES = {
 COG_TYPE = pystac.MediaType.COG
 TIFF_TYPE = pystac.MediaType.GEOTIFF
 FIRST_LAUNCH = datetime(2015, 6, 23, tzinfo=UTC)  # of a Sentinel-2: no image is older
-IMAGE_TITLES = {
-    "reflectance": "Reflectance (X)",
-    "landcover": "CORINE land cover",
-    "maximized": "X+ (pattern-maximizer)",
-    "minimized": "X- (pattern-minimizer)",
-}
+TITLES = IMAGE_TITLES | {"reflectance": "Reflectance (X)", "landcover": "CORINE land cover"}
 EDGE = 10_000  # m at most between two corners of an outline: a straight edge is bent in degrees
 
 
@@ -138,10 +134,10 @@ def _asset(key: str, path: Path, grid: GeoBox, scene: str) -> pystac.Asset:
         layout = dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
         fields = {"bands": [_band(dataset, index, tags) for index in dataset.indexes]}
         if dataset.dtypes[0] == "uint8":
-            fields["classification:classes"] = _classes(dataset)
+            fields["classification:classes"] = _classes(path)
     fields |= origin(tags) | file_fields(path)
     fields["raster:spatial_resolution"] = abs(grid.affine.a)
-    title = IMAGE_TITLES.get(key) or method_title(key)
+    title = TITLES.get(key) or method_title(key)
     roles = ["data", "reflectance"] if "raster:scale" in fields["bands"][0] else ["data"]
     return pystac.Asset(
         str(path.resolve()),
@@ -183,12 +179,9 @@ def _statistics(tags: Mapping[str, str]) -> dict[str, float]:
     return found
 
 
-def _classes(dataset: rasterio.DatasetReader) -> list[dict]:
+def _classes(path: Path) -> list[dict]:
     """The classes that are in a land-cover raster, with the number of their pixels."""
-    counts = np.zeros(256, np.int64)
-    for window in row_windows(grid_of(dataset)):
-        counts += np.bincount(read(dataset, 1, window=window).ravel(), minlength=256)
-    CORINE.check(np.flatnonzero(counts), dataset.name)
+    counts = count_classes(path)
     classes = [
         {
             "value": member.index,

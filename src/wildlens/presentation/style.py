@@ -43,6 +43,7 @@ METHOD_TITLES = {
     "random": "Random (control)",
     "score": "Naturalness",
 }
+IMAGE_TITLES = {"maximized": "X+ (pattern-maximizer)", "minimized": "X− (pattern-minimizer)"}
 REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
 OURS = ("gan", "minimizer")
 
