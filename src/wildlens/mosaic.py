@@ -1,12 +1,10 @@
 """Several products as one scene: the grid they share, where each lies in it, who comes first."""
 
 import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import odc.geo.geom
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
@@ -223,16 +221,7 @@ def _covered(own: GeoBox, grid: GeoBox, step: int = 1) -> tuple[tuple[int, int],
     box = own.footprint(grid.crs, npoints=400).boundingbox
     if not np.isfinite([*box]).all():
         raise WildLensError(f"scene.crs: {crs_name(grid.crs)} does not hold the place of a product")
-    return _whole_steps(grid, box, step)
-
-
-def _whole_steps(grid: GeoBox, box, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
-    corners = grid.wld2pix(box.left, box.top), grid.wld2pix(box.right, box.bottom)
-    columns, rows = (
-        (math.floor(low / step) * step, math.ceil(high / step) * step)
-        for low, high in zip(*corners, strict=True)
-    )
-    return columns, rows
+    return raster.whole_steps(grid, box, step)
 
 
 def _part(grid: GeoBox, clip: Box, sources: Sequence[Product]) -> tuple[slice, slice]:
@@ -240,16 +229,8 @@ def _part(grid: GeoBox, clip: Box, sources: Sequence[Product]) -> tuple[slice, s
     west, south, east, north = clip
     if west >= east or south >= north:
         raise WildLensError(f"clip: {clip} is no box: give west, south, east, north in degrees")
-    # points along its edges, since they are bent on the grid
-    box = odc.geo.geom.box(west, south, east, north, "EPSG:4326").to_crs(grid.crs, 0.01)
-    columns, rows = (
-        slice(max(0, low), min(length, high))
-        for (low, high), length in zip(
-            _whole_steps(grid, box.boundingbox, STEP), reversed(grid.shape), strict=True
-        )
-    )
-    empty = rows.start >= rows.stop or columns.start >= columns.stop
-    if empty or all(place_in(grid[rows, columns], source) is None for source in sources):
+    part = raster.part_that_covers(grid, clip, STEP)
+    if part is None or all(place_in(grid[part], source) is None for source in sources):
         paths = ", ".join(str(source.path) for source in sources)
         raise WildLensError(f"{paths}: does not touch the box of clip {clip} (degrees)")
-    return rows, columns
+    return part

@@ -1,11 +1,13 @@
 """Grids and GeoTIFFs: where pixels lie, and how rasters are read and written window by window."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import odc.geo.geom
 import rasterio
 import rasterio.shutil
 from affine import Affine
@@ -69,6 +71,39 @@ def read_grid(path: Path | str) -> GeoBox:
     """The grid of a raster file."""
     with open_raster(path) as dataset:
         return grid_of(dataset)
+
+
+def whole_steps(grid: GeoBox, box, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Columns and rows (from, to) that cover a box in the grid's CRS, in whole steps of pixels.
+
+    Counted from the grid's corner; they may lie beyond the grid.
+    """
+    corners = grid.wld2pix(box.left, box.top), grid.wld2pix(box.right, box.bottom)
+    columns, rows = (
+        (math.floor(low / step) * step, math.ceil(high / step) * step)
+        for low, high in zip(*corners, strict=True)
+    )
+    return columns, rows
+
+
+def part_that_covers(
+    grid: GeoBox, box: tuple[float, float, float, float], step: int
+) -> tuple[slice, slice] | None:
+    """Rows and columns of a grid that cover a box, in whole steps; None where it lies beside.
+
+    Args:
+        box: west, south, east, north in degrees.
+    """
+    # points along its edges, since they are bent on the grid
+    bent = odc.geo.geom.box(*box, "EPSG:4326").to_crs(grid.crs, 0.01)
+    columns, rows = (
+        slice(max(0, low), min(length, high))
+        for (low, high), length in zip(
+            whole_steps(grid, bent.boundingbox, step), reversed(grid.shape), strict=True
+        )
+    )
+    beside = rows.start >= rows.stop or columns.start >= columns.stop
+    return None if beside else (rows, columns)
 
 
 def pixels_across(own: GeoBox, grid: GeoBox) -> float:

@@ -1,7 +1,6 @@
 """The land that is wanted: as a polygon, as a box, and as a window of a product's grids."""
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from odc.geo.geom import Geometry
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
+from wildlens import raster
 from wildlens.errors import WildLensError, one_line
 from wildlens.settings import Clip
 
@@ -78,20 +78,9 @@ def window_of(dataset: rasterio.DatasetReader, area: Area | None) -> Window | No
     """
     if area is None:
         return Window(0, 0, dataset.width, dataset.height)
-    side = dataset.transform.a
-    pixels = round(STEP / side)
-    # points along its edges, since they are bent on the grid
-    bounds = odc.geo.geom.box(*area.box, DEGREES).to_crs(dataset.crs.to_wkt(), 0.01).boundingbox
-    left, bottom, right, top = bounds
-    spans = []
-    for low, high, length in (
-        (left - dataset.transform.c, right - dataset.transform.c, dataset.width),
-        (dataset.transform.f - top, dataset.transform.f - bottom, dataset.height),
-    ):
-        first = max(0, math.floor(low / STEP) * pixels)
-        spans.append((first, min(length, math.ceil(high / STEP) * pixels)))
-    (left, right), (top, bottom) = spans
-    return Window(left, top, right - left, bottom - top) if left < right and top < bottom else None
+    grid = raster.grid_of(dataset)
+    part = raster.part_that_covers(grid, area.box, round(STEP / grid.affine.a))
+    return None if part is None else Window.from_slices(*part)
 
 
 def share_of(

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 from wildlens.errors import WildLensError
 from wildlens.fetch.area import Area
-from wildlens.settings import Wanted
+from wildlens.settings import Scene, Wanted
 from wildlens.sources.product import SCL
 from wildlens.sources.stac import finest_assets
 
 log = logging.getLogger(__name__)
 
-CLOUDY = (0, 1, 3, 8, 9, 10)  # SCL: no data, defective, cloud shadow, clouds, cirrus
+CLOUDY = tuple(Scene().mask_classes)  # what a scene leaves out unless told otherwise
 LONGEST = 200  # characters of a name
 _BASELINES = ("s2:processing_baseline", "processing:version", "sentinel:processing_baseline")
 _MADE = ("s2:generation_time", "processing:datetime", "created", "updated")
