@@ -194,3 +194,13 @@ def test_results_make_a_report(results):
     run = snakemake(results.parent, "--report", report)
     assert run.returncode == 0, run.stderr
     assert report.stat().st_size > 100_000
+
+
+def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(results):
+    run = subprocess.run(
+        [sys.executable, ROOT / "benchmarks/validation.py", results], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    found = dict(re.findall(r"^(.+): AUROC (\S+), AP", run.stdout, re.MULTILINE))
+    assert list(found) == ["classifier, its places", "generators, X+ - X-", "generators, X - X-"]
+    assert all(0 <= float(value) <= 1 for value in found.values())

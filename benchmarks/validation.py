@@ -1,0 +1,92 @@
+"""How generators do on the validation tiles: what settings of the method are chosen by.
+
+    python benchmarks/validation.py RESULTS [GENERATORS ...]
+
+RESULTS is the folder of a run on simulated land, whose classifier, tiles and exact land cover are
+used; GENERATORS are models of that classifier, by default the run's own. Test tiles are not read.
+Prints a row a map: AUROC, average precision and the highest IoU that any threshold reaches, against
+the target group, and mean attribution by cover as a multiple of the mean. The first row is the
+classifier's own map of its places.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from wildlens.attribution.gan import GanDifference
+from wildlens.attribution.minimizer import MinimizerDifference
+from wildlens.evaluation.thresholds import best_threshold, iou
+from wildlens.legend import CORINE
+from wildlens.networks import files
+from wildlens.reflectance import to_images
+from wildlens.settings import Evaluation
+from wildlens.tileset import open_tiles
+
+COVERS = {412: "bog", 332: "rock", 324: "clear-cut", 331: "sand", 322: "heath", 312: "forest"}
+MOST, BATCH = 80, 20  # tiles
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("results", type=Path)
+    parser.add_argument("generators", type=Path, nargs="*")
+    arguments = parser.parse_args()
+    models = arguments.results / "models"
+    classifier = files.load_classifier(models / "classifier.safetensors")
+    images, truth = validation_tiles(arguments.results / "tiles.zarr", classifier)
+    places = in_batches(classifier.local_logits, images)
+    places = interpolate(places[:, None], truth.shape[-2:])[:, 0].numpy()
+    print(row("classifier", "its places", 1 / (1 + np.exp(-places)), truth))
+    beyond = (
+        f"{name} {np.mean(places[truth == CORINE.index_of(code)] > 1):.0%}"
+        for code, name in COVERS.items()
+    )
+    print("classifier, places beyond a logit of 1:", ", ".join(beyond))
+    for path in arguments.generators or [models / "generators.safetensors"]:
+        pair = files.load_generators(path)
+        methods = {"X+ - X-": GanDifference(*pair), "X - X-": MinimizerDifference(pair[1])}
+        for name, method in methods.items():
+            print(row(path.stem, name, in_batches(method, images).numpy(), truth))
+
+
+def validation_tiles(path: Path, classifier) -> tuple[Tensor, np.ndarray]:
+    """Images of the first protected validation tiles, and their exact land cover (index)."""
+    tiles = open_tiles(path)
+    chosen = (tiles["split"].values == "val") & (tiles["label"].values == classifier.target_label)
+    tiles = tiles.isel(tile=np.flatnonzero(chosen)[:MOST])
+    images, _ = to_images(tiles["reflectance"].values, classifier.standardise.mean)
+    return images, tiles["truth"].values
+
+
+@torch.inference_mode()
+def in_batches(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    return torch.cat([function(batch) for batch in images.split(BATCH)])
+
+
+def row(model: str, name: str, attribution: np.ndarray, truth: np.ndarray) -> str:
+    """One line of figures of a map, (N, H, W)."""
+    known = truth > 0
+    values, target = attribution[known], np.isin(truth, targets())[known]
+    best = iou(values >= best_threshold(values, target), target)
+    covers = ", ".join(
+        f"{cover} {attribution[truth == CORINE.index_of(code)].mean() / values.mean():.2f}"
+        for code, cover in COVERS.items()
+    )
+    return (
+        f"{model}, {name}: AUROC {roc_auc_score(target, values):.3f}, AP"
+        f" {average_precision_score(target, values):.3f}, best IoU {best:.3f}; {covers}"
+    )
+
+
+def targets() -> list[int]:
+    return CORINE.indices_of(Evaluation().targets)
+
+
+if __name__ == "__main__":
+    main()
