@@ -174,6 +174,7 @@ def naive_tiles(models, stored, method):
     images, valid = to_images(stored[[2, 0]][None], models.classifier.standardise.mean)
     height, width = stored.shape[1:]
     ramp = np.minimum(1, (np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5) / overlap)
+    ramp = ramp**2 * (3 - 2 * ramp)
     weight, seen = np.outer(ramp, ramp), [[[] for _ in range(width)] for _ in range(height)]
     for top in [*range(0, height - size, size - overlap), height - size]:
         for left in [*range(0, width - size, size - overlap), width - size]:

@@ -50,6 +50,12 @@ def test_weights_of_two_neighbours_sum_to_one(size, overlap):
         assert np.allclose(middle[size - overlap :] + middle[:overlap], 1)
 
 
+def test_a_tile_comes_without_a_step():
+    side = tile_weight(128, 32)[64]
+    assert side[0] < 0.001
+    assert np.abs(np.diff(side)).max() < 0.05  # over 32 px, 1.5 times an even slope
+
+
 def test_overlap_must_leave_a_step():
     with pytest.raises(ValueError, match="no step"):
         tile_starts(100, 32, 32)

@@ -65,14 +65,16 @@ def tile_starts(length: int, size: int, overlap: int) -> list[int]:
 
 
 def tile_weight(size: int, overlap: int) -> np.ndarray:
-    """(size, size) float32 weight of a tile: 1 inside, falling linearly over the overlap.
+    """(size, size) float32 weight of a tile: 1 inside, falling smoothly over the overlap.
 
-    Never 0, so that a pixel at the border of the scene, seen by one tile only, keeps its value once
-    the sum is divided by the sum of the weights.
+    It begins with a slope of 0 at both ends, so that a tile comes and goes without a step. Never 0:
+    a pixel at the border of the scene, seen by one tile only, keeps its value once the sum is
+    divided by the sum of the weights.
     """
     position = np.arange(size)
     from_edge = np.minimum(position, position[::-1]) + 0.5
-    side = np.minimum(1.0, from_edge / max(overlap, 0.5))
+    t = np.minimum(1.0, from_edge / max(overlap, 0.5))
+    side = t**2 * (3 - 2 * t)  # smoothstep: s(t) + s(1 - t) = 1
     return np.outer(side, side).astype(np.float32)
 
 

@@ -12,7 +12,7 @@ from wildlens.settings import Attribution
 class Score:
     """The score of a tile, at all of its pixels.
 
-    Tiles overlap by half, so that a map interpolates bilinearly between the tiles' scores.
+    Tiles overlap by half, so that a map goes smoothly from one tile's score to the next.
     """
 
     classifier: nn.Module
