@@ -32,7 +32,7 @@ from wildlens.strips import keeping
 
 log = logging.getLogger(__name__)
 
-CACHE = 192 * 2**20  # bytes; GDAL's own default is a share of the machine's memory
+CACHE = 128 * 2**20  # bytes; GDAL's own default is a share of the machine's memory
 PART = "wildlens_part"  # tag of a part: all other tags are those of the whole map
 
 

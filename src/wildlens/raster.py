@@ -229,7 +229,7 @@ def _statistics(dataset: rasterio.DatasetReader, band: int) -> dict[str, str]:
     """GDAL's STATISTICS_* tags of a band, exact, over the valid pixels; empty if there are none."""
     count, total, squares = 0, 0.0, 0.0
     low, high = np.inf, -np.inf
-    for window in row_windows(grid_of(dataset)):
+    for _, window in dataset.block_windows(band):
         values = dataset.read(band, window=window)
         valid = values[np.isfinite(values) & (values != dataset.nodata)].astype(np.float64)
         if valid.size:
