@@ -32,6 +32,8 @@ ABLATIONS = {
     "lambda 0.3": {"lambda_am": 0.3},
     "half the steps": {"steps": 500},
     "without adversarial loss": {"lambda_adv": 0.0},
+    "adversarial loss as cross entropy": {"adversarial": "cross_entropy"},
+    "similarity as a Frobenius norm": {"similarity": "frobenius"},
     "two downsamplings": {"downsamplings": 2},
     "whole tiles, batches of 2": {"crop": None, "batch_size": 2},
 }

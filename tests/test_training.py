@@ -50,12 +50,21 @@ def test_each_loss_equals_its_formula_in_float64():
     weight = torch.tensor([[[[1.0, 4.0]]]], dtype=torch.float64)
     expected = (0.1 / 0.5 + 4 * 0.3 / 0.5 + 0.0 + 4 * 0.4 / 2.0) / 4
     assert losses.similarity(x, y, unit, weight).item() == pytest.approx(expected, abs=1e-15)
+    root = losses.similarity(x, y, unit, weight, frobenius=True).item()
+    squares = (0.1 / 0.5) ** 2 + 4 * (0.3 / 0.5) ** 2 + 0.0 + 4 * (0.4 / 2.0) ** 2
+    assert root == pytest.approx(math.sqrt(squares / 4), abs=1e-11)
+    two = torch.cat([x, x]), torch.cat([y, x])  # a norm of each image, not of the batch
+    assert losses.similarity(*two, frobenius=True).item() == pytest.approx(
+        losses.similarity(x, y, frobenius=True).item() / 2, abs=1e-6
+    )
 
     logits = torch.tensor([-1.5, 0.0, 2.0], dtype=torch.float64)
     scores = [sigmoid(v) for v in (-1.5, 0.0, 2.0)]
     expected = sum((s - 1) ** 2 for s in scores) / 3
     assert losses.adversarial(logits).item() == pytest.approx(expected, abs=1e-15)
     up = -sum(math.log(s) for s in scores) / 3
+    entropy = losses.adversarial(logits, cross_entropy=True).item()
+    assert entropy == pytest.approx(up, abs=1e-15)
     down = -sum(math.log(1 - s) for s in scores) / 3
     assert losses.activation_maximisation(logits, True).item() == pytest.approx(up, abs=1e-14)
     assert losses.activation_maximisation(logits, False).item() == pytest.approx(down, abs=1e-14)
@@ -156,6 +165,24 @@ def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activa
     loss.backward()
     assert all(p.grad is None for p in t.discriminators.parameters())
     assert all(p.requires_grad for p in t.discriminators.parameters())
+
+
+def test_the_papers_other_readings_are_settings():
+    settings = Gan(similarity="frobenius", adversarial="cross_entropy", lambda_rest=0)
+    t, data = trainer(settings)
+    images = data.splits["train"].images(np.arange(4))
+    high, low = images + 0.01, images - 0.02 * torch.rand_like(images)
+    row, loss = t.generator_loss(images, high, low, settings.lambda_am)
+    for name, generated in (("similarity_max", high), ("similarity_min", low)):
+        norms = [((x - g) / t.unit).double().norm() for x, g in zip(images, generated, strict=True)]
+        expected = np.mean(norms) / math.sqrt(images[0].numel())
+        assert row[name] == pytest.approx(expected, rel=1e-5)
+    judged = t.discriminators["maximizer"](high), t.discriminators["minimizer"](low)
+    expected = -sum(logits.double().sigmoid().log().mean().item() for logits in judged)
+    assert row["adversarial"] == pytest.approx(expected, rel=1e-5)
+    # both generators start at the identity, where a root has no slope
+    t.step(images, settings.lambda_am)
+    assert all(p.isfinite().all() for p in t.minimizer.parameters())
 
 
 @pytest.mark.parametrize("activation", ["score", "local"])

@@ -447,6 +447,16 @@ class Gan(Section):
     )
     lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
     lambda_adv: float = Field(1.0, ge=0, le=100, description="Weight of the adversarial loss")
+    similarity: Literal["l1", "frobenius"] = Field(
+        "l1",
+        description="Distance of the similarity loss: L1 (the paper's text), or an image's root"
+        " mean square (its equation 2)",
+    )
+    adversarial: Literal["square", "cross_entropy"] = Field(
+        "square",
+        description="Adversarial loss of the generators: a square (the paper's equation 4), or"
+        " cross entropy (its text)",
+    )
     loss_unit: Literal["standardised", "reflectance"] = Field(
         "standardised", description="Unit of the two L1 losses (paper: reflectance)"
     )

@@ -250,16 +250,21 @@ class Trainer:
         weight_high, weight_low = (
             self._similarity_weight(images, activation, natural) for natural in (True, False)
         )
+        norm = {"frobenius": s.similarity == "frobenius"}
         terms = {
-            "similarity_max": losses.similarity(images, high, self.unit, weight_high),
-            "similarity_min": losses.similarity(images, low, self.unit, weight_low),
+            "similarity_max": losses.similarity(images, high, self.unit, weight_high, **norm),
+            "similarity_min": losses.similarity(images, low, self.unit, weight_low, **norm),
             "cycle": losses.cycle(images, self._pass(self.maximizer, low), self.unit)
             + losses.cycle(images, self._pass(self.minimizer, high), self.unit),
         }
         with _frozen(self.discriminators):
-            terms["adversarial"] = losses.adversarial(
-                self._pass(self.discriminators["maximizer"], high)
-            ) + losses.adversarial(self._pass(self.discriminators["minimizer"], low))
+            terms["adversarial"] = sum(
+                losses.adversarial(
+                    self._pass(self.discriminators[name], generated),
+                    cross_entropy=s.adversarial == "cross_entropy",
+                )
+                for name, generated in (("maximizer", high), ("minimizer", low))
+            )
         high_activation, high_logits = self._judge(high)
         low_activation, low_logits = self._judge(low)
         terms["activation_max"] = losses.activation_maximisation(

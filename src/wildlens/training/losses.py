@@ -2,7 +2,10 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+
+# generators start at the identity, where a root has no slope that is a number
+SMALLEST_SQUARE = 1e-12
 
 
 def similarity(
@@ -10,24 +13,35 @@ def similarity(
     generated: Tensor,
     unit: Tensor | float = 1.0,
     weight: Tensor | float = 1.0,
+    *,
+    frobenius: bool = False,
 ) -> Tensor:
-    """L_sim, equation 2, as L1: mean absolute difference in units of `unit` (by band, (C, 1, 1)).
+    """L_sim, equation 2: a distance in units of `unit` (by band, (C, 1, 1)), mean over the batch.
 
-    The paper writes a Frobenius norm and says L1; the mean makes the value free of the tile size.
+    The paper writes a Frobenius norm and says L1. L1 is the mean absolute difference; the norm of
+    an image is its root mean square: both as means, which makes them free of the tile size.
 
     Args:
         weight: of each pixel, (N, 1, H, W); the paper has none.
     """
-    return (weight * (images - generated).abs() / unit).mean()
+    if not frobenius:
+        return (weight * (images - generated).abs() / unit).mean()
+    squares = (weight * ((images - generated) / unit).square()).mean(dim=(1, 2, 3))
+    return (squares + SMALLEST_SQUARE).sqrt().mean()
 
 
 def cycle(images: Tensor, restored: Tensor, unit: Tensor | float = 1.0) -> Tensor:
-    """L_cyc, equation 3: the same distance after both generators."""
+    """L_cyc, equation 3: the mean absolute difference after both generators."""
     return similarity(images, restored, unit)
 
 
-def adversarial(patch_logits: Tensor) -> Tensor:
-    """L_adv, equation 4: (d(w(X)) - 1)^2 with d in (0, 1), for the generator."""
+def adversarial(patch_logits: Tensor, *, cross_entropy: bool = False) -> Tensor:
+    """L_adv, equation 4, for the generator: (d(w(X)) - 1)^2 with d in (0, 1).
+
+    The paper's text says cross entropy, which is -log d(w(X)).
+    """
+    if cross_entropy:
+        return softplus(-patch_logits).mean()
     return (torch.sigmoid(patch_logits) - 1).square().mean()
 
 
