@@ -17,20 +17,23 @@ import numpy as np
 import rasterio
 import torch
 
-from benchmarks import contestants, networks, report, scenes
+from benchmarks import contestants, networks, preprocessing, report, scenes
 from benchmarks.contestants import OURS, PEERS, Task, untiled
 from benchmarks.measure import fresh_turns, peak_memory, take_turns
 from wildlens.mapping import map_scene
 from wildlens.networks import files
 from wildlens.settings import Attribution
 
-ALL: dict[str, Callable[[Task, Path], None]] = {"one pass, untiled": untiled, **OURS, **PEERS}
+MAPS: dict[str, Callable[[Task, Path], None]] = {"one pass, untiled": untiled, **OURS, **PEERS}
 MARGIN = 64  # px at the scene's border, where peers pad the image instead of what layers see
 
 
 def main() -> None:
     """Parse, measure, write."""
     arguments = _arguments()
+    # more threads wait for one another, and their waiting counts as processor time
+    torch.set_num_threads(arguments.threads)
+    os.environ |= {"GDAL_NUM_THREADS": str(arguments.threads)}
     if arguments.one:
         _one(arguments)
         return
@@ -46,8 +49,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=Path("docs/performance.md"))
     parser.add_argument("--side", type=int, default=2048, help="of the compared scene, px")
     parser.add_argument("--tile", type=int, default=512, help="of the peers, px")
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096, 10980])
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096, 5490, 10980])
+    parser.add_argument("--world-sizes", type=int, nargs="+", default=[5490, 10980])
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--at-once", action="store_true", help="where others use the machine, too")
     # one contestant alone, in a process of its own
@@ -63,24 +68,30 @@ def _task(arguments: argparse.Namespace, folder: Path, side: int) -> Task:
     return Task(scene, arguments.classifier, arguments.generators, arguments.tile)
 
 
+def _world(arguments: argparse.Namespace, folder: Path, side: int) -> Task:
+    world = preprocessing.write_world(folder / f"world{side}", side)
+    return Task(world, arguments.classifier, arguments.generators, arguments.tile)
+
+
 def _one(arguments: argparse.Namespace) -> None:
     """One contestant in this process; prints its processor seconds and the peak of its memory."""
     task = Task(arguments.scene, arguments.classifier, arguments.generators, arguments.tile)
     start = time.process_time()
-    ALL[arguments.one](task, arguments.output)
+    (MAPS | preprocessing.CONTESTANTS)[arguments.one](task, arguments.output)
     print(time.process_time() - start, peak_memory())
 
 
 def _command(name: str, task: Task, output: Path) -> list[str]:
     """Arguments that run one contestant alone."""
     options = ["--classifier", task.classifier, "--generators", task.generators, "--one", name]
+    options += ["--threads", torch.get_num_threads()]
     options += ["--tile", task.tile, "--scene", task.scene, "--output", output]
     return list(map(str, options))
 
 
 def _mapping(arguments: argparse.Namespace, folder: Path) -> str:
     task = _task(arguments, folder, arguments.side)
-    outputs = {name: folder / f"{number}.tif" for number, name in enumerate(ALL)}
+    outputs = {name: folder / f"{number}.tif" for number, name in enumerate(MAPS)}
     commands = {name: _command(name, task, path) for name, path in outputs.items()}
     turns, peaks = fresh_turns(commands, arguments.turns, arguments.at_once)
     values = {}
@@ -90,7 +101,7 @@ def _mapping(arguments: argparse.Namespace, folder: Path) -> str:
     truth = values["one pass, untiled"]
     inner = slice(MARGIN, -MARGIN)
     rows = []
-    for name in ALL:
+    for name in MAPS:
         difference = np.abs(values[name] - truth)
         rows.append(
             (
@@ -122,6 +133,19 @@ def _sizes(arguments: argparse.Namespace, folder: Path) -> str:
         turns, peaks = fresh_turns({"map": command}, 1, at_once=False)
         rows.append((side, turns.median("map"), peaks["map"]))
     return report.sizes(rows)
+
+
+def _preprocessing(arguments: argparse.Namespace, folder: Path) -> str:
+    rows = []
+    for side in arguments.world_sizes:
+        task = _world(arguments, folder, side)
+        output = folder / "preprocessed.tif"
+        commands = {name: _command(name, task, output) for name in preprocessing.CONTESTANTS}
+        turns, peaks = fresh_turns(commands, arguments.turns, arguments.at_once)
+        for name in preprocessing.STEPS:
+            ratio = turns.ratio(name, f"{name}, floor")
+            rows.append((name, side, turns.median(name), ratio, peaks[name]))
+    return report.preprocessing(rows)
 
 
 def _borders(arguments: argparse.Namespace, folder: Path) -> str:
@@ -169,6 +193,7 @@ SECTIONS = {
     "scene": _mapping,
     "overhead": _overhead,
     "sizes": _sizes,
+    "preprocessing": _preprocessing,
     "borders": _borders,
     "occlusion": _occlusion,
     "gan": _gan,

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 ROUGH = 2**10 if sys.platform == "darwin" else 1  # ru_maxrss is in bytes there, else in kB
 
@@ -77,7 +78,12 @@ def fresh_turns(
 
 def peak_memory() -> float:
     """Largest resident memory that this process had, MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / ROUGH
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / ROUGH
+    # Linux counts the memory of the process that started this one into its ru_maxrss
+    (line,) = [n for n in status.read_text().splitlines() if n.startswith("VmHWM")]
+    return int(line.split()[1]) / 1024
 
 
 def _report(turn: int, turns: int, name: str, seconds: float) -> None:

@@ -11,8 +11,8 @@ def page(parts: Iterable[str], machine: str, turns: int) -> str:
 
 Written by `make benchmark`; do not edit. One run on one machine: {machine}.
 
-Contestants took turns, {turns} times each. Times are processor seconds of
-the process (user and system), ratios are medians over the turns: both hold on a machine that others
+Contestants took turns, {turns} times each, in one thread. Times are processor seconds of the
+process (user and system), ratios are medians over the turns: both hold on a machine that others
 use, too. Memory is the peak of a fresh process, interpreter and torch included.
 """
     return "\n".join([head, *parts])
@@ -66,6 +66,26 @@ def sizes(rows: Sequence[tuple]) -> str:
     return f"""## Against the size of the scene
 
 The same map; one turn each.
+
+{table}
+"""
+
+
+def preprocessing(rows: Sequence[tuple]) -> str:
+    """Each step up to the training set, beside its floor."""
+    table = _table(
+        ("", "side, px", "s", "s / Mpx", "time / floor", "peak MB"),
+        [
+            (name, str(side), f"{s:.1f}", f"{s / (side / 1000) ** 2:.3f}", f"{ratio:.2f}",
+             f"{peak:.0f}")
+            for name, side, s, ratio, peak in rows
+        ],
+    )  # fmt: skip
+    return f"""## From a product to a training set
+
+A product of random land (SAFE, JPEG 2000, 4 bands and the scene classification), the CORINE raster
+under it and protected areas. Floors are: decoding the product's images; writing the land cover that
+comes out; decoding scene and land cover once.
 
 {table}
 """

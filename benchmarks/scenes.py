@@ -14,10 +14,11 @@ from wildlens.streaming import Source, Windows
 from wildlens.windows import tile_starts
 
 BANDS = ("B02", "B03", "B04", "B08")
+CELL = 7  # px of one reflectance; no multiple of it is a border of tiles more often than elsewhere
 
 
 def write_scene(path: Path, side: int, rows: int = 512) -> Path:
-    """A square scene of smooth random land without missing pixels, written by rows."""
+    """A square scene of random land in cells, without missing pixels, written by rows."""
     random = np.random.default_rng(0)
     profile = {
         "driver": "GTiff", "count": len(BANDS), "dtype": "uint16", "nodata": 0, "crs": "EPSG:32634",
@@ -29,8 +30,8 @@ def write_scene(path: Path, side: int, rows: int = 512) -> Path:
             dataset.set_band_description(band, name)
         for top in range(0, side, rows):
             height = min(rows, side - top)
-            coarse = random.random((len(BANDS), -(-height // 8), -(-side // 8)))
-            fine = coarse.repeat(8, axis=1).repeat(8, axis=2)[:, :height, :side]
+            coarse = random.random((len(BANDS), -(-height // CELL), -(-side // CELL)))
+            fine = coarse.repeat(CELL, axis=1).repeat(CELL, axis=2)[:, :height, :side]
             noise = random.normal(0, 80, fine.shape)
             values = np.clip(600 + 2400 * fine + noise, 1, 10_000).astype(np.uint16)
             dataset.write(values, window=Window(0, top, side, height))
@@ -55,12 +56,17 @@ class BarePasses:
 
 
 def jumps(map_path: Path, size: int, overlap: int) -> tuple[float, float]:
-    """Mean difference between neighbouring columns: where a tile ends, and elsewhere."""
+    """Mean difference between neighbouring columns: where a tile ends, and elsewhere.
+
+    Elsewhere are columns at multiples of 8 px from the borders: networks that halve an image three
+    times answer in steps of their own there, too.
+    """
     with rasterio.open(map_path) as dataset:
         values = dataset.read(1)
     starts = tile_starts(values.shape[1], size, overlap)
     borders = sorted({*starts, *(start + size for start in starts)} - {0, values.shape[1]})
     steps = np.nanmean(np.abs(np.diff(values, axis=1)), axis=0)
-    at_border = np.zeros(len(steps), bool)
-    at_border[[border - 1 for border in borders if border < values.shape[1]]] = True
-    return float(steps[at_border].mean()), float(steps[~at_border].mean())
+    borders = [border for border in borders if border < values.shape[1]]
+    alike = {column for border in borders for column in range(border % 8, values.shape[1], 8)}
+    elsewhere = sorted(alike - {0, *borders})
+    return tuple(float(steps[np.array(columns) - 1].mean()) for columns in (borders, elsewhere))

@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import xarray
 
+from measure import peak_memory
+
 TILES, BANDS, SIDE, BATCH = 1500, ["B02", "B03", "B04"], 256, 32
 
 
@@ -52,7 +54,7 @@ def write(path: Path, count: int) -> None:
 def measure(path: Path, in_memory: int) -> str:
     from wildlens.training import data
 
-    before, start = peak(), time.process_time()
+    before, start = peak_memory(), time.process_time()
     train = data.load_training_set(path, in_memory).splits["train"]
     loading, seconds = time.process_time() - start, []
     for batch in data.batches(len(train), BATCH, np.random.default_rng(0)):
@@ -60,15 +62,9 @@ def measure(path: Path, in_memory: int) -> str:
         train.images(batch)
         seconds.append(time.process_time() - start)
     return (
-        f"{peak():.0f} MB ({before:.0f} before), loading {loading:.1f} s, batch of {BATCH}"
+        f"{peak_memory():.0f} MB ({before:.0f} before), loading {loading:.1f} s, batch of {BATCH}"
         f" {1000 * np.median(seconds):.0f} ms of processor time"
     )
-
-
-def peak() -> float:
-    """Largest memory of this process so far, MB; getrusage's would be its parent's, too."""
-    (line,) = [n for n in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in n]
-    return int(line.split()[1]) / 1024
 
 
 def main() -> None:
