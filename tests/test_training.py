@@ -172,7 +172,7 @@ def test_the_papers_other_readings_are_settings():
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))
     high, low = images + 0.01, images - 0.02 * torch.rand_like(images)
-    row, loss = t.generator_loss(images, high, low, settings.lambda_am)
+    row, _ = t.generator_loss(images, high, low, settings.lambda_am)
     for name, generated in (("similarity_max", high), ("similarity_min", low)):
         norms = [((x - g) / t.unit).double().norm() for x, g in zip(images, generated, strict=True)]
         expected = np.mean(norms) / math.sqrt(images[0].numel())
