@@ -50,6 +50,22 @@ def test_help_imports_neither_torch_nor_rasterio():
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.parametrize("given, megabytes", [(None, 256), ("64", 64)])
+def test_gdal_keeps_no_share_of_the_machines_memory(monkeypatch, given, megabytes):
+    monkeypatch.delenv("GDAL_CACHEMAX", raising=False)
+    if given:
+        monkeypatch.setenv("GDAL_CACHEMAX", given)
+    code = (
+        "from wildlens.cli import cli\n"
+        "cli(['summary', '--help'], standalone_mode=False)\n"
+        "import rasterio._env\n"
+        "with rasterio.Env():\n"
+        "    print(rasterio._env.get_gdal_config('GDAL_CACHEMAX'))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert int(run.stdout.split()[-1]) == megabytes * 2**20, run.stderr
+
+
 def test_version():
     assert CliRunner().invoke(cli, ["--version"]).output.startswith("wildlens, version ")
 

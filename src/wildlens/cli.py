@@ -10,6 +10,9 @@ import click
 from wildlens import __version__
 from wildlens.errors import WildLensError
 
+# MB of blocks that GDAL keeps; its own default is a share of the machine, which a job may not have
+CACHE = "256"
+
 existing = click.Path(exists=True, path_type=Path)
 new = click.Path(path_type=Path)
 output = click.option("--output", "-o", type=new, required=True, help="What is written.")
@@ -74,6 +77,7 @@ def cli(log: Path | None) -> None:
     catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
     dataset is given. `doctor` says before a run what would stop it, `networks` what is trained.
     """
+    os.environ.setdefault("GDAL_CACHEMAX", CACHE)
     rank = os.environ.get("RANK")  # of several processes that train together
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None and rank in (None, "0"):
