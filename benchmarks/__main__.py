@@ -17,7 +17,7 @@ import numpy as np
 import rasterio
 import torch
 
-from benchmarks import contestants, networks, preprocessing, report, scenes
+from benchmarks import contestants, networks, preprocessing, report, scenes, steps
 from benchmarks.contestants import OURS, PEERS, Task, untiled
 from benchmarks.measure import fresh_turns, peak_memory, take_turns
 from wildlens.mapping import map_scene
@@ -46,6 +46,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--classifier", type=Path, required=True)
     parser.add_argument("--generators", type=Path, required=True)
+    parser.add_argument("--run", type=Path, default=Path(), help="folder of a finished demo")
     parser.add_argument("--output", type=Path, default=Path("docs/performance.md"))
     parser.add_argument("--side", type=int, default=2048, help="of the compared scene, px")
     parser.add_argument("--tile", type=int, default=512, help="of the peers, px")
@@ -181,6 +182,10 @@ def _gan(arguments: argparse.Namespace, folder: Path) -> str:
     return report.gan(turns.median("WildLens"), turns.ratio("WildLens", "plain CycleGAN"))
 
 
+def _steps(arguments: argparse.Namespace, folder: Path) -> str:
+    return report.steps(steps.measure(arguments.run, 4 * arguments.turns))
+
+
 def _machine() -> str:
     cores, threads = os.cpu_count(), torch.get_num_threads()
     return (
@@ -197,6 +202,7 @@ SECTIONS = {
     "borders": _borders,
     "occlusion": _occlusion,
     "gan": _gan,
+    "steps": _steps,
 }
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def scene(task: Task, output: Path) -> None:
 
 def scene_floor(task: Task, output: Path) -> None:
     """Decode the bands and the scene classification."""
-    _read(sorted(task.scene.glob("*.SAFE/GRANULE/*/IMG_DATA/*/*.jp2")))
+    decode(images(task.scene / PRODUCT.name))
 
 
 def landcover(task: Task, output: Path) -> None:
@@ -93,13 +93,7 @@ def landcover(task: Task, output: Path) -> None:
 
 def landcover_floor(task: Task, output: Path) -> None:
     """Write the same pixels, decoded from the result."""
-    with (
-        _environment(),
-        rasterio.open(task.scene / "landcover.tif") as source,
-        rasterio.open(output, "w", **source.profile) as target,
-    ):
-        for window in raster.row_windows(raster.grid_of(source)):
-            target.write(source.read(window=window), window=window)
+    rewrite(task.scene / "landcover.tif", output)
 
 
 def tiles(task: Task, output: Path) -> None:
@@ -113,15 +107,33 @@ def tiles(task: Task, output: Path) -> None:
 
 def tiles_floor(task: Task, output: Path) -> None:
     """Decode scene and land cover."""
-    _read([task.scene / "scene.tif", task.scene / "landcover.tif"])
+    decode([task.scene / "scene.tif", task.scene / "landcover.tif"])
 
 
-def _read(paths: Iterable[Path]) -> None:
+def images(product: Path) -> list[Path]:
+    """The images of a SAFE product of which a scene is made."""
+    wanted = [f"{band}_10m" for band in TEN_METRES] + ["SCL_20m"]
+    return [path for name in wanted for path in product.glob(f"GRANULE/*/IMG_DATA/*/*_{name}.jp2")]
+
+
+def decode(paths: Iterable[Path]) -> None:
+    """Read all pixels, and nothing else."""
     with _environment():
         for path in paths:
             with rasterio.open(path) as dataset:
                 for window in raster.row_windows(raster.grid_of(dataset)):
                     dataset.read(window=window)
+
+
+def rewrite(path: Path, output: Path) -> None:
+    """Read all pixels and write them again, compressed as they were."""
+    with (
+        _environment(),
+        rasterio.open(path) as source,
+        rasterio.open(output, "w", **source.profile) as target,
+    ):
+        for window in raster.row_windows(raster.grid_of(source)):
+            target.write(source.read(window=window), window=window)
 
 
 def _environment() -> rasterio.Env:

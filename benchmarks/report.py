@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from benchmarks.contestants import Task
+from benchmarks.steps import Step
 
 
 def page(parts: Iterable[str], machine: str, turns: int) -> str:
@@ -138,6 +139,26 @@ def gan(seconds: float, ratio: float) -> str:
 {seconds:.2f} s, {ratio:.2f} times a plain CycleGAN step (adversarial, cycle and identity losses in
 two domains) of the same networks and batch. The paper's step passes the generators four times and
 the classifier three times; the plain one passes the generators six times.
+"""
+
+
+def steps(found: Iterable[Step]) -> str:
+    """The steps of the demo."""
+    table = _table(
+        ("step", "jobs", "s", "floor, s", "time / floor"),
+        [
+            (s.name, str(s.jobs), f"{s.took:.1f}", f"{s.floor:.1f}", f"{s.took / s.floor:.1f}")
+            for s in found
+        ],
+    )
+    return f"""## The steps of the demo
+
+All jobs of each step, as Snakemake measured them, beside the floor: reading the images; writing the
+land cover; reading scenes and land cover once; as many training steps on a batch that stays the
+same; passes over as many tiles. A job's start (interpreter, imports) takes 1 to 3 s and is in no
+floor: it is most of what the short steps take.
+
+{table}
 """
 
 

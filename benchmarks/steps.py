@@ -1,0 +1,136 @@
+"""The steps of a finished run of the demo, beside what their pixels or their arithmetic cost alone.
+
+What a step took is read from the files that Snakemake wrote beside it; floors are measured: reading
+and writing the same pixels; training steps on a batch that stays the same; passes over as many
+tiles, of which one batch stands for all. A job's start (interpreter, imports) is in no floor.
+"""
+
+import csv
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import xarray
+
+from benchmarks import preprocessing
+from wildlens import settings
+from wildlens.attribution import Models, create
+from wildlens.networks import files
+from wildlens.tileset import open_tiles
+from wildlens.training import classifier as pattern_learning
+from wildlens.training import gan as pattern_enhancement
+from wildlens.training.classes import Classes
+from wildlens.training.data import load_training_set
+from wildlens.training.processes import Processes
+
+METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam")
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Step:
+    """Processor seconds of a step: what its jobs took, and the floor of all of them together."""
+
+    name: str
+    jobs: int
+    took: float
+    floor: float
+
+
+def measure(run: Path, repeats: int) -> list[Step]:
+    """All steps that have a floor; `run` is the folder in which the demo was run."""
+    results = run / "results"
+    floors = {
+        "scene": ("scene/*", _scene),
+        "landcover": ("landcover/*", _landcover),
+        "tiles": ("tiles", _tiles),
+        "train-classifier": ("classifier", _classifier),
+        "train-gan": ("gan", _gan),
+    }
+    floors |= {f"attribute {method}": (f"attribute/{method}", _attribution) for method in METHODS}
+    steps = []
+    for name, (pattern, floor) in floors.items():
+        took = [_took(path) for path in sorted((results / "benchmarks").glob(f"{pattern}.tsv"))]
+        if not took:
+            raise SystemExit(f"{results}: has no benchmark of {name}: run `make demo`")
+        method = name.removeprefix("attribute ")
+        steps.append(Step(name, len(took), sum(took), floor(run, method, repeats)))
+    return steps
+
+
+def _took(path: Path) -> float:
+    with path.open() as file:
+        (row,) = csv.DictReader(file, delimiter="\t")
+    return float(row["cpu_time"])
+
+
+def _seconds(call: Callable[[], object], repeats: int = 1) -> float:
+    """Mean processor seconds of a call."""
+    start = time.process_time()
+    for _ in range(repeats):
+        call()
+    return (time.process_time() - start) / repeats
+
+
+def _scene(run: Path, _: str, repeats: int) -> float:
+    products = (run / "resources" / "demo").glob("*.SAFE")
+    found = [image for product in products for image in preprocessing.images(product)]
+    return _seconds(lambda: preprocessing.decode(found))
+
+
+def _landcover(run: Path, _: str, repeats: int) -> float:
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "copy.tif"
+        return sum(
+            _seconds(lambda path=path: preprocessing.rewrite(path, copy))
+            for path in (run / "results" / "landcover").glob("*.tif")
+        )
+
+
+def _tiles(run: Path, _: str, repeats: int) -> float:
+    with open_tiles(run / "results" / "tiles.zarr") as dataset:
+        scenes = sorted(set(dataset["scene"].values.astype(str)))
+    folders = (run / "results" / "scenes", run / "results" / "landcover")
+    found = [folder / f"{scene}.tif" for folder in folders for scene in scenes]
+    return _seconds(lambda: preprocessing.decode(found))
+
+
+def _classifier(run: Path, _: str, repeats: int) -> float:
+    s = settings.load_section(settings.Classifier, run / "results/settings/classifier.yaml")
+    data = load_training_set(run / "results" / "tiles.zarr")
+    classes = Classes(data.classes, s.target)
+    arguments = pattern_learning.network_arguments(s, len(data.bands), data.tile_size, classes)
+    network = pattern_learning.build(s, arguments).to(memory_format=torch.channels_last)
+    course = pattern_learning.Course(
+        network, data.splits["train"], classes, s, CPU, Processes(), workers=0
+    )
+    batch = next(iter(course.epoch()))
+    return _seconds(lambda: course.step(batch), repeats) * s.epochs * course.batches
+
+
+def _gan(run: Path, _: str, repeats: int) -> float:
+    s = settings.load_section(settings.Gan, run / "results/settings/gan.yaml")
+    data = load_training_set(run / "results" / "tiles.zarr")
+    frozen = files.load_classifier(run / "results/models/classifier.safetensors")
+    arguments = pattern_enhancement.generator_arguments(s, len(data.bands))
+    trainer = pattern_enhancement.Trainer.build(frozen, data, arguments, s, CPU, Processes())
+    images = data.splits["train"].images(torch.arange(s.batch_size).numpy())
+    images = images[..., : s.crop, : s.crop].contiguous(memory_format=torch.channels_last)
+    return _seconds(lambda: trainer.step(images, s.lambda_am), repeats) * s.steps
+
+
+def _attribution(run: Path, method: str, repeats: int) -> float:
+    results = run / "results"
+    s = settings.load_section(settings.Attribution, results / "settings/attribution.yaml")
+    models = results / "models"
+    names = (models / "classifier.safetensors", models / "generators.safetensors")
+    attribute = create(method, Models(*names, CPU), s)
+    data = load_training_set(results / "tiles.zarr")
+    images = data.splits["test"].images(torch.arange(s.batch_size).numpy())
+    images = images.contiguous(memory_format=torch.channels_last)
+    with xarray.open_zarr(results / "attributions" / f"{method}.zarr") as dataset:
+        batches = dataset.sizes["tile"] / s.batch_size
+    return _seconds(lambda: attribute(images), max(1, repeats // 5)) * batches
