@@ -51,7 +51,7 @@ def main(gpus: int, tiles: int) -> None:
         f"H100 at {REACHED[0]:.0%} to {REACHED[1]:.0%} of its peak; {gpus} of them "
         f"{SCALING[0]:.0%} to {SCALING[1]:.0%} of {gpus} times as fast:"
     )
-    settings = trainer.settings
+    settings = trainer.objective.settings
     steps = published["classifier"]["epochs"] * (tiles // published["classifier"]["batch_size"])
     describe("classifier", published["classifier"]["batch_size"], of_classifier, steps, gpus)
     describe("gan", settings.batch_size, of_gan, settings.steps, gpus)

@@ -124,11 +124,11 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
     )
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(8))
-    frozen = {k: v.clone() for k, v in t.classifier.state_dict().items()}
+    frozen = {k: v.clone() for k, v in t.objective.classifier.state_dict().items()}
 
     high, low = t.maximizer(images), t.minimizer(images)
     for generated, natural, generator in ((high, True, t.maximizer), (low, False, t.minimizer)):
-        loss = losses.activation_maximisation(t.classifier(generated), natural)
+        loss = losses.activation_maximisation(t.objective.classifier(generated), natural)
         gradients = torch.autograd.grad(loss, list(generator.parameters()), allow_unused=True)
         assert max(g.abs().max().item() for g in gradients if g is not None) > 1e-6
 
@@ -138,7 +138,7 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
     assert last["activation_max"] < first["activation_max"] - 0.1
     assert last["activation_min"] < first["activation_min"] - 0.1
     assert last["score_min"] < last["score"] < last["score_max"]
-    for name, value in t.classifier.state_dict().items():
+    for name, value in t.objective.classifier.state_dict().items():
         assert torch.equal(value, frozen[name]), name
 
 
@@ -155,10 +155,16 @@ def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activa
     images = data.splits["train"].images(np.arange(4))
     high, low = t.maximizer(images), t.minimizer(images)
     row, loss = t.generator_loss(images, high, low, settings.lambda_am)
-    judged = t.classifier(low) if activation == "score" else t.classifier.local_logits(low)
+    judged = (
+        t.objective.classifier(low)
+        if activation == "score"
+        else t.objective.classifier.local_logits(low)
+    )
     low_scores = judged.double().sigmoid()
     assert row["activation_min"] == pytest.approx(-(1 - low_scores).log().mean().item(), rel=1e-5)
-    assert row["score_min"] == pytest.approx(t.classifier(low).sigmoid().mean().item(), rel=1e-5)
+    assert row["score_min"] == pytest.approx(
+        t.objective.classifier(low).sigmoid().mean().item(), rel=1e-5
+    )
     parts = ("similarity_max", "similarity_min", "cycle", "adversarial")
     expected = sum(row[p] for p in parts) + 0.3 * (row["activation_max"] + row["activation_min"])
     assert loss.item() == pytest.approx(expected, rel=1e-5)
@@ -174,7 +180,10 @@ def test_the_papers_other_readings_are_settings():
     high, low = images + 0.01, images - 0.02 * torch.rand_like(images)
     row, _ = t.generator_loss(images, high, low, settings.lambda_am)
     for name, generated in (("similarity_max", high), ("similarity_min", low)):
-        norms = [((x - g) / t.unit).double().norm() for x, g in zip(images, generated, strict=True)]
+        norms = [
+            ((x - g) / t.objective.unit).double().norm()
+            for x, g in zip(images, generated, strict=True)
+        ]
         expected = np.mean(norms) / math.sqrt(images[0].numel())
         assert row[name] == pytest.approx(expected, rel=1e-5)
     judged = t.discriminators["maximizer"](high), t.discriminators["minimizer"](low)
@@ -194,7 +203,11 @@ def test_a_change_weighs_more_where_activation_maximisation_has_ended(activation
     images = data.splits["train"].images(np.arange(4))
     high, low = images + 0.01, images - 0.02 * torch.rand_like(images)
     row, _ = t.generator_loss(images, high, low, settings.lambda_am)
-    logits = t.classifier(images) if activation == "score" else t.classifier.local_logits(images)
+    logits = (
+        t.objective.classifier(images)
+        if activation == "score"
+        else t.objective.classifier.local_logits(images)
+    )
     for name, generated, ended in (
         ("similarity_max", high, logits > -0.2),
         ("similarity_min", low, logits < 0.2),
@@ -522,7 +535,7 @@ def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
         t, _ = trainer(small_gan())
         alone = Checkpoints.none()
         network = LocalClassifier(2, width=4)
-        network.load_state_dict(t.classifier.state_dict())
+        network.load_state_dict(t.objective.classifier.state_dict())
         curves = [
             gan_training._fit(t, data.splits["train"], small_gan(), device, alone, workers),
             classifier_training._fit(network, data, settings, device, alone, workers),
@@ -539,10 +552,10 @@ def test_bfloat16_takes_the_steps_of_float32_within_rounding():
     for precision in ("float32", "bfloat16"):
         t, _ = trainer(small_gan(precision=precision))
         network = LocalClassifier(2, width=4)
-        network.load_state_dict(t.classifier.state_dict())
+        network.load_state_dict(t.objective.classifier.state_dict())
         alone, changed = Checkpoints.none(), settings.model_copy(update={"precision": precision})
         curves[precision] = [
-            gan_training._fit(t, data.splits["train"], t.settings, device, alone),
+            gan_training._fit(t, data.splits["train"], t.objective.settings, device, alone),
             classifier_training._fit(network, data, changed, device, alone),
         ]
         trained = [*t.maximizer.parameters(), *network.parameters()]

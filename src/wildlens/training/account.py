@@ -26,10 +26,10 @@ from wildlens.networks.account import Layer
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.settings import Settings
-from wildlens.training import losses
 from wildlens.training.classes import Classes
 from wildlens.training.classifier import build, network_arguments
 from wildlens.training.gan import generator_arguments
+from wildlens.training.objective import Objective
 
 FLOAT = 4  # bytes
 MIB = 2**20
@@ -143,22 +143,16 @@ def _gan_step(
 ) -> Step:
     """The generators' half of a step, which is the fuller one: see `training.gan.Trainer`."""
     classifier.eval().requires_grad_(False)
-    activate = classifier if settings.gan.activation == "score" else classifier.local_logits
-    for judge in judges:
-        judge.requires_grad_(False)
+    maximizer, minimizer = (generator.train() for generator in pair)
+    discriminators = nn.ModuleDict(dict(zip(("maximizer", "minimizer"), judges, strict=True)))
+    unit = torch.empty(images.shape[1], 1, 1, device="meta")
+    objective = Objective(classifier, maximizer, minimizer, discriminators, unit, settings.gan)
 
-    def forward() -> list[Tensor]:
-        high, low = (generator.train()(images) for generator in pair)
-        terms = [losses.similarity(images, high), losses.similarity(images, low)]
-        terms += [losses.cycle(images, pair[0](low)), losses.cycle(images, pair[1](high))]
-        for judge, generated, natural in zip(judges, (high, low), (True, False), strict=True):
-            terms.append(losses.adversarial(judge(generated)))
-            terms.append(losses.activation_maximisation(activate(generated), natural))
-        return terms
+    def forward() -> Tensor:
+        terms, _ = objective.terms(images, maximizer(images), minimizer(images))
+        return objective.weighted(terms, settings.gan.lambda_am)
 
     activations = account.kept_for_backward(forward, classifier, *pair, *judges)
-    for judge in judges:
-        judge.requires_grad_(True)
     memory = _trained(*pair, *judges)
     memory["parameters"] += _weights(classifier)
     memory["copies"] = sum(map(_weights, pair))

@@ -7,22 +7,20 @@ with the complete loss.
 
 import logging
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from wildlens import provenance
 from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
 from wildlens.networks import files
 from wildlens.networks.classifier import UNetClassifier
-from wildlens.networks.device import choose_device, in_precision, on_device
+from wildlens.networks.device import choose_device, on_device
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.progress import INTERVAL, duration
@@ -47,6 +45,7 @@ from wildlens.training.data import (
     load_training_set,
     turned,
 )
+from wildlens.training.objective import Objective
 from wildlens.training.processes import Processes
 from wildlens.training.tables import from_columns, to_columns, write_table
 from wildlens.training.whole_batch import of_whole_batch
@@ -145,15 +144,13 @@ def generator_arguments(settings: Gan, bands: int) -> dict:
 class Trainer:
     """The networks of the modified CycleGAN, their optimizers, and one training step."""
 
-    classifier: nn.Module
     maximizer: Generator
     minimizer: Generator
     discriminators: nn.ModuleDict
+    objective: Objective
     generator_optimizer: torch.optim.Optimizer
     discriminator_optimizer: torch.optim.Optimizer
     kept: dict[str, RunningMean]
-    unit: Tensor | float
-    settings: Gan
     processes: Processes
 
     @classmethod
@@ -180,11 +177,13 @@ class Trainer:
             of_whole_batch(network, processes)
         pair = [*maximizer.parameters(), *minimizer.parameters()]
         betas = (0.5, 0.999)
+        unit = data.sd[:, None, None].to(where) if settings.loss_unit == "standardised" else 1.0
+        objective = Objective(classifier, maximizer, minimizer, discriminators, unit, settings)
         return cls(
-            classifier=classifier,
             maximizer=maximizer,
             minimizer=minimizer,
             discriminators=discriminators,
+            objective=objective,
             generator_optimizer=torch.optim.Adam(pair, settings.rate, betas),
             discriminator_optimizer=torch.optim.Adam(
                 discriminators.parameters(), settings.rate, betas
@@ -193,8 +192,6 @@ class Trainer:
                 "maximizer": RunningMean(maximizer, settings.averaging),
                 "minimizer": RunningMean(minimizer, settings.averaging),
             },
-            unit=data.sd[:, None, None].to(where) if settings.loss_unit == "standardised" else 1.0,
-            settings=settings,
             processes=processes,
         )
 
@@ -227,7 +224,8 @@ class Trainer:
 
         images: (N, C, H, W), this process's share of the batch. Losses and scores are the batch's.
         """
-        high, low = self._pass(self.maximizer, images), self._pass(self.minimizer, images)
+        run = self.objective.run
+        high, low = run(self.maximizer, images), run(self.minimizer, images)
         row, loss = self.generator_loss(images, high, low, lambda_am)
         self.generator_optimizer.zero_grad()
         loss.backward()
@@ -243,71 +241,17 @@ class Trainer:
     def generator_loss(
         self, images: Tensor, high: Tensor, low: Tensor, lambda_am: float
     ) -> tuple[dict[str, float], Tensor]:
-        """Equation 6 for both generators, summed; `high` = w+(images), `low` = w-(images)."""
-        s = self.settings
-        with torch.no_grad():
-            activation, logits = self._judge(images)
-        weight_high, weight_low = (
-            self._similarity_weight(images, activation, natural) for natural in (True, False)
-        )
-        norm = {"frobenius": s.similarity == "frobenius"}
-        terms = {
-            "similarity_max": losses.similarity(images, high, self.unit, weight_high, **norm),
-            "similarity_min": losses.similarity(images, low, self.unit, weight_low, **norm),
-            "cycle": losses.cycle(images, self._pass(self.maximizer, low), self.unit)
-            + losses.cycle(images, self._pass(self.minimizer, high), self.unit),
-        }
-        with _frozen(self.discriminators):
-            terms["adversarial"] = sum(
-                losses.adversarial(
-                    self._pass(self.discriminators[name], generated),
-                    cross_entropy=s.adversarial == "cross_entropy",
-                )
-                for name, generated in (("maximizer", high), ("minimizer", low))
-            )
-        high_activation, high_logits = self._judge(high)
-        low_activation, low_logits = self._judge(low)
-        terms["activation_max"] = losses.activation_maximisation(
-            high_activation, natural=True, margin=s.activation_margin
-        )
-        terms["activation_min"] = losses.activation_maximisation(
-            low_activation, natural=False, margin=s.activation_margin
-        )
-        loss = (
-            s.lambda_sim * (terms["similarity_max"] + terms["similarity_min"])
-            + s.lambda_cyc * terms["cycle"]
-            + s.lambda_adv * terms["adversarial"]
-            + lambda_am * (terms["activation_max"] + terms["activation_min"])
-        )
+        """The objective's terms and mean scores by name, and what is to be lowered."""
+        terms, logits = self.objective.terms(images, high, low)
         row = {name: value.item() for name, value in terms.items()}
-        scored = {"score": logits, "score_max": high_logits, "score_min": low_logits}
-        row |= {name: value.detach().sigmoid().mean().item() for name, value in scored.items()}
-        return row, loss
-
-    def _judge(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits that activation maximisation acts on, of images or of places; and of images."""
-        if self.settings.activation == "score":
-            logits = self._pass(self.classifier, images)
-            return logits, logits
-        places = self._pass(self.classifier.local_logits, images)
-        return places, places.mean(dim=(1, 2))
-
-    def _similarity_weight(self, images: Tensor, activation: Tensor, natural: bool) -> Tensor:
-        """(N, 1, H, W), or less that spreads to it: what a change of each pixel weighs."""
-        rest = losses.at_rest(activation, natural, self.settings.activation_margin)
-        rest = rest.to(images.dtype).reshape(len(images), 1, *(rest.shape[1:] or (1, 1)))
-        return 1 + self.settings.lambda_rest * functional.interpolate(rest, images.shape[-2:])
-
-    def _pass(self, network: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        """A network's output, float32 for the losses, computed in the settings' precision."""
-        with in_precision(self.settings.precision, images.device):
-            return network(images).float()
+        row |= {name: value.detach().sigmoid().mean().item() for name, value in logits.items()}
+        return row, self.objective.weighted(terms, lambda_am)
 
     def _discriminator_step(self, images: Tensor, high: Tensor, low: Tensor) -> float:
+        run = self.objective.run
         loss = sum(
             losses.discrimination(
-                self._pass(self.discriminators[name], images),
-                self._pass(self.discriminators[name], fake),
+                run(self.discriminators[name], images), run(self.discriminators[name], fake)
             )
             for name, fake in (("maximizer", high), ("minimizer", low))
         )
@@ -316,16 +260,6 @@ class Trainer:
         self.processes.average_gradients([self.discriminators])
         self.discriminator_optimizer.step()
         return loss.item()
-
-
-@contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """Weights get no gradient while the block runs; gradients still pass through."""
-    network.requires_grad_(False)
-    try:
-        yield
-    finally:
-        network.requires_grad_(True)
 
 
 def activation_weight(step: int, settings: Gan) -> float:
