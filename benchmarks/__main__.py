@@ -142,7 +142,7 @@ def _preprocessing(arguments: argparse.Namespace, folder: Path) -> str:
         task = _world(arguments, folder, side)
         output = folder / "preprocessed.tif"
         commands = {name: _command(name, task, output) for name in preprocessing.CONTESTANTS}
-        turns, peaks = fresh_turns(commands, arguments.turns, arguments.at_once)
+        turns, peaks = fresh_turns(commands, 1, arguments.at_once)
         for name in preprocessing.STEPS:
             ratio = turns.ratio(name, f"{name}, floor")
             rows.append((name, side, turns.median(name), ratio, peaks[name]))

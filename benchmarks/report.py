@@ -86,7 +86,7 @@ def preprocessing(rows: Sequence[tuple]) -> str:
 
 A product of random land (SAFE, JPEG 2000, 4 bands and the scene classification), the CORINE raster
 under it and protected areas. Floors are: decoding the product's images; writing the land cover that
-comes out; decoding scene and land cover once.
+comes out; decoding scene and land cover once. One turn each.
 
 {table}
 """
