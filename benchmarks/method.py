@@ -25,24 +25,30 @@ ABLATIONS = {
         "lambda_rest": 0.0,
         "lambda_am": 0.3,
     },
-    "a change weighs the same everywhere": {"lambda_rest": 0.0},
     "of places, without end": {"activation_margin": None, "lambda_rest": 0.0},
     "of the score, ended near neutral": {"activation": "score"},
     "ended at neutral": {"activation_margin": 0.0},
-    "lambda 0.3": {"lambda_am": 0.3},
-    "half the steps": {"steps": 500},
-    "without adversarial loss": {"lambda_adv": 0.0},
+    "a change weighs the same everywhere": {"lambda_rest": 0.0},
+    "whole tiles, batches of 2": {"crop": None, "batch_size": 2},
     "adversarial loss as cross entropy": {"adversarial": "cross_entropy"},
     "similarity as a Frobenius norm": {"similarity": "frobenius"},
+    "without adversarial loss": {"lambda_adv": 0.0},
     "two downsamplings": {"downsamplings": 2},
-    "whole tiles, batches of 2": {"crop": None, "batch_size": 2},
 }
 # the other family of classifiers, as sections of the configuration: it looks at whole tiles only,
-# and has no score of places; the methods explain another network, so they have a table of their own
+# and has no score of places, so activation maximisation is the paper's; the methods explain another
+# network, so they have a table of their own
 FAMILY = "the paper's form of classifier (unet)"
 UNET = {
     "classifier": {"architecture": "unet", "width": 8},
-    "gan": {"activation": "score", "crop": None, "batch_size": 2},
+    "gan": {
+        "activation": "score",
+        "activation_margin": None,
+        "lambda_rest": 0.0,
+        "lambda_am": 0.3,
+        "crop": None,
+        "batch_size": 2,
+    },
 }
 METHODS = {
     "gan": "WildLens: abs(X+ - X-)",
