@@ -10,7 +10,7 @@ from benchmarks import method
 from wildlens.doctor import read_configuration
 
 ROOT = Path(__file__).parents[1]
-OVERLAYS = {name: {"gan": gan} for name, gan in method.ABLATIONS.items()}
+OVERLAYS = {name: {"gan": gan} for name, gan in method.ABLATIONS.items() if gan}
 
 
 @pytest.mark.parametrize("name", [*OVERLAYS, method.FAMILY])
@@ -23,18 +23,29 @@ def test_what_is_run_is_a_configuration_of_its_own(name, tmp_path):
     assert (found.classifier != default.classifier) == (name == method.FAMILY)
 
 
-def test_both_families_stand_side_by_side(tmp_path):
-    folder = tmp_path / "local"
+def tables_of(folder: Path, iou: float, of_rivals: float) -> Path:
+    """The tables of a run in which all rivals do alike."""
     folder.mkdir()
-    figures = {"auroc": 0.9, "average_precision": 0.8, "iou": 0.7}
-    rows = [{"method": m, "reference": "truth", **figures} for m in method.METHODS]
+    figures = {"auroc": 0.9, "average_precision": 0.8, "reference": "truth"}
+    gap = {"iou_minus_gan_low": -0.2, "iou_minus_gan_high": 0.1}
+    rows = [{"method": "gan", "iou": iou, **figures}]
+    for name in list(method.METHODS)[1:]:
+        rows.append({"method": name, "iou": of_rivals, "iou_minus_gan": -0.05, **gap, **figures})
     pd.DataFrame(rows).to_csv(folder / "methods.csv", index=False)
     accuracy = [{"split": "test", "accuracy": 0.99, "fgsm_accuracy": 0.4}]
     pd.DataFrame(accuracy).to_csv(folder / "accuracy.csv", index=False)
-    table = method.families_table({"local": folder, "unet": tmp_path / "not run"})
-    assert list(table.columns) == ["on the test tiles", "local", "unet"]
-    assert table["local"].tolist() == ["0.990", "0.400"] + len(method.METHODS) * [
-        "0.900, 0.800, 0.700"
-    ]
-    assert set(table["unet"]) == {"not run"}
-    assert method.markdown(table).splitlines()[2] == "| accuracy | 0.990 | not run |"
+    return folder
+
+
+def test_families_stand_side_by_side_over_the_seeds_of_their_generators(tmp_path):
+    seeds = [tables_of(tmp_path / str(n), iou, 0.7) for n, iou in enumerate((0.6, 0.64))]
+    families = {"local": seeds, "one seed": seeds[:1], "unet": []}
+    table = method.families_table(families).set_index("on the test tiles")
+    assert list(table.columns) == ["local", "one seed", "unet"]
+    own = table.loc["WildLens: abs(X+ - X-): AUROC, AP, IoU"]
+    assert own["local"] == "0.900, 0.800, 0.620 (0.600 to 0.640)"
+    assert own["one seed"] == "0.900, 0.800, 0.600"
+    assert table.loc["GradCAM: AUROC, AP, IoU", "local"] == "0.900, 0.800, 0.700"
+    gap = table.loc["GradCAM: IoU less that of abs(X+ - X-)", "local"]
+    assert gap == "-0.050 (-0.200 to +0.100)"
+    assert table.loc["accuracy", "local"] == "0.990" and set(table["unet"]) == {"not run"}
