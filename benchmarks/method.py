@@ -154,7 +154,7 @@ def report(
         "## Which classifier is explained",
         "One classifier of each family, of seed 0, explained by all methods alike. The paper's form"
         f" has the paper's own loss; its cells are over {len(families[FAMILY])} seeds of the"
-        " generators. Differences are of seed 0, with their 95 % interval over blocks of tiles.",
+        " generators. Differences are of each seed, with their 95 % interval over blocks of tiles.",
         markdown(families_table(families)),
         "## Ablations",
         "Each row differs from the first by the settings it names; seed 0, on one thread (`--only"
@@ -244,9 +244,10 @@ def family_column(folders: list[Path]) -> dict[str, str]:
             spread([row[figure] for row in own]) for figure in figures
         )
         if method in EXPLAINERS[1:]:
-            low, high = own[0]["iou_minus_gan_low"], own[0]["iou_minus_gan_high"]
-            column[f"{title}: IoU less that of abs(X+ - X-)"] = (
-                f"{own[0]['iou_minus_gan']:+.3f} ({low:+.3f} to {high:+.3f})"
+            column[f"{title}: IoU less that of abs(X+ - X-)"] = "; ".join(
+                f"{row['iou_minus_gan']:+.3f} ({row['iou_minus_gan_low']:+.3f} to"
+                f" {row['iou_minus_gan_high']:+.3f})"
+                for row in own
             )
     return column
 
