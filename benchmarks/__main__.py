@@ -20,6 +20,7 @@ import torch
 from benchmarks import contestants, networks, preprocessing, report, scenes, steps
 from benchmarks.contestants import OURS, PEERS, Task, untiled
 from benchmarks.measure import fresh_turns, peak_memory, take_turns
+from wildlens.cli import CACHE
 from wildlens.mapping import map_scene
 from wildlens.networks import files
 from wildlens.settings import Attribution
@@ -33,7 +34,7 @@ def main() -> None:
     arguments = _arguments()
     # more threads wait for one another, and their waiting counts as processor time
     torch.set_num_threads(arguments.threads)
-    os.environ |= {"GDAL_NUM_THREADS": str(arguments.threads)}
+    os.environ |= {"GDAL_NUM_THREADS": str(arguments.threads), "GDAL_CACHEMAX": CACHE}
     if arguments.one:
         _one(arguments)
         return

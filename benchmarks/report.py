@@ -86,7 +86,8 @@ def preprocessing(rows: Sequence[tuple]) -> str:
 
 A product of random land (SAFE, JPEG 2000, 4 bands and the scene classification), the CORINE raster
 under it and protected areas. Floors are: decoding the product's images; writing the land cover that
-comes out; decoding scene and land cover once. One turn each.
+comes out; decoding scene and land cover once. One turn each. Land cover is far above its floor
+because each pixel is reprojected exactly.
 
 {table}
 """
@@ -156,7 +157,8 @@ def steps(found: Iterable[Step]) -> str:
 All jobs of each step, as Snakemake measured them, beside the floor: reading the images; writing the
 land cover; reading scenes and land cover once; as many training steps on a batch that stays the
 same; passes over as many tiles. A job's start (interpreter, imports) takes 1 to 3 s and is in no
-floor: it is most of what the short steps take.
+floor: it is most of what the short steps take. Snakemake looks at a job now and then, and misses
+the last seconds of some.
 
 {table}
 """
