@@ -183,7 +183,9 @@ def writing_cog(
     (GDAL's own estimate fails on a scene with data in one corner only).
     """
     count = len(descriptions)
-    options = profile(grid, count=count, dtype=dtype, nodata=nodata) | {"compress": "LZW"}
+    # uncompressed: it is read twice within a minute, and then goes
+    options = profile(grid, count=count, dtype=dtype, nodata=nodata) | {"compress": "NONE"}
+    del options["predictor"]
     if count > 2:
         options["num_threads"] = 1  # GDAL 3.10's threads raise a false alarm about the extra bands
     with atomic(path) as final, scratch(path.with_suffix(".windows.tif")) as windows:
@@ -201,6 +203,7 @@ def writing_cog(
             driver="COG",
             BLOCKSIZE=BLOCK,
             COMPRESS="DEFLATE",
+            LEVEL=1,  # higher ones take twice the time for 2 % of the size
             PREDICTOR="YES",
             OVERVIEW_RESAMPLING="AVERAGE",
             BIGTIFF="IF_SAFER",
