@@ -6,8 +6,8 @@ Runs the workflow in FOLDER up to its tables, with other seeds or other settings
 Snakemake makes anew just what they change. The tables of each run are kept in FOLDER/tables, so
 that an interrupted benchmark goes on. Writes docs/method-results.md.
 
-With --threads 1, several such commands can share a machine, each in a FOLDER of its own. Another
-number of threads rounds otherwise, and gives another classifier.
+Ablations run on one thread, in FOLDER/one-thread, with the default beside them: another number of
+threads rounds otherwise, and gives another classifier.
 """
 
 import argparse
@@ -21,10 +21,9 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 TABLES = ("methods.csv", "scores.csv", "classes.csv")
-AGAIN = "default"
-# what is taken back, as the `gan` settings say it; the first are the paper's own
+# what is taken back, as the `gan` settings say it; nothing, then the paper's own
 ABLATIONS = {
-    AGAIN: {},
+    "default": {},
     "activation maximisation as in the paper: of the score, without end, lambda 0.3": {
         "activation": "score",
         "activation_margin": None,
@@ -78,21 +77,21 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of the runs")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", choices=["seeds", "ablations", "families"])
-    parser.add_argument("--threads", type=int, help="of each training; default: all")
     arguments = parser.parse_args()
     tables = arguments.work / "tables"
     seeds = [tables / f"seed-{seed}" for seed in range(arguments.seeds)]
     ablations = {name: tables / f"ablation-{name.replace(' ', '-')}" for name in ABLATIONS}
     family = [tables / f"unet-{seed}" for seed in range(arguments.seeds)]
-    # ablations before other seeds: they go on from the first one's models
-    wanted: list[tuple[str, Path, dict]] = [("seeds", seeds[0], {})]
-    wanted += [("ablations", ablations[name], {"gan": gan}) for name, gan in ABLATIONS.items()]
-    wanted += [("families", folder, of_seed(UNET, seed)) for seed, folder in enumerate(family)]
-    for seed, folder in enumerate(seeds[1:], start=1):
-        wanted.append(("seeds", folder, of_seed({"classifier": {"seed": seed}}, seed)))
-    for part, folder, settings in wanted:
-        if arguments.only in (None, part):
-            run(arguments.work, folder, settings, arguments.threads)
+    run(arguments.work, seeds[0], {})
+    if arguments.only in (None, "ablations"):
+        for name, folder in ablations.items():
+            run(arguments.work / "one-thread", folder, {"gan": ABLATIONS[name]}, threads=1)
+    if arguments.only in (None, "families"):
+        for seed, folder in enumerate(family):
+            run(arguments.work, folder, of_seed(UNET, seed))
+    if arguments.only in (None, "seeds"):
+        for seed, folder in enumerate(seeds[1:], start=1):
+            run(arguments.work, folder, of_seed({"classifier": {"seed": seed}}, seed))
     text = report(
         [folder for folder in seeds if folder.is_dir()],
         ablations,
@@ -157,9 +156,9 @@ def report(
         " generators. Differences are of each seed, with their 95 % interval over blocks of tiles.",
         markdown(families_table(families)),
         "## Ablations",
-        "Each row differs from the first by the settings it names; seed 0, on one thread (`--only"
-        " ablations --threads 1`): this rounds otherwise, so that the classifier is another than"
-        " above. Compare rows with the first one.",
+        "Each row differs from the first by the settings it names; seed 0, on one thread: this"
+        " rounds otherwise, so that the classifier is another than above. Compare rows with the"
+        " first one.",
         markdown(ablations_table(ablations)),
     ]
     return "\n\n".join(parts) + "\n"
