@@ -13,7 +13,7 @@ from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.settings import Gan
 from wildlens.training import losses
-from wildlens.training.gan import Trainer
+from wildlens.training.gan import Trainer, generator_arguments
 from wildlens.training.processes import Processes
 
 WINDOW, STRIDE = 16, 8
@@ -57,12 +57,7 @@ def gan_step(classifier: nn.Module, turns: int) -> Turns:
         mean=classifier.standardise.mean,
         sd=classifier.standardise.sd,
     )
-    arguments = {
-        "bands": bands,
-        "width": settings.width,
-        "downsamplings": settings.downsamplings,
-        "blocks": settings.blocks,
-    }
+    arguments = generator_arguments(settings, bands)
     where, alone = torch.device("cpu"), Processes()
     trainer = Trainer.build(classifier, data, arguments, settings, where, alone)
     plain = _PlainCycleGan(arguments, settings)

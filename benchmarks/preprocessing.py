@@ -5,7 +5,6 @@ protected areas, in a folder. Each step and its floor are contestants of their o
 world (`task.scene`) and a path to write.
 """
 
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,13 +22,13 @@ from wildlens.demo.rasters import CLASS_INDEX, scene_grid
 from wildlens.demo.region import PRODUCTS
 from wildlens.demo.safe import LOSSLESS, TEN_METRES
 from wildlens.landcover import build_landcover
+from wildlens.legend import CORINE
 from wildlens.scene import CACHE, build_scene
 from wildlens.settings import Landcover, Scene, Tiles
 from wildlens.tiles import build_tiles
 
 PRODUCT = PRODUCTS[-1]
 VEGETATION = 4  # scene class
-COVERS = len(CLASS_INDEX)
 
 
 def write_world(folder: Path, side: int) -> Path:
@@ -37,9 +36,9 @@ def write_world(folder: Path, side: int) -> Path:
     grid = scene_grid(PRODUCT, side)
     zone = np.ones((side, side), np.int8)
     zone[:, side // 2 :] = -1
-    covers = np.random.default_rng(0).integers(0, COVERS, (-(-side // 200),) * 2)
+    covers = np.random.default_rng(0).integers(0, len(CLASS_INDEX), (-(-side // 200),) * 2)
     classes = CLASS_INDEX[covers].repeat(200, axis=0).repeat(200, axis=1)[:side, :side].copy()
-    classes[zone < 0] = 12  # non-irrigated arable land
+    classes[zone < 0] = CORINE.index_of(211)  # arable land
     _write_safe(folder / PRODUCT.name, side)
     write_corine(folder / "corine.tif", [majority_cells(classes, grid)])
     write_areas(folder / "areas.gpkg", [outline_zones(zone, grid)])
@@ -118,7 +117,7 @@ def images(product: Path) -> list[Path]:
 
 def decode(paths: Iterable[Path]) -> None:
     """Read all pixels, and nothing else."""
-    with _environment():
+    with raster.gdal(CACHE):
         for path in paths:
             with rasterio.open(path) as dataset:
                 for window in raster.row_windows(raster.grid_of(dataset)):
@@ -128,16 +127,12 @@ def decode(paths: Iterable[Path]) -> None:
 def rewrite(path: Path, output: Path) -> None:
     """Read all pixels and write them again, compressed as they were."""
     with (
-        _environment(),
+        raster.gdal(CACHE),
         rasterio.open(path) as source,
         rasterio.open(output, "w", **source.profile) as target,
     ):
         for window in raster.row_windows(raster.grid_of(source)):
             target.write(source.read(window=window), window=window)
-
-
-def _environment() -> rasterio.Env:
-    return rasterio.Env(GDAL_NUM_THREADS=os.environ["GDAL_NUM_THREADS"], GDAL_CACHEMAX=CACHE)
 
 
 STEPS: dict[str, tuple[Callable, Callable]] = {

@@ -8,7 +8,6 @@ stopped. A scene can be mapped in parts, which `join` puts together: the same nu
 
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,7 +23,15 @@ from wildlens import provenance
 from wildlens.attribution import Method, Models, create, describe
 from wildlens.errors import WildLensError
 from wildlens.networks.device import choose_device, in_precision
-from wildlens.raster import grid_of, open_raster, read, row_windows, writing_cog, writing_geotiff
+from wildlens.raster import (
+    gdal,
+    grid_of,
+    open_raster,
+    read,
+    row_windows,
+    writing_cog,
+    writing_geotiff,
+)
 from wildlens.settings import TILES_ONLY, Attribution
 from wildlens.stored import to_stored
 from wildlens.streaming import Source, Tiles, Windows
@@ -61,7 +68,7 @@ def map_scene(
         raise WildLensError(f"method '{method}' cannot map scenes: it takes land cover, of tiles")
     models = Models(classifier, generators, choose_device(device), tiles)
     with ExitStack() as stack:
-        stack.enter_context(_gdal())
+        stack.enter_context(gdal(CACHE))
         dataset = stack.enter_context(open_raster(scene))
         attribute = create(method, models, settings)
         precision = getattr(attribute, "precision", settings.precision)
@@ -108,7 +115,7 @@ def join(parts: Sequence[Path], output: Path) -> None:
         WildLensError: the parts are not all of one map, or not of one settings, models and scene.
     """
     with ExitStack() as stack:
-        stack.enter_context(_gdal())
+        stack.enter_context(gdal(CACHE))
         datasets = [stack.enter_context(open_raster(path)) for path in parts]
         datasets.sort(key=lambda dataset: -dataset.transform.f)
         first = datasets[0]
@@ -131,11 +138,6 @@ def join(parts: Sequence[Path], output: Path) -> None:
                 target.write(read(dataset, window=window), window=place)
             top += dataset.height
     log.info("join: %d parts, %d rows -> %s", len(datasets), top, output)
-
-
-def _gdal() -> rasterio.Env:
-    threads = os.environ.get("GDAL_NUM_THREADS", "ALL_CPUS")
-    return rasterio.Env(GDAL_NUM_THREADS=threads, GDAL_CACHEMAX=CACHE)
 
 
 def _plan(source: Source, method: Method, settings: Attribution) -> Windows | Tiles:

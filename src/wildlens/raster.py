@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,12 @@ BLOCK = 512  # side of the blocks of our GeoTIFFs, px
 
 # GDAL goes by a file's content: a VRT under the name of an image could read any other file or URL
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
+
+
+def gdal(cache: int) -> rasterio.Env:
+    """GDAL with the threads of the job (GDAL_NUM_THREADS) and a cache of so many bytes."""
+    threads = os.environ.get("GDAL_NUM_THREADS", "ALL_CPUS")
+    return rasterio.Env(GDAL_NUM_THREADS=threads, GDAL_CACHEMAX=cache)
 
 
 @contextmanager

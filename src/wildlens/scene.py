@@ -1,7 +1,6 @@
 """From Sentinel-2 products to a scene: reflectance x 10000 on one 10 m grid."""
 
 import logging
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -78,8 +77,7 @@ def build_scene(
     for source in sources:
         _check_bands(source, settings.bands)
     offsets = {id(source): value for source, value in zip(sources, given, strict=True)}
-    threads = os.environ.get("GDAL_NUM_THREADS", "ALL_CPUS")
-    with rasterio.Env(GDAL_NUM_THREADS=threads, GDAL_CACHEMAX=CACHE), ExitStack() as stack:
+    with raster.gdal(CACHE), ExitStack() as stack:
         layers = []
         for source in clearest_first(sources, settings.mask_classes):
             if place := place_in(grid, source):
