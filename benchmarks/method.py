@@ -253,27 +253,27 @@ def family_column(folders: list[Path]) -> dict[str, str]:
 
 def ablations_table(folders: dict[str, Path]) -> pd.DataFrame:
     """A row a setting: how both maps do, where the scores go, and what is lit."""
-    rows = []
-    for name, folder in folders.items():
-        if not folder.is_dir():
-            rows.append(dict.fromkeys(rows[0], "not run") | {"setting": name})
-            continue
-        methods = of_truth(folder, "methods.csv").set_index("method")
-        scores = pd.read_csv(folder / "scores.csv").query("split == 'test'").set_index("image")
-        classes = of_truth(folder, "classes.csv").query("scene == 'test tiles'")
-        cut, bog = (of_cover(classes, "gan", code)["share_high"] for code in (324, 412))
-        row = {"setting": name}
-        for method, sign in (("gan", "abs(X+ - X-)"), ("minimizer", "abs(X - X-)")):
-            figures = methods.loc[method]
-            row[f"{sign}: AUROC, AP, IoU"] = (
-                f"{figures['auroc']:.3f}, {figures['average_precision']:.3f}, {figures['iou']:.3f}"
-            )
-        row["score of X, X+, X-"] = ", ".join(
-            f"{scores.loc[image, 'mean_score']:.2f}" for image in ("X", "X+", "X-")
-        )
-        row["high: bog, clear-cut"] = f"{bog:.0%}, {cut:.0%}"
-        rows.append(row)
-    return pd.DataFrame(rows)
+    rows = {name: ablation_row(folder) for name, folder in folders.items() if folder.is_dir()}
+    columns = [
+        "abs(X+ - X-): AUROC, AP, IoU", "abs(X - X-): AUROC, AP, IoU", "score of X, X+, X-",
+        "high: bog, clear-cut",
+    ]  # fmt: skip
+    table = pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+    return table.reindex(list(folders)).fillna("not run").rename_axis("setting").reset_index()
+
+
+def ablation_row(folder: Path) -> list[str]:
+    """The cells of a setting."""
+    methods = of_truth(folder, "methods.csv").set_index("method")
+    scores = pd.read_csv(folder / "scores.csv").query("split == 'test'").set_index("image")
+    classes = of_truth(folder, "classes.csv").query("scene == 'test tiles'")
+    cut, bog = (of_cover(classes, "gan", code)["share_high"] for code in (324, 412))
+    figures = ["auroc", "average_precision", "iou"]
+    return [
+        *(", ".join(f"{v:.3f}" for v in methods.loc[m, figures]) for m in ("gan", "minimizer")),
+        ", ".join(f"{scores.loc[image, 'mean_score']:.2f}" for image in ("X", "X+", "X-")),
+        f"{bog:.0%}, {cut:.0%}",
+    ]
 
 
 def of_cover(classes: pd.DataFrame, method: str, code: int) -> dict:

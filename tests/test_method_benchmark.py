@@ -25,8 +25,9 @@ def test_what_is_run_is_a_configuration_of_its_own(name, tmp_path):
 
 def tables_of(folder: Path, iou: float, of_rivals: float) -> Path:
     """The tables of a run in which all rivals do alike."""
-    folder.mkdir()
+    folder.mkdir(parents=True)
     figures = {"auroc": 0.9, "average_precision": 0.8, "reference": "truth"}
+    figures |= {"iou_tiles": 0.5, "iou_low": 0.4, "iou_high": 0.8}
     gap = {"iou_minus_gan_low": -0.2, "iou_minus_gan_high": 0.1}
     rows = [{"method": "gan", "iou": iou, **figures}]
     for name in list(method.METHODS)[1:]:
@@ -34,6 +35,17 @@ def tables_of(folder: Path, iou: float, of_rivals: float) -> Path:
     pd.DataFrame(rows).to_csv(folder / "methods.csv", index=False)
     accuracy = [{"split": "test", "accuracy": 0.99, "fgsm_accuracy": 0.4}]
     pd.DataFrame(accuracy).to_csv(folder / "accuracy.csv", index=False)
+    scores = {"split": "test", "mean_score": 0.8, "l1_reflectance": 0.01, "share_in_order": 1.0}
+    pd.DataFrame([{"image": image, **scores} for image in ("X", "X+", "X-")]).to_csv(
+        folder / "scores.csv", index=False
+    )
+    cover = {"reference": "truth", "scene": "test tiles", "relative_attribution": 2.0}
+    covers = [
+        {"method": m, "class_code": code, "share_high": 0.5, **cover}
+        for m in method.EXPLAINERS
+        for code in method.COVERS
+    ]
+    pd.DataFrame(covers).to_csv(folder / "classes.csv", index=False)
     return folder
 
 
@@ -50,3 +62,28 @@ def test_families_stand_side_by_side_over_the_seeds_of_their_generators(tmp_path
     assert gaps["one seed"] == "-0.050 (-0.200 to +0.100)"
     assert gaps["local"] == "; ".join(2 * [gaps["one seed"]])
     assert table.loc["accuracy", "local"] == "0.990" and set(table["unet"]) == {"not run"}
+
+
+@pytest.mark.parametrize(
+    "only, not_run", [(None, 0), ("seeds", 1), ("ablations", 1), ("families", 1)]
+)
+def test_each_part_of_the_benchmark_writes_the_page(tmp_path, monkeypatch, only, not_run):
+    runs = []
+
+    def run(folder, tables, settings, threads=None):
+        runs.append((folder, tables.name, threads))
+        tables_of(tables, 0.6, 0.7)
+
+    monkeypatch.setattr(method, "run", run)
+    monkeypatch.setattr(method, "ROOT", tmp_path)
+    (tmp_path / "docs").mkdir()
+    part = ["--only", only] if only else []
+    monkeypatch.setattr("sys.argv", ["method.py", "--work", str(tmp_path / "work"), *part])
+    method.main()
+    page = (tmp_path / "docs" / "method-results.md").read_text()
+    assert ("not run" in page) == bool(not_run)
+    assert "| DeepLIFT |" in page and "| two downsamplings |" in page
+    assert len({name for _, name, _ in runs}) == len(runs) and runs[0][1] == "seed-0"
+    # another rounding gives another classifier: ablations share a folder and a number of threads
+    alone = {(folder, threads) for folder, name, threads in runs if name.startswith("ablation")}
+    assert alone in (set(), {(tmp_path / "work" / "one-thread", 1)})
