@@ -18,7 +18,8 @@ from wildlens.settings import validate
 min_version("9.0")
 
 
-configfile: "config.yaml"
+# of the folder that Snakemake runs in; without one there, the demo's
+configfile: "config.yaml" if os.path.exists("config.yaml") else workflow.source_path("config.yaml")
 
 
 # before any rule is read, so that a typo is one line and not a trace through the workflow
@@ -34,25 +35,29 @@ if shutil.which("wildlens") is None:
     os.environ.update(PATH=os.pathsep.join([*os.get_exec_path(), beside]))
 
 
-report: "report/workflow.rst"
+report: "workflow/report/workflow.rst"
 
 
 # only read with --sdm apptainer: an image must hold Python and, installed in it, this package
 container: "docker://python:3.11"
 
 
-include: "rules/common.smk"
-include: "rules/settings.smk"
-include: "rules/demo.smk"
-include: "rules/fetch.smk"
-include: "rules/scene.smk"
-include: "rules/landcover.smk"
-include: "rules/anthroprotect.smk" if settings.anthroprotect else "rules/tiles.smk"
-include: "rules/classifier.smk"
-include: "rules/gan.smk"
-include: "rules/attribution.smk"
-include: "rules/evaluation.smk"
-include: "rules/report.smk"
+include: "workflow/rules/common.smk"
+include: "workflow/rules/settings.smk"
+include: "workflow/rules/demo.smk"
+include: "workflow/rules/fetch.smk"
+include: "workflow/rules/scene.smk"
+include: "workflow/rules/landcover.smk"
+include: "workflow/rules/anthroprotect.smk" if settings.anthroprotect else "workflow/rules/tiles.smk"
+include: "workflow/rules/train_classifier.smk"
+include: "workflow/rules/train_gan.smk"
+include: "workflow/rules/map.smk"
+include: "workflow/rules/attribute.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/figures.smk"
+include: "workflow/rules/qgis.smk"
+include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/summary.smk"
 
 
 rule all:

@@ -21,8 +21,8 @@ from benchmarks import contestants, networks, preprocessing, report, scenes, ste
 from benchmarks.contestants import OURS, PEERS, Task, untiled
 from benchmarks.measure import fresh_turns, peak_memory, take_turns
 from wildlens.cli import CACHE
-from wildlens.mapping import map_scene
-from wildlens.networks import files
+from wildlens.map.step import map_scene
+from wildlens.networks import weights
 from wildlens.settings import Attribution
 
 MAPS: dict[str, Callable[[Task, Path], None]] = {"one pass, untiled": untiled, **OURS, **PEERS}
@@ -152,7 +152,7 @@ def _preprocessing(arguments: argparse.Namespace, folder: Path) -> str:
 
 def _borders(arguments: argparse.Namespace, folder: Path) -> str:
     task, settings = _task(arguments, folder, arguments.side), Attribution()
-    size = files.load_classifier(task.classifier).tile_size
+    size = weights.load_classifier(task.classifier).tile_size
     rows = []
     for method in ("gradcam", "deeplift"):
         output = folder / f"{method}.tif"
@@ -162,7 +162,7 @@ def _borders(arguments: argparse.Namespace, folder: Path) -> str:
 
 
 def _occlusion(arguments: argparse.Namespace, folder: Path) -> str:
-    local = files.load_classifier(arguments.classifier)
+    local = weights.load_classifier(arguments.classifier)
     bands = len(local.bands)
     rows = []
     for name, network, size in (
@@ -179,7 +179,7 @@ def _occlusion(arguments: argparse.Namespace, folder: Path) -> str:
 
 
 def _gan(arguments: argparse.Namespace, folder: Path) -> str:
-    turns = networks.gan_step(files.load_classifier(arguments.classifier), 4 * arguments.turns)
+    turns = networks.gan_step(weights.load_classifier(arguments.classifier), 4 * arguments.turns)
     return report.gan(turns.median("WildLens"), turns.ratio("WildLens", "plain CycleGAN"))
 
 

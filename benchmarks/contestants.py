@@ -17,9 +17,9 @@ import numpy as np
 import rasterio
 import torch
 
-from wildlens.attribution import Models, create
-from wildlens.mapping import map_scene
-from wildlens.reflectance import to_images
+from wildlens.attribution.registry import Models, create
+from wildlens.map.step import map_scene
+from wildlens.networks.images import to_images
 from wildlens.settings import Attribution
 
 

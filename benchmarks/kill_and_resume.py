@@ -26,7 +26,8 @@ import torch
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.settings import Classifier, Gan, dump_section
-from wildlens.training import classifier, gan  # noqa: F401 (loaded once, before the forks)
+from wildlens.train_classifier import step as train_classifier  # noqa: F401 (loaded once, before the forks)
+from wildlens.train_gan import step as train_gan  # noqa: F401
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 SETTINGS = {

@@ -7,13 +7,13 @@ from captum.attr import Occlusion as Captum
 from torch import nn
 
 from benchmarks.measure import Turns, take_turns
-from wildlens.attribution.occlusion import Occlusion
+from wildlens.methods.occlusion import Occlusion
 from wildlens.networks.classifier import UNetClassifier
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.settings import Gan
-from wildlens.training import losses
-from wildlens.training.gan import Trainer, generator_arguments
+from wildlens.train_gan import losses
+from wildlens.train_gan.step import Trainer, generator_arguments
 from wildlens.training.processes import Processes
 
 WINDOW, STRIDE = 16, 8

@@ -26,7 +26,7 @@ def main(scenes: int) -> None:
         folder = Path(name)
         configuration = folder / "many.yaml"
         configuration.write_text(yaml.safe_dump({"inputs": {"mapping": products(folder, scenes)}}))
-        command = [sys.executable, "-m", "snakemake", "-s", ROOT / "workflow/Snakefile"]
+        command = [sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"]
         command += ["--directory", folder, "--configfile", ROOT / "config.yaml", configuration]
         start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
         run = subprocess.run([*command, "-n"], capture_output=True, text=True)

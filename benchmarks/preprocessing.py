@@ -14,18 +14,18 @@ import rasterio
 
 from benchmarks.contestants import Task
 from benchmarks.scenes import CELL
-from wildlens import raster
 from wildlens.demo.corine import majority_cells, write_corine
 from wildlens.demo.metadata import ProductNames, write_product_metadata, write_tile_metadata
 from wildlens.demo.protected import outline_zones, write_areas
 from wildlens.demo.rasters import CLASS_INDEX, scene_grid
 from wildlens.demo.region import PRODUCTS
 from wildlens.demo.safe import LOSSLESS, TEN_METRES
-from wildlens.landcover import build_landcover
+from wildlens.files import raster
+from wildlens.landcover.step import build_landcover
 from wildlens.legend import CORINE
-from wildlens.scene import CACHE, build_scene
+from wildlens.scene.step import CACHE, build_scene
 from wildlens.settings import Landcover, Scene, Tiles
-from wildlens.tiles import build_tiles
+from wildlens.tiles.step import build_tiles
 
 PRODUCT = PRODUCTS[-1]
 VEGETATION = 4  # scene class

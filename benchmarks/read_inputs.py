@@ -17,18 +17,18 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from wildlens import raster
-from wildlens.areas import read_areas
-from wildlens.corine import decode_corine
-from wildlens.corine_vector import polygon_reader
+from wildlens.anthroprotect.dataset import find_root, open_folder, read_table
+from wildlens.areas.polygons import read_areas
 from wildlens.errors import WildLensError
-from wildlens.landcover import choose_band
+from wildlens.files import raster
+from wildlens.landcover.corine import decode_corine
+from wildlens.landcover.corine_vector import polygon_reader
+from wildlens.landcover.step import choose_band
 from wildlens.legend import CORINE
+from wildlens.scene.offset import decide_offset
+from wildlens.scene.products import open_product
+from wildlens.scene.resampling import check_integers
 from wildlens.settings import Tiles
-from wildlens.sources import open_product
-from wildlens.sources.anthroprotect import find_root, open_folder, read_table
-from wildlens.sources.bands import check_integers
-from wildlens.sources.offset import decide_offset
 
 POLYGONS = (".shp", ".gpkg")
 IMAGES = (".tif", ".jp2")

@@ -8,10 +8,10 @@ import torch
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
-from wildlens.attribution import Models, create
+from wildlens.attribution.registry import Models, create
+from wildlens.map.streaming import Source, Windows
+from wildlens.map.windows import tile_starts
 from wildlens.settings import Attribution
-from wildlens.streaming import Source, Windows
-from wildlens.windows import tile_starts
 
 BANDS = ("B02", "B03", "B04", "B08")
 CELL = 7  # px of one reflectance; no multiple of it is a border of tiles more often than elsewhere

@@ -17,11 +17,11 @@ import xarray
 
 from benchmarks import preprocessing
 from wildlens import settings
-from wildlens.attribution import Models, create
-from wildlens.networks import files
-from wildlens.tileset import open_tiles
-from wildlens.training import classifier as pattern_learning
-from wildlens.training import gan as pattern_enhancement
+from wildlens.attribution.registry import Models, create
+from wildlens.networks import weights
+from wildlens.tiles.store import open_tiles
+from wildlens.train_classifier import step as pattern_learning
+from wildlens.train_gan import step as pattern_enhancement
 from wildlens.training.classes import Classes
 from wildlens.training.data import load_training_set
 from wildlens.training.processes import Processes
@@ -114,7 +114,7 @@ def _classifier(run: Path, _: str, repeats: int) -> float:
 def _gan(run: Path, _: str, repeats: int) -> float:
     s = settings.load_section(settings.Gan, run / "results/settings/gan.yaml")
     data = load_training_set(run / "results" / "tiles.zarr")
-    frozen = files.load_classifier(run / "results/models/classifier.safetensors")
+    frozen = weights.load_classifier(run / "results/models/classifier.safetensors")
     arguments = pattern_enhancement.generator_arguments(s, len(data.bands))
     trainer = pattern_enhancement.Trainer.build(frozen, data, arguments, s, CPU, Processes())
     images = data.splits["train"].images(torch.arange(s.batch_size).numpy())

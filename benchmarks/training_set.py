@@ -21,7 +21,7 @@ TILES, BANDS, SIDE, BATCH = 1500, ["B02", "B03", "B04"], 256, 32
 
 
 def write(path: Path, count: int) -> None:
-    from wildlens.tileset import write_tileset
+    from wildlens.tiles.store import write_tileset
 
     rng = np.random.default_rng(0)
     order = np.arange(count)

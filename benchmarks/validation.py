@@ -19,14 +19,14 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from wildlens.attribution.gan import GanDifference
-from wildlens.attribution.minimizer import MinimizerDifference
-from wildlens.evaluation.thresholds import best_threshold, iou
+from wildlens.evaluate.thresholds import best_threshold, iou
 from wildlens.legend import CORINE
-from wildlens.networks import files
-from wildlens.reflectance import to_images
+from wildlens.methods.gan import GanDifference
+from wildlens.methods.minimizer import MinimizerDifference
+from wildlens.networks import weights
+from wildlens.networks.images import to_images
 from wildlens.settings import Evaluation
-from wildlens.tileset import open_tiles
+from wildlens.tiles.store import open_tiles
 
 COVERS = {412: "bog", 332: "rock", 324: "clear-cut", 331: "sand", 322: "heath", 312: "forest"}
 MOST, BATCH = 80, 20  # tiles
@@ -38,7 +38,7 @@ def main() -> None:
     parser.add_argument("generators", type=Path, nargs="*")
     arguments = parser.parse_args()
     models = arguments.results / "models"
-    classifier = files.load_classifier(models / "classifier.safetensors")
+    classifier = weights.load_classifier(models / "classifier.safetensors")
     images, truth = validation_tiles(arguments.results / "tiles.zarr", classifier)
     places = in_batches(classifier.local_logits, images)
     places = interpolate(places[:, None], truth.shape[-2:])[:, 0].numpy()
@@ -49,7 +49,7 @@ def main() -> None:
     )
     print("classifier, places beyond a logit of 1:", ", ".join(beyond))
     for path in arguments.generators or [models / "generators.safetensors"]:
-        pair = files.load_generators(path)
+        pair = weights.load_generators(path)
         methods = {"X+ - X-": GanDifference(*pair), "X - X-": MinimizerDifference(pair[1])}
         for name, method in methods.items():
             print(row(path.stem, name, in_batches(method, images).numpy(), truth))

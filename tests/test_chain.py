@@ -30,7 +30,7 @@ def snakemake(folder: Path, *arguments) -> subprocess.CompletedProcess:
     """Run the workflow in a folder, on the tiny region."""
     return subprocess.run(
         [
-            *(sys.executable, "-m", "snakemake", "-s", ROOT / "workflow/Snakefile"),
+            *(sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"),
             *("--directory", folder, "--cores", "2", "--resources", "gpu=1"),
             *("--configfile", *CONFIGURATION, *arguments),
         ],

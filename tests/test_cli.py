@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from wildlens.cli import cli
-from wildlens.training import classifier as training
+from wildlens.train_classifier import step as training
 from wildlens.training.checkpoint import SECONDS
 
 ROOT = Path(__file__).parents[1]

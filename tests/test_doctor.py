@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from attributed import grid_at
 from click.testing import CliRunner
 
-from attributed import grid_at
 from wildlens import doctor
 from wildlens.cli import cli
 from wildlens.doctor import examine, read_configuration
 from wildlens.errors import WildLensError
-from wildlens.raster import writing_geotiff
+from wildlens.files.raster import writing_geotiff
 from wildlens.settings import Gan
 
 DEFAULT = Path(__file__).parents[1] / "config.yaml"

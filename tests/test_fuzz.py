@@ -10,13 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
-
 from products import BAND_IDS, SHAPE, image_entry, metadata_xml, tile_xml
-from wildlens.crosswalk import read_crosswalk
+
+from wildlens.anthroprotect.dataset import read_table
 from wildlens.errors import WildLensError
-from wildlens.sources import open_product
-from wildlens.sources.anthroprotect import read_table
-from wildlens.sources.safe import read_metadata, read_tile_grid
+from wildlens.landcover.crosswalk import read_crosswalk
+from wildlens.scene.products import open_product
+from wildlens.scene.products.safe import read_metadata, read_tile_grid
 
 fuzzed = hypothesis(
     max_examples=80, deadline=None, database=None, derandomize=True,

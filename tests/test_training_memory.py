@@ -10,17 +10,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from wildlens import training_memory
 from wildlens.cli import cli
 from wildlens.doctor import read_configuration
-from wildlens.networks.account import layers, local_field
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
+from wildlens.networks.summary import layers, local_field
 from wildlens.settings import Settings
-from wildlens.training import account
-from wildlens.training import classifier as classifier_training
+from wildlens.train_classifier import step as classifier_training
+from wildlens.train_gan.step import Trainer, generator_arguments
 from wildlens.training.classes import Classes
-from wildlens.training.gan import Trainer, generator_arguments
 from wildlens.training.processes import Processes
 
 ROOT = Path(__file__).parents[1]
@@ -28,12 +28,12 @@ PAPER = [ROOT / "config.yaml", ROOT / "workflow" / "configs" / "paper.yaml"]
 
 
 @pytest.fixture(scope="module")
-def paper() -> dict[str, account.Network]:
-    networks, _ = account.measure(read_configuration(PAPER))
+def paper() -> dict[str, training_memory.Network]:
+    networks, _ = training_memory.measure(read_configuration(PAPER))
     return {network.name.partition(" ")[0]: network for network in networks}
 
 
-def convolutions(network: account.Network) -> list[tuple]:
+def convolutions(network: training_memory.Network) -> list[tuple]:
     """Kind, output and parameters of the layers that have a kernel or are linear."""
     kinds = ("Conv2d", "Linear")
     return [(x.kind, x.shape, x.parameters) for x in network.layers if x.kind.startswith(kinds)]
@@ -153,7 +153,7 @@ def test_memory_of_a_classifier_step_is_what_is_measured(architecture, tmp_path)
         },
         gan={"activation": "score"},
     )  # fmt: skip
-    _, (step, _) = account.measure(settings)
+    _, (step, _) = training_memory.measure(settings)
     chosen, classes = settings.classifier, Classes(settings.tiles.classes, "protected")
 
     def run():
@@ -177,7 +177,7 @@ def test_memory_of_a_gan_step_is_what_is_measured(tmp_path):
         tiles={"size": 64},
         gan={"blocks": 2, "batch_size": 2, "crop": 64},
     )
-    _, (_, step) = account.measure(settings)
+    _, (_, step) = training_memory.measure(settings)
 
     def run():
         classifier = LocalClassifier(2, settings.classifier.width).eval().requires_grad_(False)

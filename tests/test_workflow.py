@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from anthroprotect_folder import write_folder
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-
-from anthroprotect_folder import write_folder
 from pretend_wildlens import demo_files
-from wildlens.demo import all_paths
+
+from wildlens.demo.step import all_paths
 from wildlens.settings import METHODS, RANDOMISED, Classifier, Gan, validate
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def workplace(folder: Path) -> Path:
     """A folder whose `wildlens` is the stand-in."""
     command = folder / "bin/wildlens"
     command.parent.mkdir(parents=True)
-    pretend = Path(__file__).with_name("pretend_wildlens.py")
+    pretend = Path(__file__).parent / "support/pretend_wildlens.py"
     command.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{pretend}" "$@"\n')
     command.chmod(0o755)
     return folder

@@ -15,9 +15,9 @@ import pytest
 import shapely
 import yaml
 from affine import Affine
-
 from anthroprotect_folder import write_folder
 from products import SHAPE, image_entry, metadata_xml, numbers, write_safe, write_tif
+
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 
@@ -416,13 +416,13 @@ def no_anthroprotect(f):
 def other_model(f):
     import torch
 
-    from wildlens.networks import files
+    from wildlens.networks import weights
     from wildlens.networks.classifier import LocalClassifier
 
     network = LocalClassifier(1, width=4)
     network.standardise.set_statistics(torch.ones(1), torch.ones(1))
     save = {"bands": ["B11"], "tile_size": 48, "provenance": {}}
-    files.save(f / "model.safetensors", {"classifier": network}, kind="local",
+    weights.save(f / "model.safetensors", {"classifier": network}, kind="local",
                arguments={"bands": 1, "width": 4}, **save)  # fmt: skip
     tiles(f)
     return ["map", f / "scene.tif", "--method", "gradcam", "--classifier", f / "model.safetensors"]

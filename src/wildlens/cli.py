@@ -104,7 +104,7 @@ def section(model_name: str, path: Path | None):
 @settings_file
 def demo(output: Path, settings: Path | None) -> None:
     """Simulate a region: Sentinel-2 products, CORINE land cover and protected areas."""
-    from wildlens.demo import run
+    from wildlens.demo.step import run
 
     run(section("Demo", settings), output)
 
@@ -125,7 +125,7 @@ def fetch(output, bands, settings, only_list, **wanted) -> None:
 
     If interrupted, a second call goes on.
     """
-    from wildlens.fetch import clearest, fetch_product
+    from wildlens.fetch.step import clearest, fetch_product
     from wildlens.settings import Scene, Wanted, validate
 
     given = {key: value for key, value in wanted.items() if value is not None}
@@ -159,8 +159,8 @@ def scene(products, output, settings, offsets, clip) -> None:
 
     Several products of one date are merged: the clearest comes first.
     """
-    from wildlens.presentation.qml import write_scene_style
-    from wildlens.scene import build_scene
+    from wildlens.qgis.qml import write_scene_style
+    from wildlens.scene.step import build_scene
 
     chosen = section("Scene", settings)
     offset = offsets[0] if len(offsets) == 1 else offsets or None
@@ -175,7 +175,7 @@ def scene(products, output, settings, offsets, clip) -> None:
 @settings_file
 def landcover(source: Path, scene: Path, output: Path, settings: Path | None) -> None:
     """Bring land cover from SOURCE onto the grid of a scene."""
-    from wildlens.landcover import build_landcover
+    from wildlens.landcover.step import build_landcover
 
     build_landcover(source, scene, output, section("Landcover", settings))
 
@@ -193,7 +193,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> No
 
     Give --scene, --landcover and --truth once for each scene, in the same order.
     """
-    from wildlens.tiles import build_tiles
+    from wildlens.tiles.step import build_tiles
 
     build_tiles(
         scenes, landcovers, truths, areas, output, footprints, section("Tiles", settings)
@@ -209,7 +209,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> No
 @click.option("--landcover-settings", type=existing, help="YAML of `landcover`: the layer.")
 def anthroprotect(folder, output, footprints, settings, scene_settings, landcover_settings) -> None:
     """Bring the AnthroProtect dataset in FOLDER into the form of a training set."""
-    from wildlens.anthroprotect import build_tiles
+    from wildlens.anthroprotect.step import build_tiles
 
     build_tiles(
         folder, output, footprints, section("Tiles", settings), section("Scene", scene_settings),
@@ -226,7 +226,7 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 @training
 def train_classifier(tiles, output, metrics, settings, processes, **options) -> None:
     """Train the classifier on TILES to tell protected from anthropogenic land."""
-    from wildlens.training.classifier import train
+    from wildlens.train_classifier.step import train
     from wildlens.training.processes import launched
 
     if launched(processes, again):
@@ -244,7 +244,7 @@ def train_classifier(tiles, output, metrics, settings, processes, **options) -> 
 @training
 def train_gan(tiles, classifier, output, metrics, settings, processes, **options) -> None:
     """Train pattern-maximizer and pattern-minimizer through the frozen classifier."""
-    from wildlens.training.gan import train
+    from wildlens.train_gan.step import train
     from wildlens.training.processes import launched
 
     if launched(processes, again):
@@ -272,9 +272,9 @@ def map_(scene, method, classifier, generators, tiles, output, settings, device,
 
     Methods are the attribution methods, and score (naturalness), maximized (X+), minimized (X-).
     """
-    from wildlens.mapping import map_scene
-    from wildlens.presentation.qml import write_map_style
-    from wildlens.presentation.style import method_title
+    from wildlens.figures.style import method_title
+    from wildlens.map.step import map_scene
+    from wildlens.qgis.qml import write_map_style
 
     map_scene(
         scene, method, classifier, generators, output, section("Attribution", settings), device,
@@ -290,9 +290,9 @@ def map_(scene, method, classifier, generators, tiles, output, settings, device,
 @output
 def join(parts, method, output) -> None:
     """Put the PARTS of a scene's map together, which map --part made."""
-    from wildlens.mapping import join as run
-    from wildlens.presentation.qml import write_map_style
-    from wildlens.presentation.style import method_title
+    from wildlens.figures.style import method_title
+    from wildlens.map.step import join as run
+    from wildlens.qgis.qml import write_map_style
 
     run(parts, output)
     write_map_style(output, method_title(method))
@@ -308,7 +308,7 @@ def join(parts, method, output) -> None:
 @device
 def attribute(tiles, method, classifier, generators, output, settings, device) -> None:
     """Attribute the protected validation and test tiles of TILES."""
-    from wildlens.tile_attribution import attribute_tiles
+    from wildlens.attribute.step import attribute_tiles
 
     attribute_tiles(
         tiles, method, classifier, generators, output, section("Attribution", settings), device
@@ -329,7 +329,7 @@ def evaluate(
     tiles, classifier, generators, attributions, maps, landcovers, output, settings, device
 ) -> None:
     """Compare attributions with land cover, and see what they are worth: tables (CSV)."""
-    from wildlens.evaluation import evaluate as run
+    from wildlens.evaluate.step import evaluate as run
 
     run(
         tiles, classifier, generators, attributions, maps, landcovers, output,
@@ -351,7 +351,7 @@ def evaluate(
 @device
 def figures(**paths) -> None:
     """Draw the figures that the report shows."""
-    from wildlens.presentation.figures import draw
+    from wildlens.figures.step import draw
 
     draw(**paths)
 
@@ -366,7 +366,7 @@ def figures(**paths) -> None:
 @click.option("--settings", type=existing, help="YAML file of the section tiles.")
 def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
     """Make a QGIS project of the whole result; its folder can be zipped and sent."""
-    from wildlens.presentation.qgis import build_project
+    from wildlens.qgis.step import build_project
 
     build_project(
         scenes, landcovers, maps, footprints, areas, output, section("Tiles", settings)
@@ -382,7 +382,7 @@ def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
 @output
 def catalogue(**paths) -> None:
     """Describe the results as a static STAC catalogue with relative links, in a folder."""
-    from wildlens.presentation.catalogue import build_catalogue
+    from wildlens.catalogue.step import build_catalogue
 
     build_catalogue(**paths)
 
@@ -393,12 +393,12 @@ def catalogue(**paths) -> None:
 @click.option("--captions", type=existing, help="Folder of the captions (.rst).")
 def summary(results: Path, output: Path | None, captions: Path | None) -> None:
     """Say what a run has made, where it lies, its main numbers and its warnings."""
-    from wildlens.summary import as_text, read_summary
+    from wildlens.summary.digest import as_text, read_summary
 
     if output is None:
         click.echo(as_text(read_summary(results)))
         return
-    from wildlens.presentation.page import write_page
+    from wildlens.summary.step import write_page
 
     write_page(results, captions, output)
 
@@ -424,8 +424,8 @@ def layers_of_configuration(given: tuple[Path, ...]) -> list[Path]:
 def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
     """Say of which layers the networks are, how far they see, and what memory training takes."""
     from wildlens.doctor import read_configuration
-    from wildlens.training.account import as_rows, as_text, measure
-    from wildlens.training.tables import write_table
+    from wildlens.files.tables import write_table
+    from wildlens.training_memory import as_rows, as_text, measure
 
     found, steps = measure(read_configuration(layers_of_configuration(configurations)))
     click.echo(as_text(found, steps))

@@ -165,7 +165,7 @@ def _is_simulated(name: str) -> bool:
 
 
 def _open_anthroprotect(path: Path) -> str:
-    from wildlens.sources.anthroprotect import find_root
+    from wildlens.anthroprotect.dataset import find_root
 
     return str(find_root(path))
 
@@ -197,7 +197,7 @@ def _looked_at(what: str, name: str, folder: Path, check: Callable[[Path], str])
 
 def _product_check(product: Product, folder: Path, bands: Sequence[str]) -> Callable[[Path], str]:
     def check(path: Path) -> str:
-        from wildlens.sources import open_product
+        from wildlens.scene.products import open_product
 
         found = open_product(path).bands
         missing = [band for band in bands if band not in found]
@@ -209,8 +209,8 @@ def _product_check(product: Product, folder: Path, bands: Sequence[str]) -> Call
 
 
 def _open_landcover(path: Path) -> str:
-    from wildlens.corine_vector import SUFFIXES
-    from wildlens.raster import open_raster
+    from wildlens.files.raster import open_raster
+    from wildlens.landcover.corine_vector import SUFFIXES
 
     if path.suffix.lower() in SUFFIXES:
         return _open_vector(path)
@@ -219,7 +219,7 @@ def _open_landcover(path: Path) -> str:
 
 
 def _open_vector(path: Path) -> str:
-    from wildlens.sites import polygon_layers
+    from wildlens.areas.sites import polygon_layers
 
     layers = polygon_layers(path)
     return f"{path.name}, {len(layers)} layer{'s' * (len(layers) != 1)} of polygons"

@@ -21,15 +21,15 @@ import torch
 from torch import Tensor, nn
 
 from wildlens.errors import WildLensError, one_line
-from wildlens.networks import account
-from wildlens.networks.account import Layer
+from wildlens.networks import summary
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
+from wildlens.networks.summary import Layer
 from wildlens.settings import Settings
+from wildlens.train_classifier.step import build, network_arguments
+from wildlens.train_gan.objective import Objective
+from wildlens.train_gan.step import generator_arguments
 from wildlens.training.classes import Classes
-from wildlens.training.classifier import build, network_arguments
-from wildlens.training.gan import generator_arguments
-from wildlens.training.objective import Objective
 
 FLOAT = 4  # bytes
 MIB = 2**20
@@ -85,7 +85,7 @@ def measure(settings: Settings) -> tuple[list[Network], list[Step]]:
     generator = partial(Generator, **generator_arguments(settings.gan, bands))
     judge = partial(PatchDiscriminator, bands, settings.gan.discriminator_width)
     pair, judges = (
-        [account.on_meta(build_one) for _ in range(2)] for build_one in (generator, judge)
+        [summary.on_meta(build_one) for _ in range(2)] for build_one in (generator, judge)
     )
     found.append(_network("generator (w+, w-)", 2, pair[0], images))
     found.append(_network("discriminator (d+, d-)", 2, judges[0], images))
@@ -100,12 +100,12 @@ def _images(batch: int, bands: int, side: int) -> Tensor:
 def _classifier(settings: Settings, bands: int, tile: int) -> nn.Module:
     classes = Classes(settings.tiles.classes, settings.classifier.target)
     arguments = network_arguments(settings.classifier, bands, tile, classes)
-    return account.on_meta(lambda: build(settings.classifier, arguments))
+    return summary.on_meta(lambda: build(settings.classifier, arguments))
 
 
 def _network(name: str, copies: int, network: nn.Module, images: Tensor) -> Network:
     try:
-        found = account.layers(network, images[:1])
+        found = summary.layers(network, images[:1])
     except RuntimeError as error:  # of a layer that is left no pixel
         reason = one_line(error, 200)
         raise WildLensError(
@@ -113,8 +113,8 @@ def _network(name: str, copies: int, network: nn.Module, images: Tensor) -> Netw
             "or gan.crop"
         ) from None
     return Network(
-        name, copies, len(images), tuple(images.shape[1:]), found, account.count(network),
-        account.local_field(network), _kept(network, images),
+        name, copies, len(images), tuple(images.shape[1:]), found, summary.count(network),
+        summary.local_field(network), _kept(network, images),
     )  # fmt: skip
 
 
@@ -125,7 +125,7 @@ def _kept(network: nn.Module, images: Tensor) -> int:
     for seed in (0, 1):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            sizes.append(account.kept_for_backward(lambda: network(images), network))
+            sizes.append(summary.kept_for_backward(lambda: network(images), network))
     return max(sizes)
 
 
@@ -152,7 +152,7 @@ def _gan_step(
         terms, _ = objective.terms(images, maximizer(images), minimizer(images))
         return objective.weighted(terms, settings.gan.lambda_am)
 
-    activations = account.kept_for_backward(forward, classifier, *pair, *judges)
+    activations = summary.kept_for_backward(forward, classifier, *pair, *judges)
     memory = _trained(*pair, *judges)
     memory["parameters"] += _weights(classifier)
     memory["copies"] = sum(map(_weights, pair))
@@ -164,7 +164,7 @@ def _weights(network: nn.Module) -> int:
 
 
 def _trained(*networks: nn.Module) -> dict[str, int]:
-    trained = FLOAT * sum(map(account.count, networks))
+    trained = FLOAT * sum(map(summary.count, networks))
     return {
         "parameters": sum(map(_weights, networks)),
         "gradients": trained,

@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from wildlens.atomic import write_text
+from wildlens.files.atomic import write_text
 
 log = logging.getLogger(__name__)
 

@@ -11,20 +11,20 @@ import pandas
 import pyogrio
 import pytest
 import rasterio
-
 from anthroprotect_folder import AREAS, BANDS, write_folder, write_tile
-from wildlens.anthroprotect import build_tiles
-from wildlens.errors import WildLensError
-from wildlens.legend import CORINE
-from wildlens.settings import Landcover, Scene, Tiles
-from wildlens.sources.anthroprotect import (
+
+from wildlens.anthroprotect.dataset import (
     find_root,
     investigative_scenes,
     open_folder,
     read_table,
     read_tile,
 )
-from wildlens.tileset import open_tiles
+from wildlens.anthroprotect.step import build_tiles
+from wildlens.errors import WildLensError
+from wildlens.legend import CORINE
+from wildlens.settings import Landcover, Scene, Tiles
+from wildlens.tiles.store import open_tiles
 
 FILES = [f"{area}_{n}.tif" for area, splits in AREAS.items() for n in range(len(splits.split()))]
 

@@ -13,7 +13,7 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.transform import from_origin
 
-from wildlens.areas import rasterize_areas, read_areas
+from wildlens.areas.polygons import rasterize_areas, read_areas
 from wildlens.errors import WildLensError
 
 CATEGORIES, STATUSES = ("Ia", "II"), ("Designated", "Inscribed")

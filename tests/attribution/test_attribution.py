@@ -10,27 +10,27 @@ from captum.attr import DeepLift
 from sklearn.linear_model import LogisticRegression
 from torch import nn
 
-from wildlens.attribution import Models, create, describe, signs, supported
-from wildlens.attribution.activation_occlusion import cells_of, fill, measure
-from wildlens.attribution.class_shares import ClassShares, fit, shares
+from wildlens.attribute.step import attribute_tiles
 from wildlens.attribution.contributions import Contributions
-from wildlens.attribution.deeplift import DeepLiftContributions
-from wildlens.attribution.expected_gradients import ExpectedGradientContributions
-from wildlens.attribution.gradcam import GradCam
-from wildlens.attribution.guided_gradcam import GuidedGradCam
-from wildlens.attribution.integrated_gradients import IntegratedGradientContributions
 from wildlens.attribution.randomisation import randomised
-from wildlens.attribution.saliency import GradientMagnitude
+from wildlens.attribution.registry import Models, create, describe, signs, supported
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.networks import files
+from wildlens.methods.activation_occlusion import cells_of, fill, measure
+from wildlens.methods.class_shares import ClassShares, fit, shares
+from wildlens.methods.deeplift import DeepLiftContributions
+from wildlens.methods.expected_gradients import ExpectedGradientContributions
+from wildlens.methods.gradcam import GradCam
+from wildlens.methods.guided_gradcam import GuidedGradCam
+from wildlens.methods.integrated_gradients import IntegratedGradientContributions
+from wildlens.methods.saliency import GradientMagnitude
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.generator import Generator
+from wildlens.networks.images import to_images
 from wildlens.networks.standardise import Standardise
-from wildlens.reflectance import to_images
 from wildlens.settings import METHODS, RANDOMISED, Attribution
-from wildlens.tile_attribution import attribute_tiles
-from wildlens.tileset import open_group, open_tiles
+from wildlens.tiles.store import open_group, open_tiles
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 
@@ -55,7 +55,7 @@ def random_network(network: nn.Module, seed: int) -> nn.Module:
 
 
 def save_classifier(path: Path, network: nn.Module, kind: str) -> None:
-    files.save(
+    weights.save(
         path, {"classifier": network}, kind=kind, arguments=FAMILIES[kind],
         bands=BANDS, tile_size=SIDE, provenance={},
     )  # fmt: skip
@@ -94,7 +94,7 @@ def models(request, tmp_path_factory, tiles):
         for seed, name in enumerate(("maximizer", "minimizer"), 1)
     }
     common = {"bands": BANDS, "tile_size": SIDE, "provenance": {}}
-    files.save(folder / "g.safetensors", pair, kind="generator", arguments=arguments, **common)
+    weights.save(folder / "g.safetensors", pair, kind="generator", arguments=arguments, **common)
     paths = (folder / "c.safetensors", folder / "g.safetensors")
     return Models(*paths, torch.device("cpu"), tiles)
 
@@ -158,7 +158,7 @@ def test_swapped_labels_give_a_swapped_map(models, method, tmp_path):
 
 
 def swap_labels(models, path):
-    network = files.load_classifier(models.classifier_path)
+    network = weights.load_classifier(models.classifier_path)
     last = network.evidence if hasattr(network, "evidence") else network.head[-1]
     last.weight.neg_(), last.bias.neg_()
     save_classifier(path, network, "local" if hasattr(network, "evidence") else "unet")
@@ -169,7 +169,7 @@ def test_swapped_labels_swap_the_generators(models, tmp_path):
     """Maximizer and minimizer change places with the labels: |X+ - X-| stays, |X - X-| does not."""
     maximizer, minimizer = models.generators
     path = tmp_path / "swapped.safetensors"
-    files.save(
+    weights.save(
         path, {"maximizer": minimizer, "minimizer": maximizer}, kind="generator",
         arguments={"bands": 2, "width": 4, "downsamplings": 1, "blocks": 2},
         bands=BANDS, tile_size=SIDE, provenance={},
@@ -333,7 +333,7 @@ def test_gradcam_equals_a_naive_version(models, swapped, tmp_path):
     """Gradients by hand in float64: weights are their means, the sum is rectified and enlarged."""
     if swapped:  # what was positive everywhere is then cut everywhere
         models = swap_labels(models, tmp_path / "swapped.safetensors")
-    network = files.load_classifier(models.classifier_path).double()
+    network = weights.load_classifier(models.classifier_path).double()
     batch, kept = images(3).double(), []
     hook = network.last_convolution.register_forward_hook(lambda *a: kept.append(a[2]))
     logits = network(batch.requires_grad_())
@@ -352,7 +352,7 @@ def test_gradcam_equals_a_naive_version(models, swapped, tmp_path):
 
 def test_integrated_gradients_equal_a_naive_integral(models):
     """The mean of float64 gradients at many points of the way, which is the definition."""
-    network = files.load_classifier(models.classifier_path).double()
+    network = weights.load_classifier(models.classifier_path).double()
     image = images(1).double()
     total = torch.zeros_like(image)
     for k in range(200):

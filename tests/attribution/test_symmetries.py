@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 import xarray
+from attributed import write_tiles
 from rasterio.windows import Window
 
-from attributed import write_tiles
-from wildlens.attribution import Models, create, describe
-from wildlens.attribution.gan import GanDifference
-from wildlens.attribution.symmetries import SymmetryMean, symmetric
-from wildlens.networks import files
+from wildlens.attribute.step import attribute_tiles
+from wildlens.attribution.registry import Models, create, describe
+from wildlens.attribution.symmetry_mean import SymmetryMean, symmetric
+from wildlens.map.windows import halo_pieces
+from wildlens.methods.gan import GanDifference
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
+from wildlens.networks.symmetries import COUNT, turn, turn_back
 from wildlens.settings import Attribution
-from wildlens.symmetries import COUNT, turn, turn_back
-from wildlens.tile_attribution import attribute_tiles
-from wildlens.windows import halo_pieces
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 SIDE, BANDS = 32, ["B04", "B08"]
@@ -40,10 +40,10 @@ def models(tmp_path_factory) -> Models:
     common = {"bands": BANDS, "tile_size": SIDE, "provenance": {}}
     arguments = {"bands": 2, "width": 4}
     network = {"classifier": awake(LocalClassifier(**arguments), 0)}
-    files.save(folder / "c", network, kind="local", arguments=arguments, **common)
+    weights.save(folder / "c", network, kind="local", arguments=arguments, **common)
     arguments = {"bands": 2, "width": 2, "downsamplings": 1, "blocks": 1}
     pair = {n: awake(Generator(**arguments), s) for s, n in ((1, "maximizer"), (2, "minimizer"))}
-    files.save(folder / "g", pair, kind="generator", arguments=arguments, **common)
+    weights.save(folder / "g", pair, kind="generator", arguments=arguments, **common)
     return Models(folder / "c", folder / "g", torch.device("cpu"))
 
 

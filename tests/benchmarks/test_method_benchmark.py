@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from benchmarks import method
 
+from benchmarks import method
 from wildlens.doctor import read_configuration
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 OVERLAYS = {name: {"gan": gan} for name, gan in method.ABLATIONS.items() if gan}
 
 

@@ -14,24 +14,24 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+from attributed import BOG
 from jsonschema import Draft7Validator
 from pystac.extensions.classification import ClassificationExtension
 from pystac.extensions.mlm import AssetGeneralMLMExtension, MLMExtension
 from pystac.extensions.projection import ProjectionExtension
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
-
-from attributed import BOG
 from result_folder import BANDS, SIDE, Results, write_map, write_stack
+
+from wildlens.catalogue.step import build_catalogue
 from wildlens.errors import WildLensError
-from wildlens.networks import files
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
-from wildlens.presentation.catalogue import build_catalogue
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian builds QGIS for this one
-OPEN = Path(__file__).with_name("qgis") / "open_assets.py"
+OPEN = ROOT / "tests/qgis/open_assets.py"
 
 
 class Described(Results):
@@ -49,7 +49,7 @@ class Described(Results):
         path = self.folder / f"models/{name}.safetensors"
         arguments = {"bands": 4, "width": 4} if kind == "local" else {"bands": 4, "width": 2}
         provenance = {"wildlens_settings": "seed: 3\n", "wildlens_version": "0.1.0"}
-        files.save(
+        weights.save(
             path, {name: network}, kind=kind, arguments=arguments, bands=list(BANDS),
             tile_size=64, provenance=provenance,
         )  # fmt: skip
@@ -197,7 +197,7 @@ def test_models_say_what_they_take_and_give(results):
 
 def test_a_classifier_of_several_classes_tells_the_one_that_is_explained_from_the_rest(results):
     path = results.folder / "models/classifier.safetensors"
-    files.save(
+    weights.save(
         path, {"classifier": LocalClassifier(4, width=4)}, kind="local", arguments={"bands": 4},
         bands=list(BANDS), tile_size=64, provenance={}, classes=("fields", "old forest", "town"),
         target="old forest",

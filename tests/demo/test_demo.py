@@ -18,7 +18,7 @@ from rasterio.features import rasterize
 from scipy.ndimage import label
 from scipy.stats import rankdata
 
-from wildlens import demo
+from wildlens.demo import step
 from wildlens.demo.clouds import draw_clouds
 from wildlens.demo.corine import NODATA, generalise, majority_cells
 from wildlens.demo.covers import (
@@ -42,7 +42,7 @@ from wildlens.settings import Demo
 
 SIZE, MAPPING_SIZE, SEED = 512, 256, 3
 SETTINGS = Demo(seed=SEED, size=SIZE, mapping_size=MAPPING_SIZE)
-PRODUCTS = demo.PRODUCTS
+PRODUCTS = step.PRODUCTS
 FOUR = ("B02", "B03", "B04", "B08")
 
 
@@ -50,7 +50,7 @@ FOUR = ("B02", "B03", "B04", "B08")
 def region(tmp_path_factory):
     """A region on disk."""
     output = tmp_path_factory.mktemp("region") / "demo"
-    demo.run(SETTINGS, output)
+    step.run(SETTINGS, output)
     return output
 
 
@@ -222,16 +222,16 @@ def test_a_threshold_leaves_the_share_above(share):
 
 
 def test_everything_is_where_the_workflow_expects_it(region):
-    assert all(path.exists() for path in demo.all_paths(region))
-    names = {path.name for path in demo.all_paths(region)} | {"truth"}
+    assert all(path.exists() for path in step.all_paths(region))
+    names = {path.name for path in step.all_paths(region)} | {"truth"}
     assert {path.name for path in region.iterdir()} == names - {p.tile + ".tif" for p in PRODUCTS}
-    assert len(demo.product_paths(region, mapping=False)) == 4
-    assert [p.name for p in demo.product_paths(region, mapping=True)] == [PRODUCTS[4].name]
+    assert len(step.product_paths(region, mapping=False)) == 4
+    assert [p.name for p in step.product_paths(region, mapping=True)] == [PRODUCTS[4].name]
 
 
 def test_names_are_known_without_any_heavy_import():
     heavy = "{'numpy', 'scipy', 'rasterio', 'geopandas', 'torch', 'pydantic'}"
-    code = f"import sys, wildlens.demo; print({heavy} & set(sys.modules))"
+    code = f"import sys, wildlens.demo.step; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "set()"
 
@@ -359,7 +359,7 @@ def test_scenes_do_not_overlap(size):
 
 
 def test_corine_is_a_raster_of_grid_codes_on_the_eea_grid(region):
-    with rasterio.open(demo.corine_path(region)) as dataset:
+    with rasterio.open(step.corine_path(region)) as dataset:
         classes = dataset.read(1)
         assert dataset.crs.to_epsg() == 3035
         assert dataset.res == (100, 100)
@@ -371,7 +371,7 @@ def test_corine_is_a_raster_of_grid_codes_on_the_eea_grid(region):
 
 
 def test_corine_covers_every_scene_and_says_what_lies_there(region):
-    with rasterio.open(demo.corine_path(region)) as dataset:
+    with rasterio.open(step.corine_path(region)) as dataset:
         classes, transform = dataset.read(1), dataset.transform
     for product in PRODUCTS:
         truth = read(region / "truth" / f"{product.tile}.tif")
@@ -443,7 +443,7 @@ def _largest_patch(classes):
 
 
 def test_sites_have_all_columns_and_every_kind_that_must_be_told_apart(region):
-    sites = geopandas.read_file(demo.areas_path(region), layer="WDPA_WDOECM_demo_poly")
+    sites = geopandas.read_file(step.areas_path(region), layer="WDPA_WDOECM_demo_poly")
     assert sites.crs.to_epsg() == 4326
     assert sites.columns.tolist() == [
         "WDPAID", "WDPA_PID", "PA_DEF", "NAME", "ORIG_NAME", "DESIG", "DESIG_ENG", "DESIG_TYPE",
@@ -469,7 +469,7 @@ def test_sites_have_all_columns_and_every_kind_that_must_be_told_apart(region):
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.tile)
 def test_protected_sites_hold_no_farmland_and_other_sites_no_nature(region, product):
-    sites = geopandas.read_file(demo.areas_path(region)).to_crs(product.epsg)
+    sites = geopandas.read_file(step.areas_path(region)).to_crs(product.epsg)
     size = size_of(product)
     zone = simulate(size, size, seed_of(product), ("B02",)).zone
     transform = scene_grid(product, size).affine
@@ -509,7 +509,7 @@ def test_the_same_seed_gives_the_same_bytes_and_replaces_only_its_own(region, tm
     (output / "mine.txt").write_text("keep")
     (output / "truth").mkdir()
     (output / "truth" / "stale.tif").write_text("old")
-    demo.run(SETTINGS, output)
+    step.run(SETTINGS, output)
     files = {path.relative_to(region) for path in region.rglob("*") if path.is_file()}
     found = {path.relative_to(output) for path in output.rglob("*") if path.is_file()}
     assert {str(path) for path in found - files} == {"mine.txt"}
@@ -520,22 +520,22 @@ def test_the_same_seed_gives_the_same_bytes_and_replaces_only_its_own(region, tm
 def test_nothing_is_left_when_a_product_fails(tmp_path):
     odd = SimpleNamespace(seed=0, size=131, mapping_size=131)  # cannot be halved to 20 m
     with pytest.raises(ValueError):
-        demo.run(odd, tmp_path / "demo")
+        step.run(odd, tmp_path / "demo")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_left_and_the_old_stays_when_the_last_step_fails(tmp_path, monkeypatch):
     output = tmp_path / "demo"
     output.mkdir()
-    (output / demo.corine_path(output).name).write_text("old")
+    (output / step.corine_path(output).name).write_text("old")
 
     def write(settings, folder):
         (folder / PRODUCTS[0].name).mkdir()
         raise RuntimeError("power cut")
 
-    monkeypatch.setattr(demo, "_write_products", write)
+    monkeypatch.setattr(step, "_write_products", write)
     with pytest.raises(RuntimeError, match="power cut"):
-        demo.run(SETTINGS, output)
+        step.run(SETTINGS, output)
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
     assert [path.read_text() for path in output.iterdir()] == ["old"]
 
@@ -543,11 +543,11 @@ def test_nothing_is_left_and_the_old_stays_when_the_last_step_fails(tmp_path, mo
 def test_a_place_that_cannot_be_written_is_named_in_one_line(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(WildLensError, match=r"file/demo: could not be written"):
-        demo.run(SETTINGS, tmp_path / "file" / "demo")
+        step.run(SETTINGS, tmp_path / "file" / "demo")
 
 
 def test_progress_is_logged_with_seconds(tmp_path, monkeypatch, caplog):
     done = SimpleNamespace(result=lambda: ("cells", "zones", 12.4))
-    with caplog.at_level(logging.INFO, "wildlens.demo"):
-        assert demo._report(PRODUCTS[0], done) == ("cells", "zones")
+    with caplog.at_level(logging.INFO, "wildlens.demo.step"):
+        assert step._report(PRODUCTS[0], done) == ("cells", "zones")
     assert caplog.messages == [f"{PRODUCTS[0].name}: written in 12 s"]

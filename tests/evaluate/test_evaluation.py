@@ -9,20 +9,20 @@ import pandas as pd
 import pytest
 import torch
 import xarray as xr
+from attributed import BOG, FOREST, ROCK, SETTINGS, SIDE, World, write_tiles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from attributed import BOG, FOREST, ROCK, SETTINGS, SIDE, World, write_tiles
 from wildlens.errors import WildLensError
-from wildlens.evaluation.bootstrap import draw_blocks, interval, resampled_iou
-from wildlens.evaluation.classes import ClassTotals, map_totals
-from wildlens.evaluation.doubts import doubts
-from wildlens.evaluation.methods import methods_table
-from wildlens.evaluation.rules import masks_by_tile
-from wildlens.evaluation.scores import Scored, scores_table
-from wildlens.evaluation.thresholds import best_threshold, iou, otsu_threshold
-from wildlens.networks import files
+from wildlens.evaluate.bootstrap import draw_blocks, interval, resampled_iou
+from wildlens.evaluate.checks import doubts
+from wildlens.evaluate.class_attribution import ClassTotals, map_totals
+from wildlens.evaluate.metrics import methods_table
+from wildlens.evaluate.rules import masks_by_tile
+from wildlens.evaluate.scores import Scored, scores_table
+from wildlens.evaluate.thresholds import best_threshold, iou, otsu_threshold
+from wildlens.networks import weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 
@@ -341,7 +341,7 @@ def test_scores_tell_what_the_generators_do(world):
     # untrained generators shift every pixel by 3 tanh(0.5 / 3) of the bands' standard deviation
     shift = 3 * np.tanh(0.5 / 3) * 0.08
     assert table["l1_reflectance"].tolist() == pytest.approx([0, shift, shift], rel=1e-4)
-    classifier = files.load_classifier(world.path("classifier.safetensors"))
+    classifier = weights.load_classifier(world.path("classifier.safetensors"))
     images = torch.from_numpy(world.reflectance[world.split == "test"] / np.float32(10_000))
     expected = [classifier(images + s).sigmoid() for s in (0, shift, -shift)]
     assert table["mean_score"].tolist() == pytest.approx([float(e.mean()) for e in expected], 1e-4)

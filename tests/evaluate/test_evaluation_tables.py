@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-
 from attributed import BOG, HEATH, ROCK, World
-from wildlens.evaluation.completeness import completeness_table
-from wildlens.evaluation.differences import FIGURES
-from wildlens.evaluation.rules import VALIDATION
-from wildlens.evaluation.thresholds import best_threshold, iou
+
+from wildlens.evaluate.completeness import completeness_table
+from wildlens.evaluate.differences import FIGURES
+from wildlens.evaluate.rules import VALIDATION
+from wildlens.evaluate.thresholds import best_threshold, iou
 from wildlens.settings import Evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")

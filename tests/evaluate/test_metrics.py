@@ -11,12 +11,12 @@ from scipy.ndimage import gaussian_filter
 from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
-from wildlens.evaluation import faithfulness, perturbations, tile_figures
-from wildlens.evaluation.bootstrap import draw_blocks
-from wildlens.evaluation.ranking import rank
-from wildlens.evaluation.rules import masks_by_tile, outcome, tile_rules
-from wildlens.evaluation.scores import Scored, scores_table
-from wildlens.evaluation.thresholds import iou, mean_sd_threshold, top_threshold
+from wildlens.evaluate import faithfulness, perturbations, tile_metrics
+from wildlens.evaluate.bootstrap import draw_blocks
+from wildlens.evaluate.ranking import rank
+from wildlens.evaluate.rules import masks_by_tile, outcome, tile_rules
+from wildlens.evaluate.scores import Scored, scores_table
+from wildlens.evaluate.thresholds import iou, mean_sd_threshold, top_threshold
 from wildlens.networks.standardise import Standardise
 from wildlens.settings import Evaluation
 
@@ -122,9 +122,9 @@ def test_figures_of_tiles_equal_naive_ones():
     values[~known] = np.nan
     high = (values > 30) & known
     ious, aurocs, points = (
-        tile_figures.tile_ious(high, target),
-        tile_figures.tile_aurocs(values, known, target),
-        tile_figures.pointing_game(values, known, target),
+        tile_metrics.tile_ious(high, target),
+        tile_metrics.tile_aurocs(values, known, target),
+        tile_metrics.pointing_game(values, known, target),
     )
     assert np.isnan([ious[3], aurocs[3], points[3], aurocs[4]]).all() and points[4] == 1
     for i in range(3):
@@ -133,7 +133,7 @@ def test_figures_of_tiles_equal_naive_ones():
         assert aurocs[i] == pytest.approx(roc_auc_score(t, v))
         assert points[i] == t[v == v.max()].mean()
     blocks, draws = np.array([0, 0, 1, 1, 2]), draw_blocks(3, 9, seed=1)
-    for drawn, mean in zip(draws, tile_figures.resampled_mean(ious, blocks, draws), strict=True):
+    for drawn, mean in zip(draws, tile_metrics.resampled_mean(ious, blocks, draws), strict=True):
         sample = [ious[i] for i in range(5) for _ in range(drawn[blocks[i]]) if i != 3]
         assert mean == pytest.approx(np.mean(sample)) if sample else np.isnan(mean)
 
@@ -141,7 +141,7 @@ def test_figures_of_tiles_equal_naive_ones():
 def test_the_pointing_game_of_a_constant_map_scores_the_targets_share():
     known = np.ones((1, 4, 5), bool)
     target = known & (np.arange(5) < 2)
-    assert tile_figures.pointing_game(np.zeros(known.shape), known, target)[0] == 0.4
+    assert tile_metrics.pointing_game(np.zeros(known.shape), known, target)[0] == 0.4
 
 
 def test_an_outcome_counts_pooled_and_by_tile():

@@ -13,20 +13,20 @@ import shapely
 from affine import Affine
 from click.testing import CliRunner
 from odc.geo.geobox import GeoBox
-
 from stac_server import FileServer, served, stac_api
+
 from wildlens import progress
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
-from wildlens.fetch import CHOSEN, fetch_product, web
 from wildlens.fetch.area import area_of
 from wildlens.fetch.catalogues import catalogue_of, tokens_of
 from wildlens.fetch.choice import candidates
 from wildlens.fetch.search import search
+from wildlens.fetch.step import CHOSEN, fetch_product, web
 from wildlens.fetch.tokens import Bearer, SharedAccess
-from wildlens.scene import build_scene
+from wildlens.scene.products import open_product
+from wildlens.scene.step import build_scene
 from wildlens.settings import Fetch, Scene, Wanted
-from wildlens.sources import open_product
 
 CRS = "EPSG:32634"
 SIDE = 900  # px at 10 m: 9 km

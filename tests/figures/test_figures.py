@@ -9,6 +9,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
+from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, World, grid_at
 from defusedxml import ElementTree
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -16,27 +17,27 @@ from matplotlib.colors import Normalize, to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, World, grid_at
 from wildlens.errors import WildLensError
-from wildlens.legend import CORINE
-from wildlens.presentation import imagery, qml, style
-from wildlens.presentation.classes import draw_classes
-from wildlens.presentation.examples import Example, choose, draw_examples
-from wildlens.presentation.figures import draw
-from wildlens.presentation.footprints import draw_tiles
-from wildlens.presentation.maps import SceneView, draw_maps, span
-from wildlens.presentation.methods import draw_methods
-from wildlens.presentation.overlays import (
+from wildlens.figures import imagery, style
+from wildlens.figures.class_bars import draw_classes
+from wildlens.figures.examples import Example, choose, draw_examples
+from wildlens.figures.footprints import draw_tiles
+from wildlens.figures.method_bars import draw_methods
+from wildlens.figures.overlays import (
     Overlaid,
     choose_by_fit,
     draw_overlays,
     overlay,
     rank_tiles,
 )
-from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
-from wildlens.presentation.tiles import pictured, read_footprints
-from wildlens.presentation.training import draw_training, smooth
-from wildlens.raster import writing_cog, writing_geotiff
+from wildlens.figures.scene_data import maps_by_scene, read_picture, read_scene
+from wildlens.figures.scene_maps import SceneView, draw_maps, span
+from wildlens.figures.step import draw
+from wildlens.figures.tile_data import pictured, read_footprints
+from wildlens.figures.training_curves import draw_training, smooth
+from wildlens.files.raster import writing_cog, writing_geotiff
+from wildlens.legend import CORINE
+from wildlens.qgis import qml
 from wildlens.settings import METHODS
 
 TARGETS = [411, 412, 332, 333, 335]

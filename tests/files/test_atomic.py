@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from wildlens.atomic import atomic, remove, scratch, write_text
 from wildlens.errors import WildLensError
+from wildlens.files.atomic import atomic, remove, scratch, write_text
 
 
 def entries(folder: Path) -> list[str]:
@@ -117,7 +117,7 @@ def test_a_full_disk_is_one_line_and_leaves_the_old_result(tmp_path):
     code = (
         "import resource, signal, sys\n"
         "from pathlib import Path\n"
-        "from wildlens.atomic import write_text\n"
+        "from wildlens.files.atomic import write_text\n"
         "from wildlens.errors import WildLensError\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"

@@ -18,15 +18,16 @@ import xarray
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from wildlens import raster, tiles
-from wildlens.atomic import atomic, write_text
 from wildlens.errors import WildLensError
-from wildlens.networks import files
+from wildlens.figures.style import Sheet
+from wildlens.files import raster
+from wildlens.files.atomic import atomic, write_text
+from wildlens.files.tables import write_table
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
-from wildlens.presentation.style import Sheet
-from wildlens.tileset import write_tileset
+from wildlens.tiles import step
+from wildlens.tiles.store import write_tileset
 from wildlens.training import state_file
-from wildlens.training.tables import write_table
 
 GRID = GeoBox((600, 600), Affine(10, 0, 500_000, 0, -10, 7_000_000), "EPSG:32634")
 
@@ -80,17 +81,17 @@ def footprints(path: Path, seed: int) -> None:
     left = noise(seed, count)
     columns = {name: [f"{name} {i}" for i in left] for name in ("name", "scene", "split")}
     table = geopandas.GeoDataFrame(
-        columns | {"label": 1, "reason": "", "block": "b"} | dict.fromkeys(tiles.SHARES, 0.5),
+        columns | {"label": 1, "reason": "", "block": "b"} | dict.fromkeys(step.SHARES, 0.5),
         geometry=shapely.box(left, 0, left + 1, 1),
         crs="EPSG:4326",
     )
     with atomic(path) as file:
-        tiles.write_footprints(file, table, tiles.TWO_CLASSES, {"wildlens_step": "tiles"})
+        step.write_footprints(file, table, step.TWO_CLASSES, {"wildlens_step": "tiles"})
 
 
 def model(path: Path, seed: int) -> None:
     torch.manual_seed(seed)
-    files.save(
+    weights.save(
         path, {"classifier": LocalClassifier(2)}, kind="local", arguments={"bands": 2},
         bands=["B04", "B08"], tile_size=32, provenance={},
     )  # fmt: skip

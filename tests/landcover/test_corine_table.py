@@ -9,10 +9,10 @@ import numpy as np
 import pandas
 import pyogrio
 import pytest
-
 from test_landcover import CODES, SCENE, read, write, write_scene
+
 from wildlens.errors import WildLensError
-from wildlens.landcover import build_landcover
+from wildlens.landcover.step import build_landcover
 from wildlens.settings import Landcover
 
 

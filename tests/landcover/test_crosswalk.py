@@ -9,16 +9,16 @@ import pytest
 import rasterio
 import shapely
 from affine import Affine
-
 from anthroprotect_folder import write_folder
 from products import write_tif
-from wildlens import raster
-from wildlens.crosswalk import CROSSWALKS, read_crosswalk
+
+from wildlens.anthroprotect.dataset import open_folder, read_tile
 from wildlens.errors import WildLensError
-from wildlens.landcover import build_landcover
+from wildlens.files import raster
+from wildlens.landcover.crosswalk import CROSSWALKS, read_crosswalk
+from wildlens.landcover.step import build_landcover
 from wildlens.legend import CORINE
 from wildlens.settings import Evaluation, Landcover, Tiles
-from wildlens.sources.anthroprotect import open_folder, read_tile
 
 CODE_OF = np.array([0, *(c.code for c in CORINE.classes)])
 

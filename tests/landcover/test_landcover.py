@@ -11,11 +11,11 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
-from wildlens import raster
 from wildlens.errors import WildLensError
-from wildlens.landcover import build_landcover, decode_corine
+from wildlens.files import raster
+from wildlens.landcover.step import build_landcover, decode_corine
 from wildlens.legend import CORINE
-from wildlens.scene import build_scene
+from wildlens.scene.step import build_scene
 from wildlens.settings import Landcover, Scene
 
 CODES = np.array([c.code for c in CORINE.classes])

@@ -9,10 +9,10 @@ import shapely
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.transform import from_origin
-
 from test_landcover import apply, at_centres, read, write, write_scene
-from wildlens.landcover import build_landcover
-from wildlens.majority import majority, points_along, refined
+
+from wildlens.landcover.majority import majority, points_along, refined
+from wildlens.landcover.step import build_landcover
 from wildlens.settings import Landcover
 
 SCENE = GeoBox((90, 70), from_origin(640_003, 5_240_007, 10, 10), "EPSG:32632")

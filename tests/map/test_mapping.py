@@ -8,17 +8,18 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from rio_cogeo import cog_validate
 
-from wildlens import raster, streaming
-from wildlens.attribution import Models, create
-from wildlens.attribution.occlusion import Occlusion
+from wildlens.attribution.registry import Models, create
 from wildlens.errors import WildLensError
-from wildlens.mapping import join, map_scene
-from wildlens.networks import files
+from wildlens.files import raster
+from wildlens.map import streaming
+from wildlens.map.step import join, map_scene
+from wildlens.map.strips import keeping
+from wildlens.methods.occlusion import Occlusion
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
-from wildlens.reflectance import to_images
+from wildlens.networks.images import to_images
 from wildlens.settings import Attribution
-from wildlens.strips import keeping
 
 SETTINGS = Attribution(window=64, overlap=8, occlusion_window=16, occlusion_stride=16)
 
@@ -36,7 +37,7 @@ def random_network(network: torch.nn.Module, seed: int) -> torch.nn.Module:
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     save = {"bands": ["B04", "B08"], "tile_size": 48, "provenance": {}}
-    files.save(
+    weights.save(
         folder / "c.safetensors",
         {"classifier": random_network(LocalClassifier(2, width=4), 0)},
         kind="local", arguments={"bands": 2, "width": 4}, **save,
@@ -46,7 +47,7 @@ def models(tmp_path_factory):
         name: random_network(Generator(**arguments), seed)
         for seed, name in enumerate(("maximizer", "minimizer"), 1)
     }
-    files.save(folder / "g.safetensors", networks, kind="generator", arguments=arguments, **save)
+    weights.save(folder / "g.safetensors", networks, kind="generator", arguments=arguments, **save)
     return Models(folder / "c.safetensors", folder / "g.safetensors", torch.device("cpu"))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wildlens.windows import halo_pieces, tile_starts, tile_weight
+from wildlens.map.windows import halo_pieces, tile_starts, tile_weight
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -6,11 +6,11 @@ import safetensors
 import torch
 
 from wildlens.errors import WildLensError
-from wildlens.networks import files
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, PixelOcclusion, UNetClassifier
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import BOUND, Generator
-from wildlens.reflectance import to_images
+from wildlens.networks.images import to_images
 
 
 def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -106,11 +106,11 @@ def test_classifier_file_round_trip(tmp_path, kind, network):
     if kind == "unet":
         arguments |= {"tile_size": 64, "strides": [2, 2, 2]}
     path = tmp_path / "model.safetensors"
-    files.save(
+    weights.save(
         path, {"classifier": awake(network)}, kind=kind, arguments=arguments,
         bands=["B04", "B08"], tile_size=64, provenance={"wildlens_version": "x"},
     )  # fmt: skip
-    loaded = files.load_classifier(path)
+    loaded = weights.load_classifier(path)
     image = torch.rand(3, 2, 64, 64)
     assert torch.equal(loaded(image), network(image))
     assert loaded.bands == ["B04", "B08"] and loaded.tile_size == 64
@@ -123,14 +123,14 @@ def test_the_same_model_is_the_same_bytes(tmp_path):
     for name in "ab":
         path = tmp_path / name
         network = {"classifier": awake(LocalClassifier(2, width=4))}
-        files.save(
+        weights.save(
             path, network, kind="local", arguments={"bands": 2, "width": 4}, bands=["B04", "B08"],
             tile_size=64, provenance=provenance,
         )  # fmt: skip
         with safetensors.safe_open(path, "pt") as file:
             assert provenance.items() <= file.metadata().items()
         written.append(path.read_bytes())
-        files.load_classifier(path)
+        weights.load_classifier(path)
     assert written[0] == written[1]
 
 
@@ -140,17 +140,17 @@ def test_model_files_are_refused_by_name(tmp_path):
     classifier = tmp_path / "classifier.safetensors"
     save = {"bands": ["B04"], "tile_size": 64, "provenance": {}}
     network = {"classifier": LocalClassifier(1, width=4)}
-    files.save(classifier, network, kind="local", arguments={"bands": 1, "width": 4}, **save)
+    weights.save(classifier, network, kind="local", arguments={"bands": 1, "width": 4}, **save)
     other = tmp_path / "other.safetensors"
-    files.save(other, network, kind="local", arguments={"bands": 1, "width": 8}, **save)
+    weights.save(other, network, kind="local", arguments={"bands": 1, "width": 8}, **save)
     with pytest.raises(WildLensError, match=r"text\.safetensors: is no model file"):
-        files.load_classifier(text)
+        weights.load_classifier(text)
     with pytest.raises(WildLensError, match="holds no generators"):
-        files.load_generators(classifier)
+        weights.load_generators(classifier)
     with pytest.raises(WildLensError, match="do not fit"):
-        files.load_classifier(other)
+        weights.load_classifier(other)
     with pytest.raises(WildLensError, match="missing"):
-        files.load_classifier(tmp_path / "missing.safetensors")
+        weights.load_classifier(tmp_path / "missing.safetensors")
 
 
 def test_missing_pixels_hold_the_band_mean():

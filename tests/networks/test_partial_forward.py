@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from wildlens.attribution.occlusion import Occlusion, intervals, spread, whole_falls
+from wildlens.methods.occlusion import Occlusion, intervals, spread, whole_falls
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.generator import Generator
-from wildlens.networks.partial import PartialPass
-from wildlens.networks.reach import Interval, LocalGraph, reach, trace
+from wildlens.networks.partial_forward import PartialPass
+from wildlens.networks.receptive_field import Interval, LocalGraph, reach, trace
 
 
 class Odd(nn.Module):

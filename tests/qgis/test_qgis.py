@@ -10,17 +10,17 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
-from defusedxml import ElementTree
-
 import result_folder
 from attributed import grid_at
+from defusedxml import ElementTree
 from result_folder import SIDE, degrees, write_stack
+
 from wildlens.errors import WildLensError
-from wildlens.presentation.qgis import build_project
+from wildlens.qgis.step import build_project
 from wildlens.settings import Tiles
 
 SYSTEM_PYTHON = "/usr/bin/python3"  # Debian builds QGIS for this one
-DRAW = Path(__file__).with_name("qgis") / "draw.py"
+DRAW = Path(__file__).with_name("draw.py")
 
 
 class Results(result_folder.Results):

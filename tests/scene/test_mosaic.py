@@ -10,12 +10,12 @@ import pytest
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from products import CRS, LEFT, TOP, grid, numbers, write_safe, write_tif
 from pyproj import Transformer
 
-from products import CRS, LEFT, TOP, grid, numbers, write_safe, write_tif
-from wildlens import raster
 from wildlens.errors import WildLensError
-from wildlens.scene import build_scene
+from wildlens.files import raster
+from wildlens.scene.step import build_scene
 from wildlens.settings import Scene
 
 ONE = Scene(bands=["B02"], mask_classes=[])

@@ -3,11 +3,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from products import SHAPE, numbers, write_safe, write_tif
+
 from wildlens.errors import WildLensError
-from wildlens.sources import open_product
-from wildlens.sources.offset import decide_offset
+from wildlens.scene.offset import decide_offset
+from wildlens.scene.products import open_product
 
 
 def stack(tmp_path, low, high, name="B02") -> Path:

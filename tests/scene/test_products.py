@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import rasterio
 import rasterio.shutil
-
 from products import (
     BAND_IDS,
     SHAPE,
@@ -18,10 +17,11 @@ from products import (
     write_safe,
     write_tif,
 )
+
 from wildlens.errors import WildLensError
-from wildlens.sources import BandFile, open_product
-from wildlens.sources.product import BANDS, band_name
-from wildlens.sources.safe import read_metadata
+from wildlens.scene.products import BandFile, open_product
+from wildlens.scene.products.product import BANDS, band_name
+from wildlens.scene.products.safe import read_metadata
 
 
 @pytest.fixture

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from rasterio.windows import Window
-
 from naive_resampling import naive_bilinear, naive_nearest
 from products import LEFT, SHAPE, TOP, grid, numbers, write_tif
+from rasterio.windows import Window
+
 from wildlens.errors import WildLensError
-from wildlens.sources import BandFile
-from wildlens.sources.bands import open_bands
+from wildlens.scene.products import BandFile
+from wildlens.scene.resampling import open_bands
 
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 6])

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-
 from naive_resampling import naive_bilinear, naive_nearest
 from products import grid, image_entry, numbers, write_safe, write_tif
-from wildlens import raster
+
 from wildlens.errors import WildLensError
-from wildlens.scene import build_scene, stored_values
+from wildlens.files import raster
+from wildlens.scene.step import build_scene, stored_values
 from wildlens.settings import Scene
 
 TALL = (1032, 24)  # three windows, the last of them not full

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
-
 from products import SHAPE, grid, numbers, write_tif
+
 from wildlens.errors import WildLensError
-from wildlens.scene import build_scene
+from wildlens.scene.products import open_product
+from wildlens.scene.step import build_scene
 from wildlens.settings import Scene
-from wildlens.sources import open_product
 
 COMMON = {"blue": "B02", "green": "B03", "red": "B04", "nir": "B08", "swir16": "B11"}
 

@@ -10,10 +10,10 @@ from pydantic import ValidationError
 
 from wildlens import settings
 from wildlens.errors import WildLensError
-from wildlens.reference import reference
 from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, validate
+from wildlens.settings.reference import reference
 
-DEFAULT = Path(__file__).parents[1] / "config.yaml"
+DEFAULT = Path(__file__).parents[2] / "config.yaml"
 SECTIONS = {
     name: field.annotation
     for name, field in Settings.model_fields.items()
@@ -218,9 +218,9 @@ def test_no_group_takes_the_name_of_the_target_group():
 
 
 def test_the_reference_page_says_what_the_models_say():
-    page = Path(__file__).parents[1] / "docs/settings.md"
+    page = Path(__file__).parents[2] / "docs/settings.md"
     assert page.read_text(encoding="utf-8") == reference(), (
-        "run: python -m wildlens.reference > docs/settings.md"
+        "run: python -m wildlens.settings.reference > docs/settings.md"
     )
 
 

@@ -23,7 +23,7 @@ import yaml
 from cluster import Cluster
 
 ROOT = Path(__file__).parents[2]
-PROFILE = ROOT / "workflow/profiles/slurm"
+PROFILE = ROOT / "profiles/slurm"
 SMALL = {
     "attribution": {"methods": ["gan"], "controls": ["brightness", "random"], "extras": []},
     # some seconds each, to be caught in the middle
@@ -55,7 +55,7 @@ class Run:
         with self.said.open("w") as out:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "snakemake", "-s", ROOT / "workflow/Snakefile"),
+                    *(sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"),
                     *("--directory", folder, *map(str, arguments)),
                 ],
                 stdout=out,

@@ -8,8 +8,8 @@ from PIL import Image
 
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
-from wildlens.presentation.page import write_page
-from wildlens.summary import as_text, read_summary
+from wildlens.summary.digest import as_text, read_summary
+from wildlens.summary.step import write_page
 
 WARNED = "classifier: WARNING: a <b>tiny</b> step fools it"
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import numpy as np
 from affine import Affine
-from pyproj import Transformer
-
 from products import write_tif
+from pyproj import Transformer
 
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 LAYERS = ("CORINE", "MODIS_1", "CGLS", "GlobCover")

@@ -12,14 +12,14 @@ import xarray as xr
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from wildlens.evaluation import evaluate
+from wildlens.evaluate.step import evaluate
+from wildlens.files.raster import writing_cog, writing_geotiff
 from wildlens.legend import CORINE
-from wildlens.networks import files
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
-from wildlens.raster import writing_cog, writing_geotiff
 from wildlens.settings import Evaluation
-from wildlens.tileset import write_tileset
+from wildlens.tiles.store import write_tileset
 
 SIDE = 32
 BANDS = ["B02", "B03", "B04"]
@@ -156,7 +156,7 @@ def save_models(classifier, generators):
     network = LocalClassifier(3, width=2)
     network.standardise.set_statistics(torch.full((3,), 0.16), torch.full((3,), 0.08))
     common = {"bands": BANDS, "tile_size": SIDE, "provenance": {}}
-    files.save(
+    weights.save(
         classifier, {"classifier": network}, kind="local",
         arguments={"bands": 3, "width": 2}, **common,
     )  # fmt: skip
@@ -165,4 +165,4 @@ def save_models(classifier, generators):
     for shift, network in zip((0.5, -0.5), pair.values(), strict=True):
         network.layers[-1].bias.data += shift  # a known change: see the test of the scores
         network.standardise.set_statistics(torch.full((3,), 0.16), torch.full((3,), 0.08))
-    files.save(generators, pair, kind="generator", arguments=arguments, **common)
+    weights.save(generators, pair, kind="generator", arguments=arguments, **common)

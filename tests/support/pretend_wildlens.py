@@ -65,7 +65,7 @@ def pretend(name: str):
 
 def demo_files() -> list[str]:
     """The files of the demo that the embedded default names."""
-    path = Path(__file__).parents[1] / "config.yaml"
+    path = Path(__file__).parents[2] / "config.yaml"
     inputs = yaml.safe_load(path.read_text(encoding="utf-8"))["inputs"]
     products = inputs["training"] + inputs["mapping"]
     return [

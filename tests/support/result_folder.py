@@ -5,11 +5,11 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import shapely
+from attributed import BOG, FOREST, grid_at
 from odc.geo.geobox import GeoBox
 
-from attributed import BOG, FOREST, grid_at
+from wildlens.files.raster import writing_cog, writing_geotiff
 from wildlens.legend import CORINE
-from wildlens.raster import writing_cog, writing_geotiff
 
 SIDE = 96
 BANDS = ("B02", "B03", "B04", "B08")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wildlens.balance import surplus
+from wildlens.tiles.balance import surplus
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -4,7 +4,7 @@ import pandas
 import pytest
 import shapely
 
-from wildlens.splits import assign_splits, block_names
+from wildlens.tiles.splits import assign_splits, block_names
 
 STRICTNESS = {"train": 0, "val": 1, "test": 2}
 ZONE_BORDER = 24.0  # degrees east, between UTM 34 and 35

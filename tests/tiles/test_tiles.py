@@ -15,13 +15,13 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.transform import from_origin
 
-from wildlens import raster
 from wildlens.errors import WildLensError
+from wildlens.files import raster
 from wildlens.legend import CORINE
 from wildlens.provenance import digest
 from wildlens.settings import Tiles
-from wildlens.tiles import build_tiles
-from wildlens.tileset import open_tiles
+from wildlens.tiles.step import build_tiles
+from wildlens.tiles.store import open_tiles
 
 SIZE = 32
 BANDS = ("B02", "B03", "B08")

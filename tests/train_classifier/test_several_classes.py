@@ -16,17 +16,17 @@ from safetensors import safe_open
 from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from wildlens.attribution import Models, create
 from wildlens.attribution.contributions import Contributions
+from wildlens.attribution.registry import Models, create
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.networks import files
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
-from wildlens.networks.target import TargetLogit
+from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.settings import METHODS, Attribution, Settings, Tiles, validate
+from wildlens.train_classifier.cutmix import cutmix, draw_mix
 from wildlens.training.classes import Classes
-from wildlens.training.cutmix import cutmix, draw_mix
 
 SIDE, BANDS, NAMES = 48, ["B04", "B08"], ("anthropogenic", "protected", "water")
 FAMILIES = {
@@ -136,7 +136,7 @@ def models(request, tmp_path_factory):
         values = torch.randn(parameter.shape, generator=generator)
         parameter.data.copy_(values / max(1, parameter[0].numel()) ** 0.5)
     network.standardise.set_statistics(torch.tensor([0.2, 0.3]), torch.tensor([0.1, 0.2]))
-    files.save(
+    weights.save(
         path, {"classifier": network}, kind=request.param, arguments=arguments, bands=BANDS,
         tile_size=SIDE, provenance={}, classes=NAMES, target="water",
     )  # fmt: skip

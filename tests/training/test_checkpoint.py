@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 import safetensors
 import torch
-
 from trainable import write_tiles
+
 from wildlens.errors import WildLensError
 from wildlens.settings import Classifier, Gan, dump_section
-from wildlens.training import checkpoint, classifier, gan, state_file
+from wildlens.train_classifier import step as train_classifier
+from wildlens.train_gan import step as train_gan
+from wildlens.training import checkpoint, state_file
 from wildlens.training.checkpoint import KEPT, Stopped
 
 # local: mixed batches; unet: torch's random numbers in dropout and pixel occlusion
@@ -50,13 +52,13 @@ class Place:
         self.folder = folder
         self.tiles = write_tiles(folder / "tiles.zarr")
         self.classifier = folder / "c.safetensors"
-        classifier.train(self.tiles, self.classifier, folder / "c", LOCAL, device="cpu")
+        train_classifier.train(self.tiles, self.classifier, folder / "c", LOCAL, device="cpu")
 
     def run(self, kind: str, run: str, settings=None, seconds: float = 0, **options) -> None:
         """Train, with checkpoints in a folder of the run's own."""
         out = self.folder / run
         inputs = [self.tiles, self.classifier] if kind == "gan" else [self.tiles]
-        train = gan.train if kind == "gan" else classifier.train
+        train = train_gan.train if kind == "gan" else train_classifier.train
         train(
             *inputs, out / "model.safetensors", out / "metrics", settings or SETTINGS[kind],
             device="cpu", checkpoints=out / "checkpoints", checkpoint_seconds=seconds, **options,
@@ -76,9 +78,9 @@ class Place:
 
 SETTINGS = {"local": LOCAL, "unet": UNET, "gan": GAN}
 TAKES_A_STEP = {
-    "local": (classifier.Course, "step"),
-    "unet": (classifier.Course, "step"),
-    "gan": (gan.Trainer, "step"),
+    "local": (train_classifier.Course, "step"),
+    "unet": (train_classifier.Course, "step"),
+    "gan": (train_gan.Trainer, "step"),
 }
 
 

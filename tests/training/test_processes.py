@@ -15,15 +15,16 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
-
 from trainable import write_tiles
+
 from wildlens.errors import WildLensError
 from wildlens.networks.classifier import PixelOcclusion
 from wildlens.networks.device import choose_device
 from wildlens.settings import Classifier, Gan, dump_section
-from wildlens.training import classifier, gan
+from wildlens.train_classifier import step as train_classifier
+from wildlens.train_gan import step as train_gan
 from wildlens.training.processes import Processes, launched
-from wildlens.training.whole_batch import of_whole_batch
+from wildlens.training.synchronised import of_whole_batch
 
 # mixed batches, dropout, pixel occlusion, batch statistics: all that sees more than one image
 SETTINGS = {
@@ -44,9 +45,9 @@ LONG = SETTINGS["gan"].model_copy(update={"steps": 40})  # to be ended on the wa
 
 def train(folder: Path, kind: str, run: str, settings=None, **options) -> None:
     out = folder / run / kind
-    inputs, step = [folder / "tiles.zarr"], classifier.train
+    inputs, step = [folder / "tiles.zarr"], train_classifier.train
     if kind == "gan":
-        inputs, step = [*inputs, folder / "one/local/model.safetensors"], gan.train
+        inputs, step = [*inputs, folder / "one/local/model.safetensors"], train_gan.train
     settings = settings or SETTINGS[kind]
     step(*inputs, out / "model.safetensors", out, settings, device="cpu", **options)
 

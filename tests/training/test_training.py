@@ -9,21 +9,19 @@ import pytest
 import torch
 import xarray
 from safetensors.torch import load_file
-
 from trainable import tile_set, write_tiles
-from wildlens.doubts import write_doubts
+
 from wildlens.errors import WildLensError
-from wildlens.networks import files
+from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.settings import Classifier, Gan
-from wildlens.training import classifier as classifier_training
+from wildlens.train_classifier import step as classifier_training
+from wildlens.train_classifier.cutmix import cutmix, draw_mix
+from wildlens.train_gan import losses
+from wildlens.train_gan import step as gan_training
+from wildlens.train_gan.averaging import RunningMean
 from wildlens.training import data as training_data
-from wildlens.training import gan as gan_training
-from wildlens.training import losses
-from wildlens.training.ahead import made_ahead
-from wildlens.training.averaging import RunningMean
 from wildlens.training.checkpoint import Checkpoints
-from wildlens.training.cutmix import cutmix, draw_mix
 from wildlens.training.data import (
     TrainingSet,
     band_statistics,
@@ -33,7 +31,9 @@ from wildlens.training.data import (
     load_training_set,
     turned,
 )
+from wildlens.training.prefetch import made_ahead
 from wildlens.training.processes import Processes
+from wildlens.warnings import write_doubts
 
 
 def sigmoid(x):
@@ -354,13 +354,13 @@ def test_both_trainings_end_to_end_and_repeat_exactly(tiles, tmp_path):
         first, second = (load_file(tmp_path / run / name) for run in ("a", "b"))
         assert first.keys() == second.keys()
         assert all(torch.equal(first[key], second[key]) for key in first)
-    maximizer, _ = files.load_generators(tmp_path / "a" / "g.safetensors")
+    maximizer, _ = weights.load_generators(tmp_path / "a" / "g.safetensors")
     assert maximizer.bands == ["B04", "B08"] and maximizer.tile_size == 32
 
 
 def test_gan_refuses_a_classifier_of_other_bands(tiles, tmp_path):
     path = tmp_path / "c.safetensors"
-    files.save(
+    weights.save(
         path, {"classifier": LocalClassifier(2, width=4)}, kind="local",
         arguments={"bands": 2, "width": 4}, bands=["B02", "B03"], tile_size=32, provenance={},
     )  # fmt: skip
@@ -373,7 +373,7 @@ def test_gan_refuses_a_classifier_without_places(tiles, tmp_path):
         tmp_path / "c.safetensors",
         {"bands": 2, "tile_size": 64, "strides": [2, 2, 2]},
     )
-    files.save(
+    weights.save(
         path, {"classifier": UNetClassifier(**arguments)}, kind="unet", arguments=arguments,
         bands=["B04", "B08"], tile_size=64, provenance={},
     )  # fmt: skip
@@ -384,7 +384,7 @@ def test_gan_refuses_a_classifier_without_places(tiles, tmp_path):
 def test_gan_refuses_crops_that_the_classifier_cannot_take(tiles, tmp_path):
     path = tmp_path / "c.safetensors"
     arguments = {"bands": 2, "tile_size": 64, "width": 2}
-    files.save(
+    weights.save(
         path, {"classifier": UNetClassifier(**arguments)}, kind="unet", arguments=arguments,
         bands=["B04", "B08"], tile_size=64, provenance={},
     )  # fmt: skip
@@ -541,9 +541,9 @@ def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
             classifier_training._fit(network, data, settings, device, alone, workers),
         ]
         results.append((curves, t.maximizer.state_dict() | network.state_dict()))
-    for curves, weights in results[1:]:
+    for curves, states in results[1:]:
         assert curves == results[0][0]
-        assert all(torch.equal(weights[key], results[0][1][key]) for key in weights)
+        assert all(torch.equal(states[key], results[0][1][key]) for key in states)
 
 
 def test_bfloat16_takes_the_steps_of_float32_within_rounding():

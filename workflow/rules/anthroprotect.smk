@@ -22,7 +22,7 @@ rule anthroprotect:
         mem_mb=growing(4000),
         runtime=growing(480),
     params:
-        code=code_digest("wildlens.anthroprotect"),
+        code=code_digest("wildlens.anthroprotect.step"),
         folder=subpath(input.table, parent=True),
     shell:
         "wildlens --log {log:q} anthroprotect {params.folder:q} --output {output.tiles:q}"

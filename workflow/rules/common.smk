@@ -10,7 +10,7 @@ DEMO = "resources/demo/"  # where the demo writes
 
 # with AnthroProtect, the tiles are its own, and nothing that the demo simulates is wanted
 if settings.anthroprotect:
-    from wildlens.sources.anthroprotect import find_root, investigative_scenes
+    from wildlens.anthroprotect.dataset import find_root, investigative_scenes
 
     try:
         ANTHROPROTECT = find_root(settings.anthroprotect)
@@ -56,7 +56,7 @@ EXTRA_MAPS = expand(
     method=dict.fromkeys(settings.attribution.extras),
 )
 
-CAPTIONS = sorted(Path(workflow.basedir, "report").glob("*.rst"))
+CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))
 
 
 wildcard_constraints:
@@ -109,6 +109,12 @@ def training_tiles_of(wildcards):
     return ["results/tiles.zarr"] if used else []
 
 
+def part_of(wildcards):
+    """Which rows of a scene a job maps: all of them, but for jobs that map parts of it."""
+    part = wildcards.get("scatteritem")
+    return ["--part", part] if part else []
+
+
 def repeated(option, paths):
     """An option that is given once for each of several paths."""
     return [word for path in paths for word in (option, path)]
@@ -128,6 +134,6 @@ def method_digest(*modules):
     """Digest of the code behind one method: of the modules that run it, and of its own."""
 
     def own(wildcards):
-        return f"wildlens.attribution.{wildcards.method.removesuffix(RANDOMISED)}"
+        return f"wildlens.methods.{wildcards.method.removesuffix(RANDOMISED)}"
 
     return lambda wildcards: "".join(map(code_digest, [*modules, own(wildcards)]))

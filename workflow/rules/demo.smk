@@ -33,7 +33,7 @@ rule demo:
         mem_mb=growing(4000),
         runtime=growing(60),
     params:
-        code=code_digest("wildlens.demo"),
+        code=code_digest("wildlens.demo.step"),
         folder=subpath(output.landcover, parent=True),
     shell:
         "wildlens --log {log:q} demo --output {params.folder:q} --settings {input.settings:q}"

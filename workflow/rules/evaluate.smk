@@ -70,15 +70,15 @@ rule evaluate:
         ),
         provenance="results/evaluation/provenance.json",
     log:
-        "results/logs/evaluation.log",
+        "results/logs/evaluate.log",
     benchmark:
-        "results/benchmarks/evaluation.tsv"
+        "results/benchmarks/evaluate.tsv"
     threads: 4
     resources:
         mem_mb=growing(6000),
         runtime=growing(240),
     params:
-        code=code_digest("wildlens.evaluation"),
+        code=code_digest("wildlens.evaluate.step"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),

@@ -28,7 +28,7 @@ rule fetch:
         mem_mb=growing(1000),
         runtime=growing(240),
     params:
-        code=code_digest("wildlens.fetch"),
+        code=code_digest("wildlens.fetch.step"),
         wishes=wishes_of,
         bands=repeated("--band", settings.scene.bands),
     shell:

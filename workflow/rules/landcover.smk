@@ -22,7 +22,7 @@ rule landcover:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        code=code_digest("wildlens.landcover"),
+        code=code_digest("wildlens.landcover.step"),
     shell:
         "wildlens --log {log:q} landcover {input.source:q} --scene {input.scene:q}"
         " --output {output.raster:q} --settings {input.settings:q}"

@@ -1,7 +1,6 @@
-# Attribution: where in the image the classifier's score comes from, by each method.
+# Map: where in a whole scene the classifier's score comes from, by each method.
 #
-# Reads scenes (or tiles) and models. Gives results/maps/{scene}/{method}.tif with a style for QGIS,
-# and results/attributions/{method}.zarr, which the evaluation compares with land cover. With
+# Reads scenes and models. Gives results/maps/{scene}/{method}.tif with a style for QGIS. With
 # attribution.parts above 1, a scene is mapped in so many jobs, whose results are joined.
 
 
@@ -40,42 +39,23 @@ rule map:
         runtime=growing(480),
         gpu=gpus_of,
     params:
-        code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
+        code=method_digest("wildlens.map.step", "wildlens.qgis.qml"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
         tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
+        part=part_of,
     shell:
         "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"
         " --classifier {input.classifier:q} {params.generators:q} {params.tiles:q}"
-        " --output {output.raster:q} --settings {input.settings:q}"
+        " --output {output.raster:q} --settings {input.settings:q} {params.part:q}"
 
 
-rule map_part:
-    """Map one run of rows of a scene."""
-    input:
-        scene="results/scenes/{scene}.tif",
-        classifier="results/models/classifier.safetensors",
-        generators=generators_of,
-        tiles=training_tiles_of,
-        settings="results/settings/attribution.yaml",
+use rule map as map_part with:
     output:
-        temp("results/maps/parts/{scene}/{method}/{scatteritem}.tif"),
+        raster=temp("results/maps/parts/{scene}/{method}/{scatteritem}.tif"),
     log:
         "results/logs/map/{scene}/{method}/{scatteritem}.log",
     benchmark:
         "results/benchmarks/map/{scene}/{method}/{scatteritem}.tsv"
-    threads: 4
-    resources:
-        mem_mb=growing(6000),
-        runtime=growing(480),
-        gpu=gpus_of,
-    params:
-        code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
-        generators=lambda wildcards, input: repeated("--generators", input.generators),
-        tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
-    shell:
-        "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q} {params.tiles:q}"
-        " --output {output:q} --settings {input.settings:q} --part {wildcards.scatteritem:q}"
 
 
 rule join:
@@ -94,34 +74,7 @@ rule join:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        code=method_digest("wildlens.mapping", "wildlens.presentation.qml"),
+        code=method_digest("wildlens.map.step", "wildlens.qgis.qml"),
     shell:
         "wildlens --log {log:q} join {input:q} --method {wildcards.method:q}"
         " --output {output.raster:q}"
-
-
-rule attribute:
-    """Attribute the protected validation and test tiles."""
-    input:
-        tiles="results/tiles.zarr",
-        classifier="results/models/classifier.safetensors",
-        generators=generators_of,
-        settings="results/settings/attribution.yaml",
-    output:
-        directory("results/attributions/{method}.zarr"),
-    log:
-        "results/logs/attribute/{method}.log",
-    benchmark:
-        "results/benchmarks/attribute/{method}.tsv"
-    threads: 4
-    resources:
-        mem_mb=growing(6000),
-        runtime=growing(240),
-        gpu=gpus_of,
-    params:
-        code=method_digest("wildlens.tile_attribution"),
-        generators=lambda wildcards, input: repeated("--generators", input.generators),
-    shell:
-        "wildlens --log {log:q} attribute {input.tiles:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q}"
-        " --output {output:q} --settings {input.settings:q}"

@@ -21,7 +21,7 @@ rule scene:
         runtime=growing(60),
     params:
         # not the style's: another look is no reason to train again
-        code=code_digest("wildlens.scene"),
+        code=code_digest("wildlens.scene.step"),
         reading=reading_of,
     shell:
         "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.reading:q}"

@@ -23,7 +23,7 @@ rule tiles:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        code=code_digest("wildlens.tiles"),
+        code=code_digest("wildlens.tiles.step"),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         truths=lambda wildcards, input: repeated("--truth", input.truths),

@@ -3,7 +3,7 @@
 # Reads the tiles. Gives results/models/classifier.safetensors, results/metrics/classifier.
 
 
-rule classifier:
+rule train_classifier:
     """Train the classifier; keep its curves and its accuracy by split."""
     input:
         tiles="results/tiles.zarr",
@@ -30,9 +30,9 @@ rule classifier:
             labels={"what": "Warnings", "kind": "text"},
         ),
     log:
-        "results/logs/classifier.log",
+        "results/logs/train_classifier.log",
     benchmark:
-        "results/benchmarks/classifier.tsv"
+        "results/benchmarks/train_classifier.tsv"
     threads: 8
     resources:
         mem_mb=growing(8000),
@@ -40,7 +40,7 @@ rule classifier:
         gpu=1,  # with more, as many processes share each batch, to the same result
         nodes=1,
     params:
-        code=code_digest("wildlens.training.classifier"),
+        code=code_digest("wildlens.train_classifier.step"),
         metrics=subpath(output.training, parent=True),
     shell:
         # exec: a shell that a scheduler's signal ends would take the training along before it saved

@@ -3,7 +3,7 @@
 # Reads tiles and classifier. Gives results/models/generators.safetensors, results/metrics/gan.
 
 
-rule gan:
+rule train_gan:
     """Train the two generators that raise and lower the classifier's score."""
     input:
         tiles="results/tiles.zarr",
@@ -19,9 +19,9 @@ rule gan:
             labels={"what": "Warnings", "kind": "text"},
         ),
     log:
-        "results/logs/gan.log",
+        "results/logs/train_gan.log",
     benchmark:
-        "results/benchmarks/gan.tsv"
+        "results/benchmarks/train_gan.tsv"
     threads: 8
     resources:
         mem_mb=growing(8000),
@@ -29,7 +29,7 @@ rule gan:
         gpu=1,  # with more, as many processes share each batch, to the same result
         nodes=1,
     params:
-        code=code_digest("wildlens.training.gan"),
+        code=code_digest("wildlens.train_gan.step"),
         metrics=subpath(output.training, parent=True),
     shell:
         # exec: a shell that a scheduler's signal ends would take the training along before it saved

@@ -16,12 +16,12 @@ import numpy as np
 import pandas
 from odc.geo.geobox import GeoBox
 
-from wildlens import raster
-from wildlens.corine import find_encoding
 from wildlens.errors import WildLensError, one_line
-from wildlens.landcover import choose_band, encoding_of, layer_of
+from wildlens.files import raster
+from wildlens.landcover.corine import find_encoding
+from wildlens.landcover.step import choose_band, encoding_of, layer_of
+from wildlens.scene.products.product import band_name
 from wildlens.settings import Landcover, Product
-from wildlens.sources.product import band_name
 
 SIZE = 256  # px
 PARTS = ("s2", "lcs", "s2_scl")

@@ -14,18 +14,18 @@ import numpy as np
 import pandas
 import shapely
 
-from wildlens.areas import DEGREES
-from wildlens.atomic import atomic
+from wildlens.anthroprotect.dataset import PARTS, SIZE, Folder, open_folder, read_table, read_tile
+from wildlens.areas.polygons import DEGREES
 from wildlens.errors import WildLensError
+from wildlens.files.atomic import atomic
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.settings import TWO_CLASSES, Landcover, Scene, Tiles, dump_section
-from wildlens.sources.anthroprotect import PARTS, SIZE, Folder, open_folder, read_table, read_tile
-from wildlens.splits import DROPPED, SPLITS, drop_near, whole_groups
-from wildlens.survey import UNLABELLED
-from wildlens.tiles import check_splits, coordinates_of, write_footprints
-from wildlens.tileset import STEP, write_tileset
+from wildlens.tiles.labels import UNLABELLED
+from wildlens.tiles.splits import DROPPED, SPLITS, drop_near, whole_groups
+from wildlens.tiles.step import check_splits, coordinates_of, write_footprints
+from wildlens.tiles.store import STEP, write_tileset
 
 log = logging.getLogger(__name__)
 

@@ -13,9 +13,17 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.features import rasterize
 
-from wildlens.antimeridian import unwrapped, within_180
+from wildlens.areas.antimeridian import unwrapped, within_180
+from wildlens.areas.sites import (
+    DEGREES,
+    REALMS,
+    Bounds,
+    Layer,
+    counting,
+    polygon_layers,
+    read_sites,
+)
 from wildlens.errors import WildLensError
-from wildlens.sites import DEGREES, REALMS, Bounds, Layer, counting, polygon_layers, read_sites
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ import pyogrio
 from pyproj import Transformer
 
 from wildlens.errors import WildLensError, one_line
-from wildlens.files import gdal_name, open_zip
+from wildlens.files.archives import gdal_name, open_zip
 
 DEGREES = "EPSG:4326"
 Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees

@@ -9,15 +9,15 @@ import torch
 import xarray as xr
 
 from wildlens import provenance
-from wildlens.atomic import atomic
-from wildlens.attribution import Method, Models, create, describe, signs
 from wildlens.attribution.contributions import AUDIT, relative_gap
+from wildlens.attribution.registry import Method, Models, create, describe, signs
 from wildlens.errors import WildLensError
+from wildlens.files.atomic import atomic
 from wildlens.networks.device import choose_device, in_precision
+from wildlens.networks.images import to_images
 from wildlens.progress import track
-from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
-from wildlens.tileset import consolidate, open_tiles
+from wildlens.tiles.store import consolidate, open_tiles
 
 log = logging.getLogger(__name__)
 

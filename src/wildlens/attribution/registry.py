@@ -20,13 +20,13 @@ import xarray
 from torch import Tensor, nn
 
 from wildlens.attribution.randomisation import randomised
-from wildlens.attribution.symmetries import SymmetryMean, symmetric
+from wildlens.attribution.symmetry_mean import SymmetryMean, symmetric
 from wildlens.errors import WildLensError
-from wildlens.networks import files
-from wildlens.reflectance import to_images
+from wildlens.networks import weights
+from wildlens.networks.images import to_images
+from wildlens.networks.symmetries import COUNT
 from wildlens.settings import EXTRAS, METHODS, RANDOMISED, Attribution
-from wildlens.symmetries import COUNT
-from wildlens.tileset import open_tiles
+from wildlens.tiles.store import open_tiles
 
 
 class Method(Protocol):
@@ -68,7 +68,7 @@ class Models:
     @cached_property
     def classifier(self) -> nn.Module:
         """Frozen, in eval mode."""
-        network = files.load_classifier(self.classifier_path)
+        network = weights.load_classifier(self.classifier_path)
         if self.weights_seed is not None:
             network = randomised(network, self.weights_seed)
         return network.to(self.device)
@@ -78,7 +78,7 @@ class Models:
         """(maximizer, minimizer), frozen, in eval mode."""
         if self.generators_path is None:
             raise WildLensError("this method needs the generators: give --generators")
-        maximizer, minimizer = files.load_generators(self.generators_path)
+        maximizer, minimizer = weights.load_generators(self.generators_path)
         if maximizer.bands != self.classifier.bands:
             raise WildLensError(
                 f"{self.generators_path}: bands {maximizer.bands} are not those of the classifier "
@@ -124,7 +124,7 @@ def create(name: str, models: Models, settings: Attribution) -> Method:
     module = name.removesuffix(RANDOMISED)
     if module != name:
         models = replace(models, weights_seed=settings.seed)
-    method = importlib.import_module(f"wildlens.attribution.{module}").create(models, settings)
+    method = importlib.import_module(f"wildlens.methods.{module}").create(models, settings)
     return method if name in EXTRAS else symmetric(method, settings.symmetries)
 
 

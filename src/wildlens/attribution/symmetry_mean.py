@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from wildlens.attribution import signs
-from wildlens.networks.cells import whole_cells
-from wildlens.symmetries import COUNT, turn, turn_back
+from wildlens.attribution.registry import signs
+from wildlens.networks.alignment import whole_cells
+from wildlens.networks.symmetries import COUNT, turn, turn_back
 
 
 @dataclass(frozen=True)

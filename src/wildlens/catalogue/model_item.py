@@ -12,9 +12,9 @@ import safetensors
 import shapely
 import yaml
 
+from wildlens.catalogue.raster_item import FILE, Place, file_fields, origin
 from wildlens.errors import WildLensError, one_line
-from wildlens.presentation.stac_raster import FILE, Place, file_fields, origin
-from wildlens.stored import SCALE
+from wildlens.files.reflectance import SCALE
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"

@@ -20,11 +20,11 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from wildlens.errors import WildLensError
+from wildlens.figures.style import IMAGE_TITLES, method_title
+from wildlens.files.raster import grid_of, open_raster
+from wildlens.files.reflectance import SCALE
+from wildlens.landcover.class_counts import count_classes
 from wildlens.legend import CORINE
-from wildlens.presentation.landcover import count_classes
-from wildlens.presentation.style import IMAGE_TITLES, method_title
-from wildlens.raster import grid_of, open_raster
-from wildlens.stored import SCALE
 
 PROJECTION, RASTER, EO, CLASSIFICATION, FILE = (
     f"https://stac-extensions.github.io/{name}/schema.json"

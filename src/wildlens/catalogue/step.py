@@ -11,11 +11,11 @@ from pathlib import Path
 import pystac
 from pystac.layout import BestPracticesLayoutStrategy
 
-from wildlens.atomic import atomic
+from wildlens.catalogue import raster_item
+from wildlens.catalogue.model_item import model_item
 from wildlens.errors import WildLensError
-from wildlens.presentation import stac_raster
-from wildlens.presentation.stac_model import model_item
-from wildlens.raster import open_raster
+from wildlens.files.atomic import atomic
+from wildlens.files.raster import open_raster
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def build_catalogue(
     if not scenes:
         raise WildLensError(f"{output}: needs at least one scene to describe (--scene)")
     root = output.resolve()
-    places = {path.stem: stac_raster.read_place(path) for path in scenes}
+    places = {path.stem: raster_item.read_place(path) for path in scenes}
     items = {
         SCENES: [_item(places, root, path.stem, {"reflectance": path}) for path in scenes],
         LANDCOVER: [_item(places, root, path.stem, {"landcover": path}) for path in landcovers],
@@ -84,7 +84,7 @@ def build_catalogue(
 
 
 def _map_items(
-    places: Mapping[str, stac_raster.Place], root: Path, maps: Sequence[Path]
+    places: Mapping[str, raster_item.Place], root: Path, maps: Sequence[Path]
 ) -> dict[str, list[pystac.Item]]:
     """An item for each scene and kind of map, with an asset for each method."""
     found: dict[str, dict[str, dict[str, Path]]] = {ATTRIBUTIONS: {}, GENERATED: {}, SCORES: {}}
@@ -101,12 +101,12 @@ def _map_items(
 
 
 def _item(
-    places: Mapping[str, stac_raster.Place], root: Path, scene: str, assets: Mapping[str, Path]
+    places: Mapping[str, raster_item.Place], root: Path, scene: str, assets: Mapping[str, Path]
 ) -> pystac.Item:
     if scene not in places:
         path = next(iter(assets.values()))
         raise WildLensError(f"{path}: belongs to {scene}, which is not among the scenes (--scene)")
-    return stac_raster.raster_item(scene, places[scene], assets, root)
+    return raster_item.raster_item(scene, places[scene], assets, root)
 
 
 def _collection(

@@ -47,8 +47,8 @@ def run(settings, output: Path) -> None:
 
     Nothing appears there before everything is complete, and nothing else there is touched.
     """
-    from wildlens.atomic import atomic
     from wildlens.errors import WildLensError
+    from wildlens.files.atomic import atomic
 
     start = time.monotonic()
     output = Path(output)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from wildlens.errors import WildLensError
+from wildlens.files.raster import grid_of, open_raster, read, row_windows
 from wildlens.legend import CORINE
-from wildlens.raster import grid_of, open_raster, read, row_windows
 
 SIZE = len(CORINE.classes) + 1
 TARGET_GROUP = "targets"

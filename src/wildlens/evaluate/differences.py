@@ -8,8 +8,8 @@ import itertools
 
 import pandas as pd
 
-from wildlens.evaluation.bootstrap import interval
-from wildlens.evaluation.methods import Comparison, in_order
+from wildlens.evaluate.bootstrap import interval
+from wildlens.evaluate.metrics import Comparison, in_order
 
 FIGURES = ("iou", "iou_tiles", "auroc", "auroc_tiles", "average_precision", "pointing_game")
 COLUMNS = ["reference", "figure", "method", "other", "difference", "low", "high"]

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from wildlens.evaluation import tile_figures
-from wildlens.evaluation.bootstrap import interval
-from wildlens.evaluation.questions import TARGETS, Question
-from wildlens.evaluation.ranking import Ranking
-from wildlens.evaluation.rules import OTSU, VALIDATION, Outcome, masks_by_tile, outcome, tile_rules
-from wildlens.evaluation.samples import REFERENCES, Sample
+from wildlens.evaluate import tile_metrics
+from wildlens.evaluate.bootstrap import interval
+from wildlens.evaluate.ranking import Ranking
+from wildlens.evaluate.rules import OTSU, VALIDATION, Outcome, masks_by_tile, outcome, tile_rules
+from wildlens.evaluate.samples import REFERENCES, Sample
+from wildlens.evaluate.target_groups import TARGETS, Question
 
 PAIRED_WITH = "gan"  # the paper's own map: all other methods are compared with it
 
@@ -106,13 +106,13 @@ def _more_figures(
     of_pixel = np.broadcast_to(blocks[:, None, None], values.shape)
     auroc, precision = ranking.resampled(target, of_pixel, draws)
     by_tile = {
-        "auroc_tiles": tile_figures.tile_aurocs(values, known, target),
-        "pointing_game": tile_figures.pointing_game(values, known, target),
+        "auroc_tiles": tile_metrics.tile_aurocs(values, known, target),
+        "pointing_game": tile_metrics.pointing_game(values, known, target),
     }
     resampled = {"auroc": auroc, "average_precision": precision} | {
-        name: tile_figures.resampled_mean(figure, blocks, draws) for name, figure in by_tile.items()
+        name: tile_metrics.resampled_mean(figure, blocks, draws) for name, figure in by_tile.items()
     }
-    figures = {name: tile_figures.mean(figure) for name, figure in by_tile.items()}
+    figures = {name: tile_metrics.mean(figure) for name, figure in by_tile.items()}
     for name, samples in resampled.items():
         figures[f"{name}_low"], figures[f"{name}_high"] = interval(samples, draws.shape[1])
     return figures, resampled

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from wildlens.files.reflectance import SCALE
 from wildlens.settings import Evaluation
-from wildlens.stored import SCALE
 
 Perturbation = Callable[[Tensor, int], Tensor]
 

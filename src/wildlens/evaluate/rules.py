@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wildlens.evaluation import tile_figures
-from wildlens.evaluation.bootstrap import interval, resampled_iou
-from wildlens.evaluation.thresholds import (
+from wildlens.evaluate import tile_metrics
+from wildlens.evaluate.bootstrap import interval, resampled_iou
+from wildlens.evaluate.thresholds import (
     iou,
     mean_sd_threshold,
     otsu_threshold,
@@ -77,9 +77,9 @@ def outcome(
     Args:
         blocks: (tile,) int; draws: (resamples, blocks), see `bootstrap.draw_blocks`.
     """
-    by_tile = tile_figures.tile_ious(high, target)
+    by_tile = tile_metrics.tile_ious(high, target)
     pooled = resampled_iou(by_block(high & target, blocks), by_block(high | target, blocks), draws)
-    of_tiles = tile_figures.resampled_mean(by_tile, blocks, draws)
+    of_tiles = tile_metrics.resampled_mean(by_tile, blocks, draws)
     low, up = interval(pooled, draws.shape[1])
     tiles_low, tiles_up = interval(of_tiles, draws.shape[1])
     count = np.count_nonzero(high)
@@ -88,7 +88,7 @@ def outcome(
         "iou": iou(high, target),
         "iou_low": low,
         "iou_high": up,
-        "iou_tiles": tile_figures.mean(by_tile),
+        "iou_tiles": tile_metrics.mean(by_tile),
         "iou_tiles_low": tiles_low,
         "iou_tiles_high": tiles_up,
         "tiles_with_target": int(np.isfinite(by_tile).sum()),

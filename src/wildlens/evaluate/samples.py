@@ -10,7 +10,7 @@ import xarray as xr
 from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
 from wildlens.settings import METHODS
-from wildlens.tileset import open_group, open_tiles
+from wildlens.tiles.store import open_group, open_tiles
 
 REFERENCES = {
     "corine": "landcover",

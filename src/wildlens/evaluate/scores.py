@@ -10,12 +10,12 @@ import torch
 import xarray as xr
 
 from wildlens.errors import WildLensError
-from wildlens.evaluation.perturbations import Perturbation
+from wildlens.evaluate.perturbations import Perturbation
 from wildlens.networks.device import choose_device
-from wildlens.networks.files import load_classifier, load_generators
+from wildlens.networks.images import to_images
+from wildlens.networks.weights import load_classifier, load_generators
 from wildlens.progress import track
-from wildlens.reflectance import to_images
-from wildlens.tileset import open_tiles
+from wildlens.tiles.store import open_tiles
 
 BATCH = 16
 

@@ -20,31 +20,31 @@ import pandas as pd
 import xarray as xr
 
 from wildlens import provenance
-from wildlens.atomic import write_text
-from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
-from wildlens.evaluation.bootstrap import draw_blocks
-from wildlens.evaluation.classes import ClassTotals, map_totals
-from wildlens.evaluation.completeness import completeness_table
-from wildlens.evaluation.differences import differences_table
-from wildlens.evaluation.doubts import doubts
-from wildlens.evaluation.faithfulness import choose_tiles, faithfulness_table
-from wildlens.evaluation.methods import (
+from wildlens.evaluate.bootstrap import draw_blocks
+from wildlens.evaluate.checks import doubts
+from wildlens.evaluate.class_attribution import ClassTotals, map_totals
+from wildlens.evaluate.completeness import completeness_table
+from wildlens.evaluate.differences import differences_table
+from wildlens.evaluate.faithfulness import choose_tiles, faithfulness_table
+from wildlens.evaluate.metrics import (
     Comparison,
     compare,
     groups_table,
     methods_table,
     rules_table,
 )
-from wildlens.evaluation.perturbations import build_perturbations
-from wildlens.evaluation.questions import TARGETS, build_questions
-from wildlens.evaluation.ranking import rank
-from wildlens.evaluation.samples import Sample, build_sample, open_attributions, read_attribution
-from wildlens.evaluation.scores import read_images, score_images, scores_table
+from wildlens.evaluate.perturbations import build_perturbations
+from wildlens.evaluate.ranking import rank
+from wildlens.evaluate.samples import Sample, build_sample, open_attributions, read_attribution
+from wildlens.evaluate.scores import read_images, score_images, scores_table
+from wildlens.evaluate.target_groups import TARGETS, build_questions
+from wildlens.files.atomic import write_text
+from wildlens.files.raster import open_raster
 from wildlens.legend import CORINE
 from wildlens.progress import track
-from wildlens.raster import open_raster
 from wildlens.settings import Evaluation
+from wildlens.warnings import write_doubts
 
 log = logging.getLogger(__name__)
 

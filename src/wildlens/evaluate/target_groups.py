@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from wildlens.errors import WildLensError
-from wildlens.evaluation.samples import REFERENCES, SPLITS, Sample
-from wildlens.evaluation.thresholds import iou
+from wildlens.evaluate.samples import REFERENCES, SPLITS, Sample
+from wildlens.evaluate.thresholds import iou
 from wildlens.legend import CORINE
 from wildlens.settings import Evaluation
 

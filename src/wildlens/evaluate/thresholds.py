@@ -6,7 +6,7 @@ is applied unchanged afterwards; the others look at the values of one tile alone
 
 import numpy as np
 
-from wildlens.evaluation.ranking import rank
+from wildlens.evaluate.ranking import rank
 
 
 def best_threshold(values: np.ndarray, target: np.ndarray) -> float:

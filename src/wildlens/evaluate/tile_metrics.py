@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from wildlens.evaluation.ranking import rank
-from wildlens.evaluation.thresholds import iou
+from wildlens.evaluate.ranking import rank
+from wildlens.evaluate.thresholds import iou
 
 
 def tile_ious(high: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -12,8 +12,8 @@ from odc.geo.geom import Geometry
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
-from wildlens import raster
 from wildlens.errors import WildLensError, one_line
+from wildlens.files import raster
 from wildlens.settings import Clip
 
 STEP = 60.0  # m: windows begin and end where pixels of 10, 20 and 60 m do

@@ -10,11 +10,11 @@ from pathlib import Path
 import rasterio
 from rasterio.windows import Window
 
-from wildlens import raster
 from wildlens.errors import WildLensError
 from wildlens.fetch.area import Area, window_of
 from wildlens.fetch.remote import RemoteBand, open_band
 from wildlens.fetch.web import Web, check_address, shown
+from wildlens.files import raster
 from wildlens.progress import Transfer
 
 TAG = "wildlens_fetched"

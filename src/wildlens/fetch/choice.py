@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from wildlens.errors import WildLensError
 from wildlens.fetch.area import Area
+from wildlens.scene.products.product import SCL
+from wildlens.scene.products.stac import finest_assets
 from wildlens.settings import Scene, Wanted
-from wildlens.sources.product import SCL
-from wildlens.sources.stac import finest_assets
 
 log = logging.getLogger(__name__)
 

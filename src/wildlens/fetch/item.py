@@ -1,4 +1,4 @@
-"""The fetched product as a STAC item of its own, which `wildlens.sources.stac` reads.
+"""The fetched product as a STAC item of its own, which `wildlens.scene.products.stac` reads.
 
 What the catalogue says of baseline, offset and flags stays as it is; what held for the files on the
 server (addresses, checksums, size of the grid) is replaced by what holds for those on the disk.
@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from wildlens import raster
 from wildlens.fetch.web import shown
-from wildlens.sources.stac import finest_assets
+from wildlens.files import raster
+from wildlens.scene.products.stac import finest_assets
 
 _OF_THE_SERVER = ("href", "alternate", "title", "description")
 _PREFIXES = ("file:", "auth:", "storage:", "alternate:", "table:", "xarray:", "proj:", "msft:")

@@ -18,9 +18,9 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window
 
-from wildlens import raster
 from wildlens.errors import WildLensError, one_line
 from wildlens.fetch.web import NoParts, Web, shown
+from wildlens.files import raster
 
 NAME = "band.tif"
 AHEAD = 2**16  # bytes read at least: the directory of a Cloud-Optimised GeoTIFF is at its start

@@ -11,7 +11,6 @@ import numpy as np
 from rasterio.windows import Window
 
 from wildlens import __version__
-from wildlens.atomic import atomic, write_text
 from wildlens.errors import WildLensError
 from wildlens.fetch.area import Area, area_of, share_of, window_of
 from wildlens.fetch.bands import fetch_bands, wish
@@ -29,10 +28,11 @@ from wildlens.fetch.item import as_text, local_item
 from wildlens.fetch.remote import open_band
 from wildlens.fetch.search import read_item, search
 from wildlens.fetch.web import Web, shown
+from wildlens.files.atomic import atomic, write_text
 from wildlens.provenance import digest
+from wildlens.scene.products import open_product
+from wildlens.scene.products.product import SCL
 from wildlens.settings import Fetch, Wanted
-from wildlens.sources import open_product
-from wildlens.sources.product import SCL
 
 log = logging.getLogger(__name__)
 

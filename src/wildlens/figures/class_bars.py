@@ -9,8 +9,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from wildlens.legend import CORINE
-from wildlens.presentation.style import (
+from wildlens.figures.style import (
     INK,
     MARGIN,
     MISSING,
@@ -22,6 +21,7 @@ from wildlens.presentation.style import (
     method_title,
     reference_title,
 )
+from wildlens.legend import CORINE
 
 LABELS, CELL, ROW = 3.35, 0.58, 0.23  # inches
 HEAD, TITLES, BOTTOM = 0.72, 1.02, 0.3

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 
-from wildlens.legend import CORINE
-from wildlens.presentation import imagery
-from wildlens.presentation.style import (
+from wildlens.figures import imagery
+from wildlens.figures.style import (
     ATTRIBUTION,
     MARGIN,
     NORMAL,
@@ -17,6 +16,7 @@ from wildlens.presentation.style import (
     method_title,
     reference_title,
 )
+from wildlens.legend import CORINE
 
 PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: a picture, between two, from line to line
 HEAD, BAND, LEGEND = 1.05, 3.65, 1.35

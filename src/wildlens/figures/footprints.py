@@ -10,7 +10,7 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Patch, Rectangle
 
-from wildlens.presentation.style import (
+from wildlens.figures.style import (
     MARGIN,
     SMALL,
     Sheet,

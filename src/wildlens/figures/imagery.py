@@ -9,8 +9,8 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
+from wildlens.figures.style import INK, MISSING, MUTED, SMALL, Sheet
 from wildlens.legend import CORINE
-from wildlens.presentation.style import INK, MISSING, MUTED, SMALL, Sheet
 
 TRUE_COLOUR = ("B04", "B03", "B02")
 GAMMA = 1.5  # forests and bogs are dark: lifts them without washing out rock

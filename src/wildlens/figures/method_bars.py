@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from wildlens.presentation.style import (
+from wildlens.figures.style import (
     BLUE,
     INK,
     MARGIN,

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib import colormaps
 from sklearn.metrics import average_precision_score
 
-from wildlens.presentation import imagery
-from wildlens.presentation.style import (
+from wildlens.figures import imagery
+from wildlens.figures.style import (
     ATTRIBUTION,
     MARGIN,
     NORMAL,

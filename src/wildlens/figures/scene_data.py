@@ -8,13 +8,13 @@ from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 
 from wildlens.errors import WildLensError
+from wildlens.figures.footprints import Picture
+from wildlens.figures.imagery import stretch_for
+from wildlens.figures.scene_maps import SceneView
+from wildlens.files.raster import grid_of, open_raster, read, read_grid
+from wildlens.files.reflectance import SCALE
 from wildlens.legend import CORINE
-from wildlens.presentation.footprints import Picture
-from wildlens.presentation.imagery import stretch_for
-from wildlens.presentation.maps import SceneView
-from wildlens.raster import grid_of, open_raster, read, read_grid
 from wildlens.settings import METHODS
-from wildlens.stored import SCALE
 
 MOST_PIXELS = 800  # of a displayed scene's longer side
 

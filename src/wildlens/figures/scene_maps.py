@@ -7,9 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from wildlens.legend import CORINE
-from wildlens.presentation import imagery
-from wildlens.presentation.style import (
+from wildlens.figures import imagery
+from wildlens.figures.style import (
     ATTRIBUTION,
     MARGIN,
     NORMAL,
@@ -18,6 +17,7 @@ from wildlens.presentation.style import (
     method_title,
     reference_title,
 )
+from wildlens.legend import CORINE
 
 PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.42, 4  # inches, inches, inches, pictures
 HEAD, SCENE_HEAD, KEY, ENTRY = 0.9, 0.6, 0.6, 0.165

@@ -5,18 +5,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildlens import provenance
-from wildlens.evaluation import group_name
-from wildlens.presentation import tables
-from wildlens.presentation.classes import draw_classes
-from wildlens.presentation.examples import draw_examples
-from wildlens.presentation.footprints import draw_tiles
-from wildlens.presentation.maps import SceneView, draw_maps
-from wildlens.presentation.methods import draw_methods
-from wildlens.presentation.overlays import draw_overlays
-from wildlens.presentation.scenes import maps_by_scene, read_picture, read_scene
-from wildlens.presentation.tiles import read_examples, read_footprints, read_overlays
-from wildlens.presentation.training import draw_training
-from wildlens.tileset import class_names, open_tiles
+from wildlens.evaluate.step import group_name
+from wildlens.figures import result_tables
+from wildlens.figures.class_bars import draw_classes
+from wildlens.figures.examples import draw_examples
+from wildlens.figures.footprints import draw_tiles
+from wildlens.figures.method_bars import draw_methods
+from wildlens.figures.overlays import draw_overlays
+from wildlens.figures.scene_data import maps_by_scene, read_picture, read_scene
+from wildlens.figures.scene_maps import SceneView, draw_maps
+from wildlens.figures.tile_data import read_examples, read_footprints, read_overlays
+from wildlens.figures.training_curves import draw_training
+from wildlens.tiles.store import class_names, open_tiles
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def draw(
         metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
         device: where the networks run (`networks.device`).
     """
-    targets = tables.read_targets(evaluation)
+    targets = result_tables.read_targets(evaluation)
     views = _mapped_scenes(scenes, maps, landcovers)
     footprints, size = read_footprints(tiles)
     pictures = {p.stem: read_picture(p) for p in scenes if p.stem in set(footprints["scene"])}
@@ -55,12 +55,16 @@ def draw(
             *read_examples(tiles, classifier, generators, attributions, device), targets
         ),
         "overlays": draw_overlays(*read_overlays(tiles, attributions, targets)),
-        "methods": draw_methods(tables.read_table(evaluation, tables.METHODS), group_name(targets)),
-        "classes": draw_classes(tables.read_table(evaluation, tables.CLASSES), targets),
+        "methods": draw_methods(
+            result_tables.read_table(evaluation, result_tables.METHODS), group_name(targets)
+        ),
+        "classes": draw_classes(
+            result_tables.read_table(evaluation, result_tables.CLASSES), targets
+        ),
         "training": draw_training(
-            tables.read_table(metrics, tables.CLASSIFIER),
-            tables.read_table(metrics, tables.GAN),
-            tables.read_table(metrics, tables.ACCURACY),
+            result_tables.read_table(metrics, result_tables.CLASSIFIER),
+            result_tables.read_table(metrics, result_tables.GAN),
+            result_tables.read_table(metrics, result_tables.ACCURACY),
         ),
         "map": draw_maps(views, targets),
         "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),

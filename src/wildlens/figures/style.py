@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.text import Text
 
-from wildlens.atomic import atomic
+from wildlens.files.atomic import atomic
 from wildlens.settings import CONTROLS, RANDOMISED
 
 DPI = 150

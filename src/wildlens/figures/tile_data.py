@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wildlens.evaluation.samples import (
+from wildlens.evaluate.samples import (
     REFERENCES,
     build_sample,
     open_attributions,
     read_attribution,
 )
-from wildlens.evaluation.scores import generate, score_images
+from wildlens.evaluate.scores import generate, score_images
+from wildlens.figures.examples import Example, choose
+from wildlens.figures.overlays import Overlaid, choose_by_fit, rank_tiles
+from wildlens.files.reflectance import SCALE
 from wildlens.legend import CORINE
-from wildlens.presentation.examples import Example, choose
-from wildlens.presentation.overlays import Overlaid, choose_by_fit, rank_tiles
 from wildlens.settings import CONTROLS
-from wildlens.stored import SCALE
-from wildlens.tileset import open_tiles
+from wildlens.tiles.store import open_tiles
 
 
 def read_examples(

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from wildlens.presentation.style import (
+from wildlens.figures.style import (
     BLUE,
     GREEN,
     INK,

@@ -16,9 +16,9 @@ from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.windows import Window
 
-from wildlens.atomic import atomic, scratch
 from wildlens.errors import WildLensError, one_line
-from wildlens.files import File, gdal_name
+from wildlens.files.archives import File, gdal_name
+from wildlens.files.atomic import atomic, scratch
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
 

@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException, ElementTree
 
 from wildlens.errors import WildLensError, one_line
-from wildlens.files import File, read_bytes
+from wildlens.files.archives import File, read_bytes
 
 MAX_TEXT = 500  # characters kept of one element; the longest real ones are paths of about 100
 

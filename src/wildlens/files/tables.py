@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from wildlens.atomic import atomic
+from wildlens.files.atomic import atomic
 
 
 def write_table(path: Path, rows: list[dict]) -> None:

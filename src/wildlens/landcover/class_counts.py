@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wildlens.files.raster import grid_of, open_raster, read, row_windows
 from wildlens.legend import CORINE
-from wildlens.raster import grid_of, open_raster, read, row_windows
 
 
 def count_classes(path: Path) -> np.ndarray:

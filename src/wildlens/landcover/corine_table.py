@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pyogrio
 
-from wildlens import safe_xml
-from wildlens.corine import MISSING, Encoding
 from wildlens.errors import WildLensError, one_line
+from wildlens.files import safe_xml
+from wildlens.landcover.corine import MISSING, Encoding
 from wildlens.legend import CORINE
 
 _CODE = re.compile(r"(clc_?)?code(_?\d\d)?", re.IGNORECASE)  # CODE_18, Code_12, CLC_CODE

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wildlens.corine import Encoding
 from wildlens.errors import WildLensError
-from wildlens.files import read_bytes
+from wildlens.files.archives import read_bytes
+from wildlens.landcover.corine import Encoding
 from wildlens.legend import CORINE
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from wildlens import raster
+from wildlens.files import raster
 
 LEAST, MOST = 5, 21  # points along a side; odd, so that one is the centre
 _BETWEEN = 2  # points that must fall on each source pixel along an axis

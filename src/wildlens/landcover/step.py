@@ -14,14 +14,15 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from wildlens import corine_vector, raster
-from wildlens.atomic import write_text
-from wildlens.corine import Encoding, decode_corine, find_encoding
-from wildlens.corine_table import read_table, table_beside
-from wildlens.crosswalk import CROSSWALKS, read_crosswalk
 from wildlens.errors import WildLensError, one_line
+from wildlens.files import raster
+from wildlens.files.atomic import write_text
+from wildlens.landcover import corine_vector
+from wildlens.landcover.corine import Encoding, decode_corine, find_encoding
+from wildlens.landcover.corine_table import read_table, table_beside
+from wildlens.landcover.crosswalk import CROSSWALKS, read_crosswalk
+from wildlens.landcover.majority import majority, points_along, refined
 from wildlens.legend import CORINE, Legend
-from wildlens.majority import majority, points_along, refined
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.settings import Landcover
@@ -43,7 +44,7 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
     """Bring land cover onto the grid of a scene.
 
     Each pixel takes the class of the source pixel or polygon that holds its centre (`nearest`), or
-    that holds most of a square of points in it (`majority`; see `wildlens.majority`). Classes of
+    that holds most of a square of points in it (`majority`). Classes of
     other products become those of CORINE that they count as (`crosswalk`), before they are counted.
 
     The result is a uint8 GeoTIFF of class indices of the legend (1..44 for CORINE; 0 = no data,

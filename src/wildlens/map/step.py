@@ -20,10 +20,9 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from wildlens import provenance
-from wildlens.attribution import Method, Models, create, describe
+from wildlens.attribution.registry import Method, Models, create, describe
 from wildlens.errors import WildLensError
-from wildlens.networks.device import choose_device, in_precision
-from wildlens.raster import (
+from wildlens.files.raster import (
     gdal,
     grid_of,
     open_raster,
@@ -32,10 +31,11 @@ from wildlens.raster import (
     writing_cog,
     writing_geotiff,
 )
+from wildlens.files.reflectance import to_stored
+from wildlens.map.streaming import Source, Tiles, Windows
+from wildlens.map.strips import keeping
+from wildlens.networks.device import choose_device, in_precision
 from wildlens.settings import TILES_ONLY, Attribution
-from wildlens.stored import to_stored
-from wildlens.streaming import Source, Tiles, Windows
-from wildlens.strips import keeping
 
 log = logging.getLogger(__name__)
 
@@ -171,7 +171,7 @@ def _share(count: int, part: str | None, scene: Path) -> range:
 
 def _identity(tags: Mapping[str, str], method: str, rows: tuple[int, int]) -> str:
     """All that the strips of a map depend on."""
-    modules = ("wildlens.mapping", f"wildlens.attribution.{method}")
+    modules = ("wildlens.map.step", f"wildlens.methods.{method}")
     code = [provenance.code_digest(module) for module in modules]
     return json.dumps({**tags, "code": code, "rows": rows}, indent=1)
 

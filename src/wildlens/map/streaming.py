@@ -16,13 +16,13 @@ import torch
 from rasterio.windows import Window
 from torch import Tensor
 
-from wildlens.attribution import Method, Models
+from wildlens.attribution.registry import Method, Models
 from wildlens.errors import WildLensError
+from wildlens.files.raster import read
+from wildlens.map.windows import Piece, halo_pieces, tile_starts, tile_weight
+from wildlens.networks.images import to_images
 from wildlens.progress import track
-from wildlens.raster import read
-from wildlens.reflectance import to_images
 from wildlens.settings import Attribution
-from wildlens.windows import Piece, halo_pieces, tile_starts, tile_weight
 
 SMALLEST = 32  # px; smaller windows are filled up, since networks cannot halve or reflect them
 

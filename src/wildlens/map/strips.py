@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wildlens.atomic import atomic, remove, write_text
+from wildlens.files.atomic import atomic, remove, write_text
 
 log = logging.getLogger(__name__)
 

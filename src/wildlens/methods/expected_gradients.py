@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from wildlens.attribution.contributions import Contributions
-from wildlens.attribution.integrated_gradients import path_integral
+from wildlens.methods.integrated_gradients import path_integral
 from wildlens.settings import Attribution
 
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from wildlens.attribution.baseline import baseline
-from wildlens.networks.partial import PartialPass
-from wildlens.networks.reach import Interval, LocalGraph, trace
+from wildlens.networks.partial_forward import PartialPass
+from wildlens.networks.receptive_field import Interval, LocalGraph, trace
 from wildlens.settings import Attribution
 
 

@@ -11,8 +11,8 @@ import itertools
 import torch
 from torch import Tensor, nn
 
+from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.networks.standardise import Standardise
-from wildlens.networks.target import TargetLogit
 
 
 class UNetClassifier(nn.Module):

@@ -9,8 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from wildlens.networks.cells import whole_cells
-from wildlens.networks.reach import reach
+from wildlens.networks.alignment import whole_cells
+from wildlens.networks.receptive_field import reach
 from wildlens.networks.standardise import Standardise
 
 BOUND = 3.0  # largest change of a pixel, in standard deviations of its band

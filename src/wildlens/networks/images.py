@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wildlens.stored import SCALE
+from wildlens.files.reflectance import SCALE
 
 
 def to_images(stored: np.ndarray, fill: Tensor) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, fx
 from torch.nn import functional
 
-from wildlens.networks.reach import Enlargement, Interval, LocalGraph
+from wildlens.networks.receptive_field import Enlargement, Interval, LocalGraph
 
 
 @dataclass(frozen=True)

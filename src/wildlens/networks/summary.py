@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from wildlens.networks.reach import LocalGraph, receptive_field
+from wildlens.networks.receptive_field import LocalGraph, receptive_field
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import safetensors
 import safetensors.torch
 from torch import Tensor, nn
 
-from wildlens.atomic import atomic
 from wildlens.errors import WildLensError, one_line
+from wildlens.files.atomic import atomic
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.generator import Generator
 from wildlens.settings import TWO_CLASSES

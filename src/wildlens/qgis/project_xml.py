@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 from pyproj import CRS
 
-from wildlens.atomic import atomic
+from wildlens.files.atomic import atomic
 
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
 VERSION = "3.22.16-Białowieża"  # whose XML this is; later versions read it

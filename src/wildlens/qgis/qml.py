@@ -6,9 +6,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from wildlens.atomic import atomic
+from wildlens.files.atomic import atomic
+from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
-from wildlens.raster import open_raster, read
 
 # viridis in nine steps, as in the figures
 RAMP = (

@@ -11,20 +11,20 @@ import pandas as pd
 import pyogrio
 from pyproj import CRS
 
-from wildlens.areas import cut_areas, degree_bounds, read_areas
-from wildlens.atomic import atomic
+from wildlens.areas.polygons import cut_areas, degree_bounds, read_areas
 from wildlens.errors import WildLensError
-from wildlens.presentation.landcover import count_classes
-from wildlens.presentation.qgs import Extent, Group, Layer, layers_of, write_project
-from wildlens.presentation.qml import (
+from wildlens.figures.style import IMAGE_TITLES, method_title
+from wildlens.files.atomic import atomic
+from wildlens.files.raster import open_raster, read_grid
+from wildlens.landcover.class_counts import count_classes
+from wildlens.qgis.project_xml import Extent, Group, Layer, layers_of, write_project
+from wildlens.qgis.qml import (
     attribution_renderer,
     landcover_renderer,
     scene_renderer,
     write_vector_style,
 )
-from wildlens.presentation.style import IMAGE_TITLES, method_title
-from wildlens.presentation.symbols import areas_renderer, tiles_renderer
-from wildlens.raster import open_raster, read_grid
+from wildlens.qgis.symbols import areas_renderer, tiles_renderer
 from wildlens.settings import METHODS, Tiles
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from wildlens.presentation.style import MUTED, PURPLE, class_colour
+from wildlens.figures.style import MUTED, PURPLE, class_colour
 from wildlens.settings import classes_in_order
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles

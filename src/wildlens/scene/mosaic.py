@@ -9,10 +9,10 @@ from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 
-from wildlens import raster
 from wildlens.errors import WildLensError, one_line
-from wildlens.sources import Product
-from wildlens.sources.bands import crs_name
+from wildlens.files import raster
+from wildlens.scene.products import Product
+from wildlens.scene.resampling import crs_name
 
 log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from wildlens import raster
 from wildlens.errors import WildLensError
-from wildlens.sources.product import Product
+from wildlens.files import raster
+from wildlens.scene.products.product import Product
 
 log = logging.getLogger(__name__)
 

@@ -11,10 +11,10 @@ from rasterio.enums import Resampling as Kernel
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from wildlens import raster
 from wildlens.errors import WildLensError, one_line
-from wildlens.sources.bands import MAX_DN, Resampling, check_integers, digital_numbers, opened
-from wildlens.sources.product import BandFile
+from wildlens.files import raster
+from wildlens.scene.products.product import BandFile
+from wildlens.scene.resampling import MAX_DN, Resampling, check_integers, digital_numbers, opened
 
 # Largest error of a position, in source pixels: 1 cm at 10 m. GDAL's default is an eighth.
 TOLERANCE = 1e-3

@@ -17,10 +17,10 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from wildlens import raster
 from wildlens.errors import WildLensError
-from wildlens.files import gdal_name
-from wildlens.sources.product import BandFile
+from wildlens.files import raster
+from wildlens.files.archives import gdal_name
+from wildlens.scene.products.product import BandFile
 
 Resampling = Literal["nearest", "bilinear"]
 MAX_DN = np.iinfo(np.uint16).max

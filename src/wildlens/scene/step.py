@@ -11,19 +11,19 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from wildlens import raster
 from wildlens.errors import WildLensError
-from wildlens.files import on_disk
-from wildlens.mosaic import Box, Place, clearest_first, place_in, scene_grid
+from wildlens.files import raster
+from wildlens.files.archives import on_disk
+from wildlens.files.reflectance import SCALE
 from wildlens.progress import track
 from wildlens.provenance import record
+from wildlens.scene.mosaic import Box, Place, clearest_first, place_in, scene_grid
+from wildlens.scene.offset import Offset, decide_offset
+from wildlens.scene.products import BandFile, Product, open_product
+from wildlens.scene.products.product import SCL
+from wildlens.scene.reprojection import WarpedBand, open_warped
+from wildlens.scene.resampling import BandOnGrid, open_bands
 from wildlens.settings import Scene
-from wildlens.sources import BandFile, Product, open_product
-from wildlens.sources.bands import BandOnGrid, open_bands
-from wildlens.sources.offset import Offset, decide_offset
-from wildlens.sources.product import SCL
-from wildlens.sources.warped import WarpedBand, open_warped
-from wildlens.stored import SCALE
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def build_scene(
     all bands of the pixel (`mosaic.clearest_first`).
 
     Args:
-        products: SAFE folders or zips, STAC items, ...; see `wildlens.sources.open_product`.
+        products: SAFE folders or zips, STAC items, ...; see `wildlens.scene.products.open_product`.
         output: the GeoTIFF to write.
         settings: bands, resampling of the coarser ones, masked classes, and CRS.
         offset: DN to add to every valid pixel, of products without metadata to say so; one for all,

@@ -1,6 +1,6 @@
 """The page of all settings, written from their models, so that it cannot fall behind them.
 
-python -m wildlens.reference > docs/settings.md
+python -m wildlens.settings.reference > docs/settings.md
 """
 
 import json
@@ -18,8 +18,8 @@ change; your own file is laid over it (`snakemake --configfile mine.yaml`), and 
 out keeps its value. A key that does not exist is refused, with the nearest that does. The values of
 the paper are in `workflow/configs/paper.yaml`.
 
-*This page is written by `python -m wildlens.reference` from the models in
-`src/wildlens/settings.py`; a test fails where it differs from them.*
+*This page is written by `python -m wildlens.settings.reference` from the models in
+`src/wildlens/settings/`; a test fails where it differs from them.*
 """
 
 

@@ -14,11 +14,11 @@ from jinja2 import Environment
 from PIL import Image
 
 from wildlens import __version__
-from wildlens.atomic import write_text
 from wildlens.errors import WildLensError, one_line
-from wildlens.presentation.template import TEMPLATE
+from wildlens.files.atomic import write_text
 from wildlens.progress import duration
-from wildlens.summary import REFERENCES, Summary, read_summary, rounded
+from wildlens.summary.digest import REFERENCES, Summary, read_summary, rounded
+from wildlens.summary.template import TEMPLATE
 
 log = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from wildlens.areas import DEGREES, cut_areas, rasterize_areas
+from wildlens.areas.polygons import DEGREES, cut_areas, rasterize_areas
 from wildlens.errors import WildLensError
+from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
 from wildlens.progress import track
-from wildlens.raster import open_raster, read
 from wildlens.settings import Tiles, classes_in_order
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import pandas
 import shapely
 from pyproj import Transformer
 
-from wildlens.areas import DEGREES
+from wildlens.areas.polygons import DEGREES
 
 SPLITS = ("train", "val", "test")  # from lax to strict
 DROPPED = "dropped"

@@ -17,16 +17,15 @@ import pyogrio
 import xarray
 from rasterio.windows import Window
 
-from wildlens.areas import Bounds, degree_bounds, read_areas
-from wildlens.atomic import atomic
-from wildlens.balance import surplus
+from wildlens.areas.polygons import Bounds, degree_bounds, read_areas
 from wildlens.errors import WildLensError
+from wildlens.files.atomic import atomic
+from wildlens.files.raster import grid_of, open_raster, read
 from wildlens.progress import track
 from wildlens.provenance import record
-from wildlens.raster import grid_of, open_raster, read
 from wildlens.settings import TWO_CLASSES, Tiles, classes_in_order
-from wildlens.splits import DROPPED, SPLITS, assign_splits, block_names
-from wildlens.survey import (
+from wildlens.tiles.balance import surplus
+from wildlens.tiles.labels import (
     ANTHROPOGENIC,
     PROTECTED,
     SHARES,
@@ -36,7 +35,8 @@ from wildlens.survey import (
     share_of,
     survey,
 )
-from wildlens.tileset import STEP, write_tileset
+from wildlens.tiles.splits import DROPPED, SPLITS, assign_splits, block_names
+from wildlens.tiles.store import STEP, write_tileset
 
 log = logging.getLogger(__name__)
 

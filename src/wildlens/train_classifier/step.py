@@ -16,13 +16,13 @@ from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
 from wildlens import provenance
-from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
-from wildlens.networks import files
+from wildlens.files.tables import from_columns, to_columns, write_table
+from wildlens.networks import weights
 from wildlens.networks.device import choose_device, in_precision, on_device
 from wildlens.progress import duration, track
 from wildlens.settings import Classifier
-from wildlens.training.ahead import WORKERS, made_ahead
+from wildlens.train_classifier.cutmix import Mix, cutmix, draw_mix
 from wildlens.training.checkpoint import (
     SECONDS,
     Checkpoints,
@@ -32,7 +32,6 @@ from wildlens.training.checkpoint import (
     set_random_states,
 )
 from wildlens.training.classes import Classes
-from wildlens.training.cutmix import Mix, cutmix, draw_mix
 from wildlens.training.data import (
     TileSet,
     TrainingSet,
@@ -41,9 +40,10 @@ from wildlens.training.data import (
     load_training_set,
     turned,
 )
+from wildlens.training.prefetch import WORKERS, made_ahead
 from wildlens.training.processes import Processes
-from wildlens.training.tables import from_columns, to_columns, write_table
-from wildlens.training.whole_batch import of_whole_batch
+from wildlens.training.synchronised import of_whole_batch
+from wildlens.warnings import write_doubts
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +103,7 @@ def train(
     write_table(metrics / "accuracy.csv", accuracy)
     write_table(metrics / "confusion.csv", confusion)
     write_doubts(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
-    files.save(
+    weights.save(
         output,
         {"classifier": network},
         kind=settings.architecture,
@@ -138,7 +138,7 @@ def network_arguments(settings: Classifier, bands: int, tile_size: int, classes:
 def build(settings: Classifier, arguments: dict) -> nn.Module:
     """A fresh network from the present random state."""
     try:
-        return files.NETWORKS[settings.architecture](**arguments)
+        return weights.NETWORKS[settings.architecture](**arguments)
     except ValueError as error:
         raise WildLensError(
             f"classifier: {error}; change classifier.strides or tiles.size"

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from wildlens.networks.device import in_precision
 from wildlens.settings import Gan
-from wildlens.training import losses
+from wildlens.train_gan import losses
 
 
 @dataclass(frozen=True)

@@ -16,18 +16,18 @@ import torch
 from torch import Tensor, nn
 
 from wildlens import provenance
-from wildlens.doubts import write_doubts
 from wildlens.errors import WildLensError
-from wildlens.networks import files
+from wildlens.files.tables import from_columns, to_columns, write_table
+from wildlens.networks import weights
 from wildlens.networks.classifier import UNetClassifier
 from wildlens.networks.device import choose_device, on_device
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.progress import INTERVAL, duration
 from wildlens.settings import Gan
-from wildlens.training import losses
-from wildlens.training.ahead import WORKERS, made_ahead
-from wildlens.training.averaging import RunningMean
+from wildlens.train_gan import losses
+from wildlens.train_gan.averaging import RunningMean
+from wildlens.train_gan.objective import Objective
 from wildlens.training.checkpoint import (
     SECONDS,
     Checkpoints,
@@ -45,10 +45,10 @@ from wildlens.training.data import (
     load_training_set,
     turned,
 )
-from wildlens.training.objective import Objective
+from wildlens.training.prefetch import WORKERS, made_ahead
 from wildlens.training.processes import Processes
-from wildlens.training.tables import from_columns, to_columns, write_table
-from wildlens.training.whole_batch import of_whole_batch
+from wildlens.training.synchronised import of_whole_batch
+from wildlens.warnings import write_doubts
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +79,7 @@ def train(
     where = choose_device(device)
     processes = Processes.joined(where)
     data = load_training_set(tiles)
-    frozen = files.load_classifier(classifier).to(where)
+    frozen = weights.load_classifier(classifier).to(where)
     if frozen.bands != data.bands:
         raise WildLensError(
             f"{classifier}: was trained on {frozen.bands}, {tiles} has {data.bands}"
@@ -109,7 +109,7 @@ def train(
         return
     write_table(metrics / "training.csv", history)
     write_doubts(metrics / "warnings.txt", "gan", _judge(history))
-    files.save(
+    weights.save(
         output,
         {
             "maximizer": trainer.kept["maximizer"].network,

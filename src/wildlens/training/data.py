@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wildlens.reflectance import to_images
+from wildlens.files.reflectance import SCALE
+from wildlens.networks.images import to_images
+from wildlens.networks.symmetries import COUNT, turn
 from wildlens.settings import TWO_CLASSES
-from wildlens.stored import SCALE
-from wildlens.symmetries import COUNT, turn
-from wildlens.tileset import TilesOnDisk, class_names, open_tiles
+from wildlens.tiles.store import TilesOnDisk, class_names, open_tiles
 
 # bytes of pixels that are kept in memory; a larger set is read from the disk batch by batch
 IN_MEMORY = 2 * 2**30

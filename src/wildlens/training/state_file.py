@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from wildlens.errors import one_line
-from wildlens.networks.files import write_tensors
+from wildlens.networks.weights import write_tensors
 
 
 def write(path: Path, state: dict, made_of: Mapping[str, str]) -> None:

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from wildlens.errors import WildLensError
-from wildlens.files import File, open_zip
-from wildlens.sources import safe, stac, stack
-from wildlens.sources.product import BandFile, Product
+from wildlens.files.archives import File, open_zip
+from wildlens.scene.products import safe, stac, stack
+from wildlens.scene.products.product import BandFile, Product
 
 __all__ = ["BandFile", "Product", "open_product"]
 

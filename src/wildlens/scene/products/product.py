@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from odc.geo.geobox import GeoBox
 
-from wildlens.files import File
+from wildlens.files.archives import File
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 SCL = "SCL"  # the scene classification, which products hold beside their bands

@@ -13,11 +13,11 @@ from xml.etree.ElementTree import Element
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from wildlens import safe_xml
 from wildlens.errors import WildLensError
-from wildlens.files import File
-from wildlens.raster import stated_grid
-from wildlens.sources.product import SCL, BandFile, Product, band_name
+from wildlens.files import safe_xml
+from wildlens.files.archives import File
+from wildlens.files.raster import stated_grid
+from wildlens.scene.products.product import SCL, BandFile, Product, band_name
 
 # a band's place in the instrument's list is its band_id in the metadata; L2A has no B10
 BAND_IDS = (

@@ -2,7 +2,7 @@
 
 Assets are files on disk: where the item says (a relative or absolute path), or beside the item
 under their own name, as they come from a download. They are not read from a server:
-`wildlens.fetch` brings item and bands here first, and checks that all of it arrived.
+`wildlens.fetch.step` brings item and bands here first, and checks that all of it arrived.
 
 Catalogues differ in who takes the +1000 of late baselines off. In this order decide: the flag that
 the provider has done so (Earth Search: its `raster:bands` state the offset all the same); scale and
@@ -19,11 +19,11 @@ from pathlib import Path, PurePosixPath
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from wildlens import raster
 from wildlens.errors import WildLensError, one_line
-from wildlens.files import File, read_bytes
-from wildlens.sources.product import SCL, BandFile, Product, band_name
-from wildlens.sources.stack import SUFFIXES
+from wildlens.files import raster
+from wildlens.files.archives import File, read_bytes
+from wildlens.scene.products.product import SCL, BandFile, Product, band_name
+from wildlens.scene.products.stack import SUFFIXES
 
 _COMMON_NAMES = {
     "coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "rededge1": "B05",

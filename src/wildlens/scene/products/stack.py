@@ -9,9 +9,9 @@ from pathlib import Path
 
 from odc.geo.geobox import GeoBox
 
-from wildlens import raster
 from wildlens.errors import WildLensError
-from wildlens.sources.product import SCL, BandFile, Product, band_name
+from wildlens.files import raster
+from wildlens.scene.products.product import SCL, BandFile, Product, band_name
 
 SUFFIXES = (".tif", ".tiff", ".jp2")
 

@@ -1,0 +1,1 @@
+"""The training set from the AnthroProtect dataset as published, instead of from scenes."""

@@ -1,0 +1,1 @@
+"""Protected areas: read from files, cut to a scene, rasterised."""

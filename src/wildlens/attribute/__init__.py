@@ -1,0 +1,1 @@
+"""Attribute the validation and test tiles."""

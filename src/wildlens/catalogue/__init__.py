@@ -1,0 +1,1 @@
+"""Describe all rasters and models as a static STAC catalogue."""

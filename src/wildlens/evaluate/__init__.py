@@ -1,0 +1,1 @@
+"""Compare attributions with land cover: metrics, controls, faithfulness."""

@@ -1,0 +1,1 @@
+"""Fetch from a STAC API what one scene needs of a product."""

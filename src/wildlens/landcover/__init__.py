@@ -1,0 +1,1 @@
+"""From a land-cover product to classes on a scene's grid."""

@@ -1,0 +1,1 @@
+"""Attribute a whole scene, strip by strip, on its own grid."""

@@ -1,0 +1,1 @@
+"""Styles of maps, and one QGIS project of all of them."""

@@ -1,0 +1,1 @@
+"""The run's main numbers and warnings: on the console, and on one page."""

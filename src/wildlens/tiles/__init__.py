@@ -1,0 +1,1 @@
+"""The training set: tiles cut from scenes, labelled, split in space, stored."""

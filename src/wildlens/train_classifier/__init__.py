@@ -1,0 +1,1 @@
+"""Train the classifier that tells protected from anthropogenic tiles."""

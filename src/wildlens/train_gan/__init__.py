@@ -1,0 +1,1 @@
+"""Train the pattern-maximizer and the pattern-minimizer through the frozen classifier."""

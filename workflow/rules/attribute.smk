@@ -1,0 +1,31 @@
+# Attribute: where in the validation and test tiles the score comes from, by each method.
+#
+# Reads tiles and models. Gives results/attributions/{method}.zarr, which the evaluation compares
+# with land cover.
+
+
+rule attribute:
+    """Attribute the protected validation and test tiles."""
+    input:
+        tiles="results/tiles.zarr",
+        classifier="results/models/classifier.safetensors",
+        generators=generators_of,
+        settings="results/settings/attribution.yaml",
+    output:
+        directory("results/attributions/{method}.zarr"),
+    log:
+        "results/logs/attribute/{method}.log",
+    benchmark:
+        "results/benchmarks/attribute/{method}.tsv"
+    threads: 4
+    resources:
+        mem_mb=growing(6000),
+        runtime=growing(240),
+        gpu=gpus_of,
+    params:
+        code=method_digest("wildlens.attribute.step"),
+        generators=lambda wildcards, input: repeated("--generators", input.generators),
+    shell:
+        "wildlens --log {log:q} attribute {input.tiles:q} --method {wildcards.method:q}"
+        " --classifier {input.classifier:q} {params.generators:q}"
+        " --output {output:q} --settings {input.settings:q}"

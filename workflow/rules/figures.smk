@@ -1,0 +1,85 @@
+# Figures: what the report shows; their captions are in workflow/report.
+#
+# Reads tiles, models, attributions, maps and tables. Gives results/figures/*.png.
+
+
+rule figures:
+    """Draw the figures."""
+    input:
+        tiles="results/tiles.zarr",
+        classifier_training=rules.train_classifier.output.training,
+        gan_training=rules.train_gan.output.training,
+        classifier="results/models/classifier.safetensors",
+        generators="results/models/generators.safetensors",
+        attributions=expand("results/attributions/{method}.zarr", method=TILE_METHODS),
+        scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
+        maps=MAPS,
+        landcovers=expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER),
+        methods=rules.evaluate.output.methods,
+        classes=rules.evaluate.output.classes,
+        evaluation=rules.evaluate.output.provenance,
+    output:
+        tiles=report(
+            "results/figures/tiles.png",
+            caption="../report/tiles.rst",
+            category="1 The data",
+            labels={"what": "Where the tiles lie", "kind": "figure"},
+        ),
+        training=report(
+            "results/figures/training.png",
+            caption="../report/training.rst",
+            category="2 The classifier",
+            labels={"what": "Training curves", "kind": "figure"},
+        ),
+        examples=report(
+            "results/figures/examples.png",
+            caption="../report/examples.rst",
+            category="3 The explanation",
+            labels={"what": "Tiles and what is highlighted in them", "kind": "figure"},
+        ),
+        overlays=report(
+            "results/figures/overlays.png",
+            caption="../report/overlays.rst",
+            category="3 The explanation",
+            labels={"what": "Maps over the image: best, median, worst", "kind": "figure"},
+        ),
+        map=report(
+            "results/figures/map.png",
+            caption="../report/map.rst",
+            category="3 The explanation",
+            labels={"what": "A whole scene", "kind": "figure"},
+        ),
+        methods=report(
+            "results/figures/methods.png",
+            caption="../report/methods.rst",
+            category="4 How good they are",
+            labels={"what": "All methods compared", "kind": "figure"},
+        ),
+        classes=report(
+            "results/figures/classes.png",
+            caption="../report/classes.rst",
+            category="5 What they highlight",
+            labels={"what": "Attribution by land cover", "kind": "figure"},
+        ),
+    log:
+        "results/logs/figures.log",
+    benchmark:
+        "results/benchmarks/figures.tsv"
+    threads: 2
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        code=code_digest("wildlens.figures.step"),
+        attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
+        scenes=lambda wildcards, input: repeated("--scene", input.scenes),
+        maps=lambda wildcards, input: repeated("--map", input.maps),
+        landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        evaluation=subpath(input.methods, parent=True),
+        metrics=subpath(input.gan_training, ancestor=2),
+        folder=subpath(output.tiles, parent=True),
+    shell:
+        "wildlens --log {log:q} figures --tiles {input.tiles:q} --classifier {input.classifier:q}"
+        " --generators {input.generators:q} {params.attributions:q} {params.scenes:q}"
+        " {params.maps:q} {params.landcovers:q} --evaluation {params.evaluation:q}"
+        " --metrics {params.metrics:q} --output {params.folder:q}"
