@@ -12,9 +12,9 @@ from wildlens import __version__
 from wildlens.errors import WildLensError
 from wildlens.settings import Section, dump_section
 
-# Modules that every step reaches and that cannot change what it computes: the settings' values are
-# tracked as files of their own, and a new version number is no new code.
-_WITHOUT_EFFECT = {"wildlens", "wildlens.errors", "wildlens.progress", "wildlens.settings"}
+# Modules and folders that every step imports and that cannot change what it computes: values of
+# settings are tracked as files of their own.
+_WITHOUT_EFFECT = ("errors", "progress", "settings")
 
 
 def record(step: str, settings: Section | None, inputs: Iterable[Path | str]) -> dict[str, str]:
@@ -73,9 +73,15 @@ def code_digest(module: str) -> str:
     edits of a package by itself: the rules pass this as a parameter.
     """
     total = hashlib.blake2b(digest_size=8)
-    for name in sorted(_reachable(module) - _WITHOUT_EFFECT):
+    for name in sorted(filter(_has_effect, _reachable(module))):
         total.update(name.encode() + _tree(name).encode())
     return total.hexdigest()
+
+
+def _has_effect(module: str) -> bool:
+    """Whether an edit of a module can change results; the package itself is a version number."""
+    _, *names = module.split(".")
+    return bool(names) and names[0] not in _WITHOUT_EFFECT
 
 
 def _reachable(module: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Doubts about a result: said aloud, and written beside it, so that the report shows them."""
+"""Warnings about a result: logged, and saved to `warnings.txt` beside it for the report."""
 
 import logging
 from pathlib import Path
@@ -7,16 +7,16 @@ from wildlens.files.atomic import write_text
 
 log = logging.getLogger(__name__)
 
-NONE = "none"  # what the file says without doubts
+NONE = "none"  # content of the file when there is no warning
 
 
-def write_doubts(path: Path, step: str, doubts: list[str]) -> None:
-    """Log doubts as warnings, and write them to a text file: a line each.
+def write_warnings(path: Path, step: str, warnings: list[str]) -> None:
+    """Log warnings and write them to a text file, one per line.
 
     Args:
-        step: what the lines in the log begin with.
-        doubts: what is doubtful, and what to change, in one line each.
+        step: prefix of the log lines.
+        warnings: what is wrong and what to change, in one line each.
     """
-    for doubt in doubts:
-        log.warning("%s: WARNING: %s", step, doubt)
-    write_text(path, "".join(f"{doubt}\n" for doubt in doubts or [NONE]))
+    for warning in warnings:
+        log.warning("%s: WARNING: %s", step, warning)
+    write_text(path, "".join(f"{warning}\n" for warning in warnings or [NONE]))

@@ -11,9 +11,10 @@ from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 from wildlens.attribute.step import attribute_tiles
+from wildlens.attribution import signs, supported
 from wildlens.attribution.contributions import Contributions
 from wildlens.attribution.randomisation import randomised
-from wildlens.attribution.registry import Models, create, describe, signs, supported
+from wildlens.attribution.registry import Models, create, describe
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.methods.activation_occlusion import cells_of, fill, measure

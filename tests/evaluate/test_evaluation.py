@@ -16,7 +16,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from wildlens.errors import WildLensError
 from wildlens.evaluate.bootstrap import draw_blocks, interval, resampled_iou
-from wildlens.evaluate.checks import doubts
+from wildlens.evaluate.checks import warnings_of
 from wildlens.evaluate.class_attribution import ClassTotals, map_totals
 from wildlens.evaluate.metrics import methods_table
 from wildlens.evaluate.rules import masks_by_tile
@@ -473,6 +473,6 @@ def test_an_inverted_map_of_the_generators_is_said():
             "auroc": [0.3, 0.7, 0.4, 0.49],
         }
     )
-    first, second = doubts(table)
+    first, second = warnings_of(table)
     assert first.startswith("gan against truth is inverted (AUROC 0.30)")
     assert second.startswith("gan against corine") and "gan.steps" in second

@@ -18,11 +18,12 @@ from stac_server import FileServer, served, stac_api
 from wildlens import progress
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
+from wildlens.fetch import web
 from wildlens.fetch.area import area_of
 from wildlens.fetch.catalogues import catalogue_of, tokens_of
 from wildlens.fetch.choice import candidates
 from wildlens.fetch.search import search
-from wildlens.fetch.step import CHOSEN, fetch_product, web
+from wildlens.fetch.step import CHOSEN, fetch_product
 from wildlens.fetch.tokens import Bearer, SharedAccess
 from wildlens.scene.products import open_product
 from wildlens.scene.step import build_scene

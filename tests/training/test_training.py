@@ -33,7 +33,7 @@ from wildlens.training.data import (
 )
 from wildlens.training.prefetch import made_ahead
 from wildlens.training.processes import Processes
-from wildlens.warnings import write_doubts
+from wildlens.warnings import write_warnings
 
 
 def sigmoid(x):
@@ -430,11 +430,11 @@ def test_scores_that_do_not_separate_are_said(high, low, said):
 
 
 def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
-    write_doubts(tmp_path / "w.txt", "gan", ["first; do this", "second; do that"])
+    write_warnings(tmp_path / "w.txt", "gan", ["first; do this", "second; do that"])
     assert (tmp_path / "w.txt").read_text() == "first; do this\nsecond; do that\n"
     said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
     assert said == ["gan: WARNING: first; do this", "gan: WARNING: second; do that"]
-    write_doubts(tmp_path / "w.txt", "gan", [])
+    write_warnings(tmp_path / "w.txt", "gan", [])
     assert (tmp_path / "w.txt").read_text() == "none\n"
 
 

@@ -9,8 +9,9 @@ import torch
 import xarray as xr
 
 from wildlens import provenance
+from wildlens.attribution import signs
 from wildlens.attribution.contributions import AUDIT, relative_gap
-from wildlens.attribution.registry import Method, Models, create, describe, signs
+from wildlens.attribution.registry import Method, Models, create, describe
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
 from wildlens.networks.device import choose_device, in_precision

@@ -1,1 +1,1 @@
-"""What attribution methods share: how they are found and made, contributions, baselines, symmetries."""
+"""What attribution methods share: registry, contributions, baselines, symmetries."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from wildlens.attribution.registry import signs
+from wildlens.attribution import signs
 
 # what a store of attributions holds of each tile beside the map, for the audit
 AUDIT = ("contribution_sum", "logit_difference")

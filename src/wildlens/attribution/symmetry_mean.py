@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from wildlens.attribution.registry import signs
+from wildlens.attribution import signs
 from wildlens.networks.alignment import whole_cells
 from wildlens.networks.symmetries import COUNT, turn, turn_back
 

@@ -1,4 +1,4 @@
-"""Signs that an evaluation compares something that means nothing."""
+"""Warnings about an evaluation whose comparison is not meaningful."""
 
 import pandas as pd
 
@@ -6,8 +6,8 @@ INVERTED = 0.5  # AUROC below which a map is lower on the target group than besi
 GENERATED = ("gan", "minimizer")  # methods by generators, whose sign training decides
 
 
-def doubts(methods: pd.DataFrame) -> list[str]:
-    """What is doubtful in methods.csv, and what to change, in one line each."""
+def warnings_of(methods: pd.DataFrame) -> list[str]:
+    """One line for each problem seen in methods.csv, with what to change."""
     inverted = methods[methods["method"].isin(GENERATED) & (methods["auroc"] < INVERTED)]
     return [
         f"{row.method} against {row.reference} is inverted (AUROC {row.auroc:.2f}): its map is "

@@ -22,7 +22,7 @@ import xarray as xr
 from wildlens import provenance
 from wildlens.errors import WildLensError
 from wildlens.evaluate.bootstrap import draw_blocks
-from wildlens.evaluate.checks import doubts
+from wildlens.evaluate.checks import warnings_of
 from wildlens.evaluate.class_attribution import ClassTotals, map_totals
 from wildlens.evaluate.completeness import completeness_table
 from wildlens.evaluate.differences import differences_table
@@ -44,7 +44,7 @@ from wildlens.files.raster import open_raster
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.settings import Evaluation
-from wildlens.warnings import write_doubts
+from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def evaluate(
     }
     for name, table in tables.items():
         _write_table(output / f"{name}.csv", table)
-    write_doubts(output / "warnings.txt", "evaluate", doubts(tables["methods"]))
+    write_warnings(output / "warnings.txt", "evaluate", warnings_of(tables["methods"]))
     inputs = [tiles, classifier, generators, *attributions, *maps, *landcovers]
     record = provenance.record("evaluate", settings, inputs)
     write_text(output / "provenance.json", json.dumps(record, indent=2) + "\n")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
-from wildlens.attribution.registry import signs
+from wildlens.attribution import signs
 from wildlens.attribution.supported import check_gradcam, check_guided
 from wildlens.methods.gradcam import GradCam
 from wildlens.settings import Attribution

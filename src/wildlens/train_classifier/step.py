@@ -43,7 +43,7 @@ from wildlens.training.data import (
 from wildlens.training.prefetch import WORKERS, made_ahead
 from wildlens.training.processes import Processes
 from wildlens.training.synchronised import of_whole_batch
-from wildlens.warnings import write_doubts
+from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def train(
     write_table(metrics / "training.csv", history)
     write_table(metrics / "accuracy.csv", accuracy)
     write_table(metrics / "confusion.csv", confusion)
-    write_doubts(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
+    write_warnings(metrics / "warnings.txt", "classifier", _judge(accuracy, settings.architecture))
     weights.save(
         output,
         {"classifier": network},

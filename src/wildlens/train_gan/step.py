@@ -48,7 +48,7 @@ from wildlens.training.data import (
 from wildlens.training.prefetch import WORKERS, made_ahead
 from wildlens.training.processes import Processes
 from wildlens.training.synchronised import of_whole_batch
-from wildlens.warnings import write_doubts
+from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,7 @@ def train(
     if not processes.first:
         return
     write_table(metrics / "training.csv", history)
-    write_doubts(metrics / "warnings.txt", "gan", _judge(history))
+    write_warnings(metrics / "warnings.txt", "gan", _judge(history))
     weights.save(
         output,
         {

@@ -1,0 +1,14 @@
+"""`demo`: the simulated region."""
+
+from pydantic import Field
+
+from wildlens.settings.section import Section
+from wildlens.settings.types import Seed
+
+
+class Demo(Section):
+    """The simulated region of the embedded default."""
+
+    seed: Seed = Field(0, description="Seed of the landscape")
+    size: int = Field(3072, ge=256, le=10980, multiple_of=2, description="Training scene side, px")
+    mapping_size: int = Field(1024, ge=256, le=10980, multiple_of=2, description="Mapped side, px")

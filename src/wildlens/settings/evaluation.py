@@ -1,0 +1,67 @@
+"""`evaluation`: what attributions are compared with, and how."""
+
+import itertools
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from wildlens.legend import CORINE
+from wildlens.settings.section import Section
+from wildlens.settings.types import CorineCodes, Fraction, GroupName, Seed, Share
+
+
+class Evaluation(Section):
+    """What attributions are compared with."""
+
+    targets: CorineCodes = Field(
+        [411, 412, 332, 333, 335],
+        min_length=1,
+        description="CORINE codes of the target group: wetlands and bare land; 41 is both marshes"
+        " and bogs",
+    )
+    groups: dict[GroupName, Annotated[CorineCodes, Field(min_length=1)]] = Field(
+        {
+            "wetlands": [411, 412],
+            "bare, strict": [332, 335],
+            "bare, wide": [331, 332, 333, 334, 335],
+            "heath": [322],
+        },
+        description="Further groups by name, each compared by itself: groups.csv",
+    )
+    top_shares: list[Fraction] = Field(
+        [0.1, 0.25],
+        description="Rules beside the validation threshold: this share of each tile is high",
+    )
+    faithfulness_tiles: int = Field(
+        8, ge=0, description="Test tiles of the insertion and deletion curves; 0: none"
+    )
+    faithfulness_steps: int = Field(
+        10, ge=1, le=1000, description="Steps in which a tile is deleted or inserted"
+    )
+    faithfulness_fill: Literal["zero", "mean"] = Field(
+        "zero", description="What deleted pixels hold: reflectance 0, or band means"
+    )
+    order_margin: Share = Field(
+        0.05, description="Margin of the score by which X- < X < X+ must hold"
+    )
+    noise: float = Field(
+        0.002, ge=0, le=1, description="Hidden signals: sd of noise laid over images, reflectance"
+    )
+    blur: float = Field(0.7, ge=0, le=10, description="Hidden signals: sd of the blur, px")
+    resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
+    seed: Seed = Field(0, description="Seed of the bootstrap")
+
+    @model_validator(mode="after")
+    def _groups_are_others(self):
+        if "targets" in self.groups:
+            raise ValueError("a group cannot be called 'targets': that is the target group itself")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_exist(self):
+        for code in [*self.targets, *itertools.chain(*self.groups.values())]:
+            try:
+                CORINE.index_of(code)
+            except KeyError:
+                raise ValueError(f"{code} is no CORINE code") from None
+        return self

@@ -1,0 +1,86 @@
+"""`gan`: the pattern-maximizer and the pattern-minimizer, and their training."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from wildlens.settings.section import Section
+from wildlens.settings.types import PRECISION, Precision, Seed, Share
+
+
+class Gan(Section):
+    """Pattern-maximizer and pattern-minimizer, and their training."""
+
+    blocks: int = Field(12, ge=1, le=64, description="Residual blocks of a generator")
+    width: int = Field(8, ge=1, le=256, description="Channels of a generator at full size")
+    downsamplings: int = Field(1, ge=0, le=4, description="Halvings before the residual blocks")
+    discriminator_width: int = Field(
+        8, ge=1, le=256, description="Channels of the discriminators' first layer"
+    )
+    activation: Literal["score", "local"] = Field(
+        "local",
+        description="What activation maximisation acts on: the score of the image (paper), or the "
+        "score of each place, of classifiers that have it (local)",
+    )
+    activation_margin: float | None = Field(
+        -1.0,
+        ge=-100,
+        le=100,
+        description="Logit past neutral at which activation maximisation ends; below 0, it ends "
+        "before neutral: what is natural goes, nothing is painted. none: no such end (paper)",
+    )
+    lambda_am: float = Field(
+        0.5, ge=0, le=100, description="Weight of activation maximisation (paper: 0.3)"
+    )
+    lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
+    lambda_rest: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="What more a change weighs in the similarity loss where activation "
+        "maximisation has ended (0: nothing, paper)",
+    )
+    lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
+    lambda_adv: float = Field(1.0, ge=0, le=100, description="Weight of the adversarial loss")
+    similarity: Literal["l1", "frobenius"] = Field(
+        "l1",
+        description="Distance of the similarity loss: L1 (the paper's text), or an image's root"
+        " mean square (its equation 2)",
+    )
+    adversarial: Literal["square", "cross_entropy"] = Field(
+        "square",
+        description="Adversarial loss of the generators: a square (the paper's equation 4), or"
+        " cross entropy (its text)",
+    )
+    loss_unit: Literal["standardised", "reflectance"] = Field(
+        "standardised", description="Unit of the two L1 losses (paper: reflectance)"
+    )
+    pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
+    ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
+    steps: int = Field(1000, ge=1, description="All steps, pre-training included")
+    batch_size: int = Field(8, ge=1, le=512, description="Tiles in a batch")
+    crop: int | None = Field(
+        64, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
+    )
+    rate: float = Field(1e-3, gt=0, le=1, description="Adam's rate until decay_from")
+    decay_from: Share = Field(0.3, description="Share of the steps after which the rate falls to 0")
+    averaging: float = Field(
+        0.98, ge=0, lt=1, description="Decay of the running mean of the weights"
+    )
+    precision: Precision = Field("float32", description=PRECISION)
+    seed: Seed = Field(0, description="Seed of weights, batches and crops")
+
+    @model_validator(mode="after")
+    def _phases_fit(self):
+        if self.pretraining_steps >= self.steps:
+            raise ValueError("pretraining_steps must be fewer than steps")
+        return self
+
+    @model_validator(mode="after")
+    def _rest_comes(self):
+        if self.lambda_rest and self.activation_margin is None:
+            raise ValueError(
+                "lambda_rest must be 0 where activation_margin is none: activation maximisation "
+                "never ends"
+            )
+        return self

@@ -1,0 +1,127 @@
+"""`inputs`: the products, land cover and protected areas that the chain reads."""
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from wildlens.settings.section import Section
+from wildlens.settings.types import Address, Clip, MgrsTile, Name
+
+FETCHED = "resources/fetched"  # where products that are fetched lie, each in a folder of its name
+
+
+class Wanted(Section):
+    """The product that is fetched: the clearest of an area and time, or one STAC item."""
+
+    box: Clip | None = Field(
+        None, description="The area: west, south, east, north in degrees; what is fetched covers it"
+    )
+    polygons: str | None = Field(
+        None,
+        description="... or a file of polygons, whose box is fetched and whose land must be clear",
+    )
+    dates: tuple[date, date] | None = Field(None, description="First and last day, YYYY-MM-DD")
+    max_cloud: float = Field(
+        30,
+        ge=0,
+        le=100,
+        description="Products with more cloud, by their catalogue, are left out, %",
+    )
+    tile: MgrsTile | None = Field(
+        None, description="Only products of this tile of the Sentinel-2 grid, such as 34WDA"
+    )
+    item: Address | None = Field(
+        None, description="Address of one STAC item, instead of a search; whole without an area"
+    )
+
+    @model_validator(mode="after")
+    def _one_area_and_one_time(self):
+        if self.box and self.polygons:
+            raise ValueError("give the area as `box` or as `polygons`, not both")
+        if self.box and (self.box[0] >= self.box[2] or self.box[1] >= self.box[3]):
+            raise ValueError(
+                "`box` is west, south, east, north in degrees; west < east, south < north"
+            )
+        if self.item:
+            if self.dates or self.tile:
+                raise ValueError("`item` names one product: leave out `dates` and `tile`")
+        elif not (self.box or self.polygons) or not self.dates:
+            raise ValueError(
+                "give an area (`box` or `polygons`) and `dates`, or the address of an `item`"
+            )
+        if self.dates and self.dates[0] > self.dates[1]:
+            raise ValueError("`dates` are the first and the last day, in this order")
+        return self
+
+
+class Product(Section):
+    """One Sentinel-2 product and what belongs to it."""
+
+    name: Name = Field(description="Short name; names the results")
+    product: str | Annotated[list[str], Field(min_length=1)] | None = Field(
+        None,
+        description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder;"
+        " or a list of those of one date, which become one scene",
+    )
+    fetch: Wanted | None = Field(
+        None, description="What to fetch from a catalogue, instead of `product`"
+    )
+    offset: int | list[int] | None = Field(
+        None,
+        description="DN to add to every valid pixel, where the product has no metadata to say so;"
+        " of a list of products, one for all or one for each",
+    )
+    clip: Clip | None = Field(
+        None, description="West, south, east, north in degrees: only what lies in it is used"
+    )
+    landcover: str | None = Field(None, description="Its own land cover, instead of the common one")
+    truth: str | None = Field(
+        None, description="Exact land cover on its grid (simulated land only)"
+    )
+
+    @property
+    def paths(self) -> list[str]:
+        """All products of the scene: where they lie, or will lie once they are fetched."""
+        if self.product is None:
+            return [f"{FETCHED}/{self.name}/item.json"]
+        return [self.product] if isinstance(self.product, str) else self.product
+
+    @property
+    def offsets(self) -> list[int]:
+        """None, one for all products, or one for each."""
+        if self.offset is None:
+            return []
+        return self.offset if isinstance(self.offset, list) else [self.offset]
+
+    @model_validator(mode="after")
+    def _is_here_or_fetched(self):
+        if (self.product is None) == (self.fetch is None):
+            raise ValueError("give either `product` (a path) or `fetch` (what to look for)")
+        return self
+
+    @model_validator(mode="after")
+    def _offsets_fit(self):
+        if isinstance(self.offset, list) and len(self.offset) != len(self.paths):
+            raise ValueError(
+                f"{len(self.offset)} offsets for {len(self.paths)} products: give one for all, or"
+                " one for each"
+            )
+        return self
+
+
+class Inputs(Section):
+    """What the chain reads. Paths are relative to the working directory."""
+
+    training: list[Product] = Field(min_length=1, description="Products the tiles are cut from")
+    mapping: list[Product] = Field([], description="Products that are mapped")
+    landcover: str = Field(description="Land cover that holds all products (CORINE raster)")
+    areas: str = Field(description="Protected areas (WDPA polygons)")
+
+    @model_validator(mode="after")
+    def _names_are_unique(self):
+        names = [p.name for p in [*self.training, *self.mapping]]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"two products have the same name: {', '.join(twice)}")
+        return self

@@ -1,0 +1,30 @@
+"""`scene`: from a product to reflectance at 10 m."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from wildlens.settings.section import Section
+from wildlens.settings.types import Band
+
+
+class Scene(Section):
+    """From a product to a scene: reflectance x 10000 at 10 m."""
+
+    bands: list[Band] = Field(
+        ["B02", "B03", "B04", "B08"], min_length=1, description="Bands, in this order"
+    )
+    resampling: Literal["nearest", "bilinear"] = Field(
+        "bilinear",
+        description="How 20 m and 60 m bands come to 10 m, and what is reprojected to its pixels",
+    )
+    mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
+        [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes made no data"
+    )
+    offset_doubt: Literal["warn", "refuse"] = Field(
+        "warn", description="What happens where the pixels contradict the offset in the metadata"
+    )
+    crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,5}$")] | None = Field(
+        None,
+        description="EPSG code that products are reprojected to, at 10 m; none: the products' own",
+    )
