@@ -17,7 +17,8 @@ import numpy as np
 import rasterio
 import torch
 
-from wildlens.attribution.registry import Models, create
+from wildlens.attribution.create import create
+from wildlens.attribution.models import Models
 from wildlens.map.step import map_scene
 from wildlens.networks.images import to_images
 from wildlens.settings import Attribution

@@ -8,7 +8,8 @@ import torch
 from rasterio.transform import Affine
 from rasterio.windows import Window
 
-from wildlens.attribution.registry import Models, create
+from wildlens.attribution.create import create
+from wildlens.attribution.models import Models
 from wildlens.map.streaming import Source, Windows
 from wildlens.map.windows import tile_starts
 from wildlens.settings import Attribution

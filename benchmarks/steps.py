@@ -17,7 +17,8 @@ import xarray
 
 from benchmarks import preprocessing
 from wildlens import settings
-from wildlens.attribution.registry import Models, create
+from wildlens.attribution.create import create
+from wildlens.attribution.models import Models
 from wildlens.networks import weights
 from wildlens.tiles.store import open_tiles
 from wildlens.train_classifier import step as pattern_learning

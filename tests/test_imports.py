@@ -29,6 +29,7 @@ LAYERS = [
     ["files"],
     ["provenance"],
     ["settings"],
+    ["registry"],
     ["legend", "progress"],
     ["errors"],
 ]

@@ -270,18 +270,18 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 def map_(scene, method, classifier, generators, tiles, output, settings, device, part) -> None:
     """Map a whole SCENE by a method, on its own grid; if interrupted, a second call goes on.
 
-    Methods are the attribution methods, and score (naturalness), maximized (X+), minimized (X-).
+    Methods are the attribution methods, and score, maximized (X+), minimized (X-).
     """
-    from wildlens.figures.style import method_title
     from wildlens.map.step import map_scene
     from wildlens.qgis.qml import write_map_style
+    from wildlens.registry.methods import title
 
     map_scene(
         scene, method, classifier, generators, output, section("Attribution", settings), device,
         tiles, part,
     )  # fmt: skip
     if part is None:
-        write_map_style(output, method_title(method))
+        write_map_style(output, title(method))
 
 
 @cli.command()
@@ -290,12 +290,12 @@ def map_(scene, method, classifier, generators, tiles, output, settings, device,
 @output
 def join(parts, method, output) -> None:
     """Put the PARTS of a scene's map together, which map --part made."""
-    from wildlens.figures.style import method_title
     from wildlens.map.step import join as run
     from wildlens.qgis.qml import write_map_style
+    from wildlens.registry.methods import title
 
     run(parts, output)
-    write_map_style(output, method_title(method))
+    write_map_style(output, title(method))
 
 
 @cli.command()

@@ -13,8 +13,9 @@ from torch import nn
 from wildlens.attribute.step import attribute_tiles
 from wildlens.attribution import signs, supported
 from wildlens.attribution.contributions import Contributions
+from wildlens.attribution.create import create, describe
+from wildlens.attribution.models import Models
 from wildlens.attribution.randomisation import randomised
-from wildlens.attribution.registry import Models, create, describe
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.methods.activation_occlusion import cells_of, fill, measure
@@ -30,11 +31,14 @@ from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.generator import Generator
 from wildlens.networks.images import to_images
 from wildlens.networks.standardise import Standardise
-from wildlens.settings import METHODS, RANDOMISED, Attribution
+from wildlens.registry import methods
+from wildlens.registry.record import RANDOMISED
+from wildlens.settings import Attribution
 from wildlens.tiles.store import open_group, open_tiles
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 
+METHODS = methods.attributions()
 SIDE, BANDS = 48, ["B04", "B08"]
 SETTINGS = Attribution(
     occlusion_window=16, occlusion_stride=16, expected_tiles=3, expected_steps=2,
@@ -188,8 +192,8 @@ def test_swapped_labels_negate_the_class_shares():
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_says_what_it_is(models, method):
-    said = describe(created(method, models), method, SETTINGS)
+def test_record_of_method_fills_all_tags(method):
+    said = describe(method, SETTINGS)
     assert said["wildlens_method"] == method and all(said.values())
     baselines = {"deeplift": "zero", "occlusion": "zero", "integrated_gradients": "zero"}
     baselines["expected_gradients"] = "training tiles"

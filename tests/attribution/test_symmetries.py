@@ -8,8 +8,10 @@ from attributed import write_tiles
 from rasterio.windows import Window
 
 from wildlens.attribute.step import attribute_tiles
-from wildlens.attribution.registry import Models, create, describe
-from wildlens.attribution.symmetry_mean import SymmetryMean, symmetric
+from wildlens.attribution.create import create, describe
+from wildlens.attribution.method import Additive
+from wildlens.attribution.models import Models
+from wildlens.attribution.symmetry_mean import SymmetryMean, average
 from wildlens.map.windows import halo_pieces
 from wildlens.methods.gan import GanDifference
 from wildlens.networks import weights
@@ -115,12 +117,12 @@ def test_a_mean_says_what_its_method_says(models):
     for method in ("gan", "deeplift", "occlusion"):
         single = create(method, models, SETTINGS.model_copy(update={"symmetries": 1}))
         mean = create(method, models, SETTINGS)
-        for name in ("unit", "sign", "halo", "multiple"):
+        for name in ("halo", "multiple", "overlap"):
             assert getattr(mean, name) == getattr(single, name)
-        said = describe(mean, method, SETTINGS)
-        assert said == describe(single, method, SETTINGS) | {"symmetries": "8"}
-        assert describe(single, method, SETTINGS)["symmetries"] == "1"
-    assert not hasattr(mean, "form") and not isinstance(single, SymmetryMean)
+        said = describe(method, SETTINGS)
+        one = describe(method, SETTINGS.model_copy(update={"symmetries": 1}))
+        assert said == one | {"symmetries": "8"} and one["symmetries"] == "1"
+    assert isinstance(mean, SymmetryMean) and not isinstance(single, SymmetryMean)
 
 
 @pytest.mark.parametrize("method", ["brightness", "random", "score", "maximized"])
@@ -128,9 +130,11 @@ def test_single_pixels_and_what_is_no_attribution_stay_as_they_are(models, metho
     assert not isinstance(create(method, models, SETTINGS), SymmetryMean)
 
 
-def test_one_symmetry_is_the_method_itself():
-    method = GanDifference(Generator(1, 1).eval(), Generator(1, 1).eval())
-    assert symmetric(method, 1) is method and isinstance(symmetric(method, 8), SymmetryMean)
+@pytest.mark.parametrize("method", ["gan", "deeplift", "occlusion"])
+def test_one_symmetry_is_the_method_itself(models, method):
+    single = create(method, models, SETTINGS.model_copy(update={"symmetries": 1}))
+    assert type(average(single).method) is type(single)
+    assert isinstance(average(single), Additive) == isinstance(single, Additive)
 
 
 def test_contributions_still_add_up_and_the_store_names_the_symmetries(models, tmp_path):

@@ -38,8 +38,10 @@ from wildlens.figures.training_curves import draw_training, smooth
 from wildlens.files.raster import writing_cog, writing_geotiff
 from wildlens.legend import CORINE
 from wildlens.qgis import qml
-from wildlens.settings import METHODS
+from wildlens.registry.methods import attributions
+from wildlens.registry.methods import title as method_title
 
+METHODS = attributions()
 TARGETS = [411, 412, 332, 333, 335]
 FIGURES = {"examples", "overlays", "methods", "classes", "training", "map", "tiles"}
 
@@ -197,7 +199,7 @@ def test_examples_show_images_scores_land_cover_and_methods(count, methods, refe
     for title in ("X, score 0.81", "X+, score 0.92", "X−, score 0.17"):
         assert shown.count(title) == count
     for method in methods:
-        assert shown.count(style.method_title(method)) == count
+        assert shown.count(method_title(method)) == count
     images = [axes.images[0] for axes in sheet.figure.axes if axes.images]
     assert len(images) == count * (4 + len(references) + len(methods))
     assert shown.count("500 m" if SIDE == 128 else "100 m") == count
@@ -266,7 +268,7 @@ def test_overlays_show_every_method_on_every_tile(count):
     sheet = draw_overlays(tiles, 79, "gan", BANDS, "truth")
     check_layout(sheet)
     titles = [axes.get_title() for axes in sheet.figure.axes if axes.images]
-    assert titles == ["X", *map(style.method_title, METHODS)] * count
+    assert titles == ["X", *map(method_title, METHODS)] * count
     assert count or any("none can be ranked" in text for text in words(sheet))
 
 
@@ -298,9 +300,7 @@ def test_methods_figure_puts_every_figure_in_its_place(methods, references):
     check_layout(sheet)
     assert len(sheet.figure.axes) == len(references)
     for axes, (_, rows) in zip(sheet.figure.axes, table.groupby("reference"), strict=True):
-        assert [t.get_text() for t in axes.get_yticklabels()] == [
-            style.method_title(m) for m in methods
-        ]
+        assert [t.get_text() for t in axes.get_yticklabels()] == [method_title(m) for m in methods]
         dots = [line for line in axes.lines if line.get_marker() == "o"]
         assert [line.get_xdata()[0] for line in dots] == rows["iou"].tolist()
         assert [line.get_ydata()[0] for line in dots] == list(range(len(methods)))
@@ -452,7 +452,7 @@ def test_maps_figure_shows_every_scene_and_method(scenes):
         assert f"Scene {scene.name} (EPSG:32635)" in words(sheet)
     for method in METHODS:
         wanted = sum(method in scene.maps for scene in scenes)
-        assert sum(t.startswith(f"{style.method_title(method)}\n") for t in titles) == wanted
+        assert sum(t.startswith(f"{method_title(method)}\n") for t in titles) == wanted
     wanted = sum(scene.landcover is not None for scene in scenes)
     assert titles.count("CORINE land cover") == wanted
     assert words(sheet).count("N") == len(scenes)

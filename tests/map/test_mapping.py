@@ -8,7 +8,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
 from rio_cogeo import cog_validate
 
-from wildlens.attribution.registry import Models, create
+from wildlens.attribution.create import create
+from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files import raster
 from wildlens.map import streaming

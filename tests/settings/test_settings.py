@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from wildlens import settings
 from wildlens.errors import WildLensError
+from wildlens.registry import methods
 from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, validate
 from wildlens.settings.reference import reference
 
@@ -196,10 +197,16 @@ def test_sections_are_frozen():
 
 
 def test_every_method_can_be_chosen():
-    mapped = [method for method in settings.METHODS if method not in settings.TILES_ONLY]
-    section = settings.Attribution(methods=mapped, controls=list(settings.CONTROLS))
-    assert section.methods == mapped and tuple(section.controls) == settings.CONTROLS
-    assert {*section.methods, *section.controls} == set(settings.METHODS)
+    mapped = [m for m in methods.attributions() if methods.find(m).maps_scenes]
+    controls = methods.names("control")
+    section = settings.Attribution(methods=mapped, controls=list(controls))
+    assert section.methods == mapped and tuple(section.controls) == controls
+    assert {*section.methods, *section.controls} == set(methods.attributions())
+
+
+def test_misspelt_method_gets_its_nearest_neighbour():
+    with pytest.raises(WildLensError, match=r"methods\.0: unknown name \(did you mean 'gradcam'"):
+        validate({"methods": ["gradcamm"]}, settings.Attribution)
 
 
 def test_what_cannot_map_is_refused_as_a_method():

@@ -17,14 +17,16 @@ from torch import nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from wildlens.attribution.contributions import Contributions
-from wildlens.attribution.registry import Models, create
+from wildlens.attribution.create import create
+from wildlens.attribution.models import Models
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.one_vs_rest import TargetLogit
-from wildlens.settings import METHODS, Attribution, Settings, Tiles, validate
+from wildlens.registry import methods
+from wildlens.settings import Attribution, Settings, Tiles, validate
 from wildlens.train_classifier.cutmix import cutmix, draw_mix
 from wildlens.training.classes import Classes
 
@@ -152,7 +154,7 @@ def test_the_file_says_which_classes_there_are_and_which_is_explained(models):
 
 
 WITHOUT_TILES = [
-    m for m in METHODS
+    m for m in methods.attributions()
     if m not in ("gan", "minimizer", "class_shares", "activation_occlusion", "brightness", "random")
     and not m.startswith("expected") and not m.endswith("_randomised")
 ]  # fmt: skip

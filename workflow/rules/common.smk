@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 from wildlens.provenance import code_digest
-from wildlens.settings import EXTRAS, METHODS, RANDOMISED, dump_section
+from wildlens.registry import methods
+from wildlens.settings import dump_section
 
 DEMO = "resources/demo/"  # where the demo writes
 
@@ -30,11 +31,6 @@ TO_FETCH = [product.name for product in PRODUCTS.values() if product.fetch]
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # tables carry the controls, too: what a method finds must be more than they do
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *settings.attribution.controls]))
-GENERATOR_METHODS = ["gan", "minimizer", "maximized", "minimized"]
-TRAINING_TILE_METHODS = [
-    *("expected_gradients", "expected_gradients_randomised"),
-    "activation_occlusion",
-]
 
 
 def landcover_path(scene):
@@ -61,7 +57,7 @@ CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().
 
 wildcard_constraints:
     scene="|".join(map(re.escape, PRODUCTS)) or "none",
-    method="|".join([*METHODS, *EXTRAS]),
+    method="|".join(methods.records()),
 
 
 def product_of(wildcards):
@@ -99,13 +95,13 @@ def landcover_of(wildcards):
 
 def generators_of(wildcards):
     """The generators, for methods that use them: others need not run again when they change."""
-    used = wildcards.method in GENERATOR_METHODS
+    used = "generators" in methods.find(wildcards.method).needs
     return ["results/models/generators.safetensors"] if used else []
 
 
 def training_tiles_of(wildcards):
     """The tiles, for methods that look at training tiles to map a scene."""
-    used = wildcards.method in TRAINING_TILE_METHODS
+    used = "training_tiles" in methods.find(wildcards.method).needs
     return ["results/tiles.zarr"] if used else []
 
 
@@ -127,13 +123,13 @@ def growing(amount):
 
 def gpus_of(wildcards):
     """Methods that use no network need no accelerator: they run beside jobs that do."""
-    return 0 if wildcards.method in ("class_shares", "brightness", "random") else 1
+    return int(methods.find(wildcards.method).uses_network)
 
 
 def method_digest(*modules):
     """Digest of the code behind one method: of the modules that run it, and of its own."""
 
-    def own(wildcards):
-        return f"wildlens.methods.{wildcards.method.removesuffix(RANDOMISED)}"
+    def digest(wildcards):
+        return "".join(map(code_digest, [*modules, methods.find(wildcards.method).module]))
 
-    return lambda wildcards: "".join(map(code_digest, [*modules, own(wildcards)]))
+    return digest

@@ -11,12 +11,15 @@ import xarray as xr
 from wildlens import provenance
 from wildlens.attribution import signs
 from wildlens.attribution.contributions import AUDIT, relative_gap
-from wildlens.attribution.registry import Method, Models, create, describe
+from wildlens.attribution.create import create, describe, precision
+from wildlens.attribution.method import Additive, Method
+from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
 from wildlens.progress import track
+from wildlens.registry import methods
 from wildlens.settings import Attribution
 from wildlens.tiles.store import consolidate, open_tiles
 
@@ -47,7 +50,7 @@ def attribute_tiles(
     """
     models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
-    precision = getattr(attribute, "precision", settings.precision)
+    reads = "landcover" if "landcover" in methods.find(method).needs else "reflectance"
     with open_tiles(tiles) as dataset:
         bands = [str(band) for band in dataset["band"].values]
         if bands != models.classifier.bands:
@@ -64,9 +67,9 @@ def attribute_tiles(
         spans = list(itertools.pairwise(starts))
         for first, last in track(spans, f"attribute: {method}", unit="batches"):
             batch = dataset.isel(tile=slice(first, last))
-            with in_precision(precision, models.device):
-                results.append(_attribute_batch(attribute, batch, models))
-        attributes = describe(attribute, method, settings) | provenance.record(
+            with in_precision(precision(method, settings), models.device):
+                results.append(_attribute_batch(attribute, batch, models, reads))
+        attributes = describe(method, settings) | provenance.record(
             "attribute", settings, models.paths
         )
         result = xr.Dataset(
@@ -87,12 +90,14 @@ def attribute_tiles(
         log.info("attribute: contributions miss the logits' differences by %.2g %%", 100 * gap)
 
 
-def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> dict[str, np.ndarray]:
+def _attribute_batch(
+    attribute: Method, tiles: xr.Dataset, models: Models, reads: str
+) -> dict[str, np.ndarray]:
     """Variables of the result for some tiles: of methods that can be audited, three."""
     stored = tiles["reflectance"].values
     images, valid = to_images(stored, models.classifier.standardise.mean.cpu())
     images, audit = images.to(models.device), {}
-    if hasattr(attribute, "contributions"):
+    if isinstance(attribute, Additive):
         # asked once: what is summed for the audit is what the sign rule then makes the map of
         contributions = attribute.contributions(images)
         values = signs.apply(attribute.sign_rule, contributions)
@@ -100,8 +105,8 @@ def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> di
             "contribution_sum": contributions.sum(dim=(1, 2)),
             "logit_difference": attribute.difference(images),
         }
-    elif getattr(attribute, "reads", "reflectance") == "landcover":
-        values = attribute(torch.from_numpy(tiles["landcover"].values))
+    elif reads == "landcover":
+        values = attribute(torch.from_numpy(tiles[reads].values))
     else:
         values = attribute(images)
     values = np.where(valid.numpy(), values.float().cpu().numpy(), np.nan).astype(np.float32)

@@ -16,6 +16,5 @@ def contribution_settings(classifier: nn.Module, settings: Attribution) -> dict:
     return {
         "baselines": baseline(classifier, settings)[None],
         "sign_rule": settings.sign,
-        "baseline_name": settings.baseline,
         "batch_size": settings.batch_size,
     }

@@ -1,6 +1,5 @@
-"""Methods that share out a difference of the logit among the pixels, and so can be audited."""
+"""Contributions of pixels to the difference of a logit from that of baselines."""
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from wildlens.attribution import signs
+from wildlens.attribution.method import Additive
 
 # what a store of attributions holds of each tile beside the map, for the audit
 AUDIT = ("contribution_sum", "logit_difference")
@@ -24,39 +24,26 @@ def relative_gap(total: np.ndarray, difference: np.ndarray) -> float:
 
 
 @dataclass(frozen=True)
-class Contributions(ABC):
+class Contributions(Additive):
     """Contributions to the logit against a baseline; they should sum to the logits' difference.
 
     Attributes:
         baselines: (B, C, H, W) or (B, C, 1, 1) reflectance; with several, their mean logit counts.
         sign_rule: a key of `signs.RULES`.
-        baseline_name: what tables call the baseline.
         batch_size: images that are in memory at once.
     """
 
     classifier: nn.Module
     baselines: Tensor
     sign_rule: str = "positive"
-    baseline_name: str = "zero"
     batch_size: int = 16
-    unit: str = "logit"
-    halo: int | None = None
-    multiple: int = 1
-
-    @property
-    def sign(self) -> str:
-        return signs.RULES[self.sign_rule]
 
     def __call__(self, images: Tensor) -> Tensor:
         return signs.apply(self.sign_rule, self.contributions(images))
 
-    @abstractmethod
-    def contributions(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) reflectance -> (N, H, W), summed over bands, with their sign."""
-
     @torch.inference_mode()
     def difference(self, images: Tensor) -> Tensor:
-        """What the contributions of each image should sum to, (N,): logit minus baseline's."""
+        """The image's logit minus the mean logit of the baselines, (N,)."""
         baselines = self.baselines.expand(-1, *images.shape[1:])
         nothing = torch.cat([self.classifier(b[None]) for b in baselines]).mean()
         return self.classifier(images) - nothing

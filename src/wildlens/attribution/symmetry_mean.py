@@ -1,47 +1,47 @@
 """The mean of a method's maps over the eight symmetries of the square: north has no meaning.
 
-A network is trained on turned and mirrored tiles, and still answers each view a little differently.
-What the views agree on stays; what hangs on the grid of strides and paddings is averaged out.
+A network is trained on rotated and mirrored tiles, and still answers each view a little
+differently. What the views agree on stays; what depends on strides and paddings is averaged out.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from wildlens.attribution import signs
+from wildlens.attribution.method import Additive, Method
 from wildlens.networks.alignment import whole_cells
 from wildlens.networks.symmetries import COUNT, turn, turn_back
 
 
+def average(method: Method) -> Method:
+    """The method averaged over the symmetries."""
+    return AdditiveMean(method) if isinstance(method, Additive) else SymmetryMean(method)
+
+
 @dataclass(frozen=True)
-class SymmetryMean:
-    """A method, averaged over views; all that it says of itself it says still.
+class SymmetryMean(Method):
+    """A method, averaged over views."""
 
-    Contributions are averaged with their sign, and the sign rule comes after: so their sum is still
-    that of the logits' differences, which are averaged, too.
-    """
+    method: Method
 
-    method: object
+    @property
+    def halo(self) -> int | None:
+        return self.method.halo
 
-    def __getattr__(self, name: str):
-        if name.startswith("__"):  # of copying and pickling, before `method` is there
-            raise AttributeError(name)
-        return getattr(self.method, name)
+    @property
+    def multiple(self) -> int:
+        return self.method.multiple
+
+    @property
+    def overlap(self) -> int | None:
+        return self.method.overlap
 
     def __call__(self, images: Tensor) -> Tensor:
-        if hasattr(self.method, "contributions"):
-            return signs.apply(self.method.sign_rule, self.contributions(images))
         return self._mean(self.method, images)
 
-    def contributions(self, images: Tensor) -> Tensor:
-        """Mean contributions, (N, C, H, W) reflectance -> (N, H, W)."""
-        return self._mean(self.method.contributions, images)
-
-    def difference(self, images: Tensor) -> Tensor:
-        """Mean of what each view's contributions should sum to, (N,)."""
-        return sum(self.method.difference(turn(images, k)) for k in range(COUNT)) / COUNT
-
-    def _mean(self, attribute, images: Tensor) -> Tensor:
+    def _mean(self, attribute: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
         """Mean over the views of what `attribute` gives, (N, H, W)."""
         height, width = images.shape[-2:]
         # else the cells of a mirrored image, which are counted from its end, would lie elsewhere in
@@ -51,10 +51,26 @@ class SymmetryMean:
         return (total / COUNT)[..., :height, :width]
 
 
-def symmetric(method, count: int):
-    """The method averaged over `count` symmetries, 1 or 8; what looks at single pixels stays.
+@dataclass(frozen=True)
+class AdditiveMean(SymmetryMean, Additive):
+    """A method whose contributions are averaged with their sign; the sign rule comes after.
 
-    The same pixel has the same value in every view, and a control of noise is no noise once
-    averaged.
+    So their sum is still that of the logits' differences, which are averaged, too.
     """
-    return method if count == 1 or method.halo == 0 else SymmetryMean(method)
+
+    method: Additive
+
+    @property
+    def sign_rule(self) -> str:
+        return self.method.sign_rule
+
+    def __call__(self, images: Tensor) -> Tensor:
+        return signs.apply(self.sign_rule, self.contributions(images))
+
+    def contributions(self, images: Tensor) -> Tensor:
+        """Mean contributions, (N, C, H, W) reflectance -> (N, H, W)."""
+        return self._mean(self.method.contributions, images)
+
+    def difference(self, images: Tensor) -> Tensor:
+        """Mean of what each view's contributions should sum to, (N,)."""
+        return sum(self.method.difference(turn(images, k)) for k in range(COUNT)) / COUNT

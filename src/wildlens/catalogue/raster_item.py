@@ -20,11 +20,11 @@ from odc.geo.geobox import GeoBox
 from odc.geo.geom import Geometry
 
 from wildlens.errors import WildLensError
-from wildlens.figures.style import IMAGE_TITLES, method_title
 from wildlens.files.raster import grid_of, open_raster
 from wildlens.files.reflectance import SCALE
 from wildlens.landcover.class_counts import count_classes
 from wildlens.legend import CORINE
+from wildlens.registry import methods
 
 PROJECTION, RASTER, EO, CLASSIFICATION, FILE = (
     f"https://stac-extensions.github.io/{name}/schema.json"
@@ -40,7 +40,7 @@ COMMON_NAMES = {
 COG_TYPE = pystac.MediaType.COG
 TIFF_TYPE = pystac.MediaType.GEOTIFF
 FIRST_LAUNCH = datetime(2015, 6, 23, tzinfo=UTC)  # of a Sentinel-2: no image is older
-TITLES = IMAGE_TITLES | {"reflectance": "Reflectance (X)", "landcover": "CORINE land cover"}
+TITLES = {"reflectance": "Reflectance (X)", "landcover": "CORINE land cover"}
 EDGE = 10_000  # m at most between two corners of an outline: a straight edge is bent in degrees
 
 
@@ -137,7 +137,7 @@ def _asset(key: str, path: Path, grid: GeoBox, scene: str) -> pystac.Asset:
             fields["classification:classes"] = _classes(path)
     fields |= origin(tags) | file_fields(path)
     fields["raster:spatial_resolution"] = abs(grid.affine.a)
-    title = TITLES.get(key) or method_title(key)
+    title = TITLES.get(key) or methods.title(key)
     roles = ["data", "reflectance"] if "raster:scale" in fields["bands"][0] else ["data"]
     return pystac.Asset(
         str(path.resolve()),

@@ -1,7 +1,7 @@
 """The results as a static STAC catalogue: what there is, where it lies, and how to read it.
 
 Links and addresses are relative, so that the folder of results can be sent or put on a web server.
-STAC 1.1; what is said of rasters and models lies in `stac_raster` and `stac_model`.
+STAC 1.1; what is said of rasters and models lies in `raster_item` and `model_item`.
 """
 
 import logging
@@ -16,12 +16,14 @@ from wildlens.catalogue.model_item import model_item
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
 from wildlens.files.raster import open_raster
+from wildlens.registry import methods
 
 log = logging.getLogger(__name__)
 
 SCENES, LANDCOVER, ATTRIBUTIONS, GENERATED, SCORES, MODELS = (
     "scenes", "landcover", "attributions", "generated", "scores", "models",
 )  # fmt: skip
+KINDS = {"attribution": ATTRIBUTIONS, "image": GENERATED, "score": SCORES}  # by form of the map
 # id -> title, description
 COLLECTIONS = {
     SCENES: ("Scenes", "Reflectance x 10000 at 10 m; 0 is no data or cloud."),
@@ -90,9 +92,9 @@ def _map_items(
     found: dict[str, dict[str, dict[str, Path]]] = {ATTRIBUTIONS: {}, GENERATED: {}, SCORES: {}}
     for path in maps:
         with open_raster(path) as dataset:
-            tags, is_image = dataset.tags(), dataset.dtypes[0] == "uint16"
+            tags, dtype = dataset.tags(), dataset.dtypes[0]
         method = tags.get("wildlens_method", path.stem)
-        kind = GENERATED if is_image else SCORES if method == "score" else ATTRIBUTIONS
+        kind = KINDS[methods.form_of(tags, path.stem, dtype)]
         found[kind].setdefault(path.parent.name, {})[method] = path
     return {
         kind: [_item(places, root, scene, assets) for scene, assets in by_scene.items()]

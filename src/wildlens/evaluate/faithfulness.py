@@ -18,7 +18,8 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from wildlens.progress import track
-from wildlens.settings import RANDOMISED, Evaluation
+from wildlens.registry.record import RANDOMISED
+from wildlens.settings import Evaluation
 
 BATCH = 32
 COLUMNS = [

@@ -9,7 +9,7 @@ import xarray as xr
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.legend import CORINE
-from wildlens.settings import METHODS
+from wildlens.registry import methods
 from wildlens.tiles.store import open_group, open_tiles
 
 REFERENCES = {
@@ -42,7 +42,7 @@ class Sample:
 
 
 def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
-    """Attributions by method, in the order of `settings.METHODS`; each holds the same tiles.
+    """Attributions by method, in the order of the registry; each holds the same tiles.
 
     Raises:
         WildLensError: a file is no attribution, a method comes twice, or tiles differ.
@@ -57,8 +57,7 @@ def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
         _check_same_tiles(path, store, next(iter(stores.values())))
     if not stores:
         raise WildLensError("no attributions were given; give --attribution once for each method")
-    rank = {method: position for position, method in enumerate(METHODS)}
-    return dict(sorted(stores.items(), key=lambda item: rank.get(item[0], len(rank))))
+    return {method: stores[method] for method in sorted(stores, key=methods.position)}
 
 
 def _open_attribution(path: Path) -> xr.Dataset:

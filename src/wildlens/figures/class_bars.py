@@ -18,10 +18,10 @@ from wildlens.figures.style import (
     RELATIVE,
     SMALL,
     Sheet,
-    method_title,
     reference_title,
 )
 from wildlens.legend import CORINE
+from wildlens.registry.methods import title as method_title
 
 LABELS, CELL, ROW = 3.35, 0.58, 0.23  # inches
 HEAD, TITLES, BOTTOM = 0.72, 1.02, 0.3

@@ -13,10 +13,10 @@ from wildlens.figures.style import (
     NORMAL,
     Sheet,
     image_axes,
-    method_title,
     reference_title,
 )
 from wildlens.legend import CORINE
+from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: a picture, between two, from line to line
 HEAD, BAND, LEGEND = 1.05, 3.65, 1.35

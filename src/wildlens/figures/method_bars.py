@@ -14,10 +14,10 @@ from wildlens.figures.style import (
     VERMILLION,
     Sheet,
     method_colour,
-    method_title,
     plain_axes,
     reference_title,
 )
+from wildlens.registry.methods import title as method_title
 
 LEFT, PANEL, TABLE, ROW = 2.3, 3.0, 2.85, 0.3  # inches
 HEAD, TITLE, AXIS, LEGEND = 0.95, 0.5, 0.62, 0.55

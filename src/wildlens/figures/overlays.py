@@ -14,9 +14,9 @@ from wildlens.figures.style import (
     NORMAL,
     Sheet,
     image_axes,
-    method_title,
     reference_title,
 )
+from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, TITLE, HEAD, FOOT = 1.4, 0.08, 0.22, 0.95, 0.55  # inches
 COLUMNS = 6  # pictures side by side: the sheet still reads when printed on a page

@@ -14,7 +14,7 @@ from wildlens.figures.scene_maps import SceneView
 from wildlens.files.raster import grid_of, open_raster, read, read_grid
 from wildlens.files.reflectance import SCALE
 from wildlens.legend import CORINE
-from wildlens.settings import METHODS
+from wildlens.registry import methods
 
 MOST_PIXELS = 800  # of a displayed scene's longer side
 
@@ -45,7 +45,7 @@ def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> Sce
         stored = read(scene, out_shape=(scene.count, *shape), resampling=Resampling.average)
         bands = [name or f"band {i}" for i, name in enumerate(scene.descriptions, start=1)]
     valid = (stored > 0).all(axis=0)
-    ordered = sorted(maps, key=lambda m: METHODS.index(m) if m in METHODS else len(METHODS))
+    ordered = sorted(maps, key=methods.position)
     return SceneView(
         name=path.stem,
         crs=f"EPSG:{grid.crs.epsg}" if grid.crs.epsg else "own reference system",

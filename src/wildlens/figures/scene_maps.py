@@ -14,10 +14,10 @@ from wildlens.figures.style import (
     NORMAL,
     Sheet,
     image_axes,
-    method_title,
     reference_title,
 )
 from wildlens.legend import CORINE
+from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.42, 4  # inches, inches, inches, pictures
 HEAD, SCENE_HEAD, KEY, ENTRY = 0.9, 0.6, 0.6, 0.165

@@ -16,7 +16,7 @@ from matplotlib.legend import Legend
 from matplotlib.text import Text
 
 from wildlens.files.atomic import atomic
-from wildlens.settings import CONTROLS, RANDOMISED
+from wildlens.registry import methods
 
 DPI = 150
 SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0  # points
@@ -27,37 +27,13 @@ CLASS_COLOURS = (VERMILLION, GREEN, BLUE, PURPLE, "#e69f00", "#56b4e9")  # of ti
 ATTRIBUTION = "viridis"  # attribution: low to high
 RELATIVE = "PuOr_r"  # below to above the mean
 
-METHOD_TITLES = {
-    "gan": "GAN |X+ − X−|",
-    "minimizer": "GAN |X − X−|",
-    "deeplift": "DeepLIFT",
-    "occlusion": "Occlusion",
-    "gradcam": "GradCAM",
-    "guided_gradcam": "Guided GradCAM",
-    "integrated_gradients": "Integrated gradients",
-    "expected_gradients": "Expected gradients",
-    "saliency": "Plain gradient",
-    "activation_occlusion": "Activation occlusion",
-    "class_shares": "Class shares (control)",
-    "brightness": "Brightness (control)",
-    "random": "Random (control)",
-    "score": "Naturalness",
-}
-IMAGE_TITLES = {"maximized": "X+ (pattern-maximizer)", "minimized": "X− (pattern-minimizer)"}
 REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
-OURS = ("gan", "minimizer")
+ROLE_COLOURS = {"paper": VERMILLION, "rival": BLUE, "control": MUTED, "layer": BLUE}
 
 
 def class_colour(label: int) -> str:
     """Colour of the tiles of a class; beyond the sixth they come again."""
     return CLASS_COLOURS[label % len(CLASS_COLOURS)]
-
-
-def method_title(method: str) -> str:
-    """What a method is called in figures."""
-    if method.endswith(RANDOMISED):
-        return f"{method_title(method.removesuffix(RANDOMISED))}, untrained"
-    return METHOD_TITLES.get(method, method)
 
 
 def reference_title(reference: str) -> str:
@@ -66,10 +42,9 @@ def reference_title(reference: str) -> str:
 
 
 def method_colour(method: str) -> str:
-    """Colour of a method by its role: the paper's, a rival, a control."""
-    if method in CONTROLS:
-        return MUTED
-    return VERMILLION if method in OURS else BLUE
+    """Colour of a method by its role."""
+    record = methods.records().get(method)
+    return ROLE_COLOURS[record.role] if record else BLUE
 
 
 class Sheet:

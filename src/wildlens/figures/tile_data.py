@@ -17,7 +17,7 @@ from wildlens.figures.examples import Example, choose
 from wildlens.figures.overlays import Overlaid, choose_by_fit, rank_tiles
 from wildlens.files.reflectance import SCALE
 from wildlens.legend import CORINE
-from wildlens.settings import CONTROLS
+from wildlens.registry.methods import names
 from wildlens.tiles.store import open_tiles
 
 
@@ -96,7 +96,8 @@ def pictured(methods: Iterable[str]) -> list[str]:
     Where there are only controls, these.
     """
     found = list(methods)
-    return [method for method in found if method not in CONTROLS] or found
+    controls = names("control")
+    return [method for method in found if method not in controls] or found
 
 
 def read_footprints(tiles: Path) -> tuple[pd.DataFrame, int]:

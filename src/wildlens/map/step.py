@@ -20,7 +20,9 @@ from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from wildlens import provenance
-from wildlens.attribution.registry import Method, Models, create, describe
+from wildlens.attribution.create import create, describe, precision
+from wildlens.attribution.method import Method
+from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.raster import (
     gdal,
@@ -35,7 +37,9 @@ from wildlens.files.reflectance import to_stored
 from wildlens.map.streaming import Source, Tiles, Windows
 from wildlens.map.strips import keeping
 from wildlens.networks.device import choose_device, in_precision
-from wildlens.settings import TILES_ONLY, Attribution
+from wildlens.registry import methods
+from wildlens.registry.record import MethodRecord
+from wildlens.settings import Attribution
 
 log = logging.getLogger(__name__)
 
@@ -64,22 +68,22 @@ def map_scene(
         tiles: the training set, for the methods that look at it.
         part: "2-of-4" maps the second of four runs of rows, as a GeoTIFF of these rows.
     """
-    if method in TILES_ONLY:
+    record = methods.find(method)
+    if not record.maps_scenes:
         raise WildLensError(f"method '{method}' cannot map scenes: it takes land cover, of tiles")
     models = Models(classifier, generators, choose_device(device), tiles)
     with ExitStack() as stack:
         stack.enter_context(gdal(CACHE))
         dataset = stack.enter_context(open_raster(scene))
         attribute = create(method, models, settings)
-        precision = getattr(attribute, "precision", settings.precision)
-        stack.enter_context(in_precision(precision, models.device))
-        plan = _plan(Source(dataset, models), attribute, settings)
+        stack.enter_context(in_precision(precision(method, settings), models.device))
+        plan = _plan(Source(dataset, models), attribute, record, settings)
         numbers = _share(len(plan.strips), part, scene)
         rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]
-        form = _form(attribute, method, plan, models.classifier.bands)
-        tags = describe(attribute, method, settings) | {"wildlens_scene": scene.stem}
+        form = _form(record, plan, models.classifier.bands)
+        tags = describe(method, settings) | {"wildlens_scene": scene.stem}
         tags |= provenance.record("map", settings, [scene, *models.paths])
-        strips = stack.enter_context(keeping(output, _identity(tags, method, rows)))
+        strips = stack.enter_context(keeping(output, _identity(tags, record, rows)))
         done = strips.count(numbers)
         if done:
             log.info("map: goes on after %d of %d strips of rows", done, len(numbers))
@@ -140,17 +144,19 @@ def join(parts: Sequence[Path], output: Path) -> None:
     log.info("join: %d parts, %d rows -> %s", len(datasets), top, output)
 
 
-def _plan(source: Source, method: Method, settings: Attribution) -> Windows | Tiles:
+def _plan(
+    source: Source, method: Method, record: MethodRecord, settings: Attribution
+) -> Windows | Tiles:
     if method.halo is None:
         return Tiles(source, method, source.tile_size, settings)
-    return Windows(source, method, settings)
+    return Windows(source, method, settings, len(source.indices) if record.form == "image" else 1)
 
 
-def _form(method: Method, name: str, plan: Windows | Tiles, bands: Sequence[str]) -> dict:
+def _form(record: MethodRecord, plan: Windows | Tiles, bands: Sequence[str]) -> dict:
     """What the bands of the result are."""
-    if getattr(method, "form", "attribution") == "image":
+    if record.form == "image":
         return {"dtype": "uint16", "nodata": 0, "descriptions": tuple(bands)}
-    return {"dtype": "float32", "nodata": float("nan"), "descriptions": (name, *plan.layers)}
+    return {"dtype": "float32", "nodata": float("nan"), "descriptions": (record.name, *plan.layers)}
 
 
 def _share(count: int, part: str | None, scene: Path) -> range:
@@ -169,10 +175,9 @@ def _share(count: int, part: str | None, scene: Path) -> range:
     return range(count * (number - 1) // parts, count * number // parts)
 
 
-def _identity(tags: Mapping[str, str], method: str, rows: tuple[int, int]) -> str:
+def _identity(tags: Mapping[str, str], record: MethodRecord, rows: tuple[int, int]) -> str:
     """All that the strips of a map depend on."""
-    modules = ("wildlens.map.step", f"wildlens.methods.{method}")
-    code = [provenance.code_digest(module) for module in modules]
+    code = [provenance.code_digest(module) for module in ("wildlens.map.step", record.module)]
     return json.dumps({**tags, "code": code, "rows": rows}, indent=1)
 
 

@@ -16,7 +16,8 @@ import torch
 from rasterio.windows import Window
 from torch import Tensor
 
-from wildlens.attribution.registry import Method, Models
+from wildlens.attribution.method import Method
+from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.raster import read
 from wildlens.map.windows import Piece, halo_pieces, tile_starts, tile_weight
@@ -65,12 +66,13 @@ class Windows:
     Attributes:
         strips: rows of each strip; together they are the scene.
         layers: names of the values of a pixel beside the method's own.
+        bands: values of a pixel that the method gives.
     """
 
     layers = ()
 
-    def __init__(self, source: Source, method: Method, settings: Attribution):
-        self.source, self.method = source, method
+    def __init__(self, source: Source, method: Method, settings: Attribution, bands: int = 1):
+        self.source, self.method, self.bands = source, method, bands
         # with this much halo no window of a larger scene is so small that it would be filled up
         halo = max(method.halo, SMALLEST) if method.halo else 0
         pieces = halo_pieces(
@@ -83,11 +85,11 @@ class Windows:
         """Strips first .. last - 1, each (B, rows, width) float32, NaN = no data."""
         pieces = [piece for line in self.lines[first:last] for piece in line]
         loaded = _ahead(self.load, pieces)
-        bands, width = _bands(self.method, self.source), self.source.width
+        width = self.source.width
         for piece, stored in zip(track(pieces, "map", unit="windows"), loaded, strict=True):
             _, columns = piece.core.toslices()
             if columns.start == 0:
-                strip = np.empty((bands, piece.core.height, width), np.float32)
+                strip = np.empty((self.bands, piece.core.height, width), np.float32)
             strip[:, :, columns] = self._values(piece, stored)
             if columns.stop == width:
                 yield strip
@@ -102,8 +104,7 @@ class Windows:
         images, valid = self.source.images(stored)
         valid = valid[0][piece.inner]
         if not valid.any():
-            bands = _bands(self.method, self.source)
-            return np.full((bands, *valid.shape), np.nan, np.float32)
+            return np.full((self.bands, *valid.shape), np.nan, np.float32)
         values = _layered(self.method(images))[0][:, *piece.inner]
         return np.where(valid, values, np.float32(np.nan))
 
@@ -121,7 +122,7 @@ class Tiles:
         self.source, self.method, self.size = source, method, size
         self.batch_size = settings.batch_size
         # a method may need another overlap than the settings'
-        overlap = min(getattr(method, "overlap", None) or settings.overlap, size // 2)
+        overlap = min(method.overlap or settings.overlap, size // 2)
         self.tops = tile_starts(source.height, size, overlap)
         self.lefts = tile_starts(source.width, size, overlap)
         self.weight = tile_weight(size, overlap)
@@ -196,10 +197,6 @@ def _layered(values: Tensor) -> np.ndarray:
     """(N, H, W) or (N, B, H, W) -> (N, B, H, W) float32."""
     values = values.float().cpu().numpy()
     return values if values.ndim == 4 else values[:, None]
-
-
-def _bands(method: Method, source: Source) -> int:
-    return len(source.indices) if getattr(method, "form", "attribution") == "image" else 1
 
 
 def _rows(window: Window) -> Rows:

@@ -11,13 +11,13 @@ that evidence itself, at a quarter of the resolution, and nothing about the netw
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import torch
 from scipy.spatial import cKDTree
 from torch import Tensor, nn
 
+from wildlens.attribution.method import Method
 from wildlens.errors import WildLensError
 from wildlens.progress import track
 from wildlens.settings import Attribution
@@ -26,7 +26,7 @@ MOST_CELLS = 2**20
 
 
 @dataclass(frozen=True)
-class ActivationOcclusion:
+class ActivationOcclusion(Method):
     """The worth of the cell of activation space in which each pixel lies.
 
     Attributes:
@@ -38,12 +38,6 @@ class ActivationOcclusion:
     classifier: nn.Module
     worth: np.ndarray
     bins: int
-    unit: str = "logit per share of the tile"
-    sign: str = "high where such activations raise the score; negative where they lower it"
-    # not the settings': rounding would put pixels into other cells
-    precision: ClassVar[str] = "float32"
-    halo: int | None = None
-    multiple: int = 1
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:

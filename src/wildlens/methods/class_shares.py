@@ -13,6 +13,7 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from wildlens.attribution.method import Method
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
 from wildlens.settings import Attribution
@@ -22,7 +23,7 @@ CHUNK = 256  # tiles read at once
 
 
 @dataclass(frozen=True)
-class ClassShares:
+class ClassShares(Method):
     """The coefficient of each pixel's class; takes land cover in place of images.
 
     Attributes:
@@ -31,11 +32,7 @@ class ClassShares:
     """
 
     coefficients: Tensor
-    unit: str = "logit per share of the tile"
-    sign: str = "high where a larger share of this class makes a tile protected; negative: the rest"
     halo: int | None = 0
-    multiple: int = 1
-    reads: str = "landcover"
 
     def __call__(self, classes: Tensor) -> Tensor:
         """(N, H, W) CORINE index, 0 = not known -> (N, H, W) float32."""

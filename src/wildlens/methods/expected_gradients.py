@@ -36,7 +36,6 @@ def create(models, settings: Attribution) -> ExpectedGradientContributions:
         models.classifier,
         models.training_images(settings.expected_tiles, settings.seed),
         sign_rule=settings.sign,
-        baseline_name="training tiles",
         batch_size=settings.batch_size,
         steps=settings.expected_steps,
     )

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class GanDifference:
+class GanDifference(Method):
     """mean over bands of |w+(X) - w-(X)|; exact in windows, since the generators are."""
 
     maximizer: nn.Module
     minimizer: nn.Module
-    unit: str = "reflectance"
-    sign: str = "0 or more; high where the two generated images differ"
 
     @property
     def halo(self) -> int:

@@ -6,19 +6,16 @@ from captum.attr import LayerGradCam
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from wildlens.attribution.method import Method
 from wildlens.attribution.supported import check_gradcam
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class GradCam:
+class GradCam(Method):
     """Activations weighted by their mean gradient, negative ones cut, enlarged to the image."""
 
     classifier: nn.Module
-    unit: str = "logit"
-    sign: str = "0 or more; high where the last convolution raises the score"
-    halo: int | None = None
-    multiple: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
         layer = self.classifier.last_convolution

@@ -11,24 +11,18 @@ from captum.attr import GuidedBackprop
 from torch import Tensor, nn
 
 from wildlens.attribution import signs
+from wildlens.attribution.method import Method
 from wildlens.attribution.supported import check_gradcam, check_guided
 from wildlens.methods.gradcam import GradCam
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class GuidedGradCam:
+class GuidedGradCam(Method):
     """GradCAM times the guided gradient, summed over bands in their own standard deviations."""
 
     classifier: nn.Module
     sign_rule: str = "positive"
-    unit: str = "logit² per standard deviation of a band"
-    halo: int | None = None
-    multiple: int = 1
-
-    @property
-    def sign(self) -> str:
-        return signs.RULES[self.sign_rule]
 
     def __call__(self, images: Tensor) -> Tensor:
         cam = GradCam(self.classifier)(images)

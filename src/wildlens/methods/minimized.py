@@ -1,6 +1,6 @@
 """The image w-(X), X-: what the pattern-minimizer makes of the scene (paper, II.B)."""
 
-from wildlens.attribution.generated import Generated
+from wildlens.methods.generated import Generated
 from wildlens.settings import Attribution
 
 

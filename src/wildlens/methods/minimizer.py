@@ -8,16 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class MinimizerDifference:
+class MinimizerDifference(Method):
     """mean over bands of |X - w-(X)|."""
 
     minimizer: nn.Module
-    unit: str = "reflectance"
-    sign: str = "0 or more; high where the pattern-minimizer changes the image"
 
     @property
     def halo(self) -> int:

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from wildlens.attribution.baseline import baseline
+from wildlens.attribution.method import Method
 from wildlens.networks.partial_forward import PartialPass
 from wildlens.networks.receptive_field import Interval, LocalGraph, trace
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class Occlusion:
+class Occlusion(Method):
     """Each pixel's mean fall of the logit over all positions of the occluder that cover it.
 
     Of a network whose layers are known to be local, only what the occluder can reach is computed
@@ -27,12 +27,6 @@ class Occlusion:
     window: int
     stride: int
     batch_size: int = 64
-    unit: str = "logit"
-    sign: str = "high where covering the pixel lowers the score; negative where it raises it"
-    # not the settings': logits that hardly differ are subtracted
-    precision: ClassVar[str] = "float32"
-    halo: int | None = None
-    multiple: int = 1
 
     @cached_property
     def graph(self) -> LocalGraph | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class RandomControl:
+class RandomControl(Method):
     """Uniform noise in [0, 1) from a seed.
 
     An image's content only tells its noise from that of others: so the noise is the same however
@@ -18,10 +19,7 @@ class RandomControl:
     """
 
     seed: int
-    unit: str = "none"
-    sign: str = "none: random in 0 to 1"
     halo: int | None = 0
-    multiple: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
         return torch.stack([self._noise(image) for image in images]).to(images.device)

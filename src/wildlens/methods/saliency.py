@@ -8,18 +8,15 @@ from dataclasses import dataclass
 from captum.attr import Saliency
 from torch import Tensor, nn
 
+from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class GradientMagnitude:
+class GradientMagnitude(Method):
     """max over bands of |gradient of the logit|; bands count in their own standard deviations."""
 
     classifier: nn.Module
-    unit: str = "logit per standard deviation of a band"
-    sign: str = "0 or more; high where a small change of the pixel changes the score most"
-    halo: int | None = None
-    multiple: int = 1
 
     def __call__(self, images: Tensor) -> Tensor:
         gradient = Saliency(self.classifier).attribute(images.clone().requires_grad_(), abs=True)

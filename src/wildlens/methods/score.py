@@ -1,15 +1,16 @@
-"""Naturalness: the classifier's score of the tiles around a pixel. A map of it, no attribution."""
+"""The classifier's score of the tiles around a pixel: a map of the score, no attribution."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(Method):
     """The score of a tile, at all of its pixels.
 
     Tiles overlap by half, so that a map goes smoothly from one tile's score to the next.
@@ -17,10 +18,6 @@ class Score:
 
     classifier: nn.Module
     overlap: int
-    unit: str = "score"
-    sign: str = "0 anthropogenic to 1 natural"
-    halo: int | None = None
-    multiple: int = 1
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 from wildlens.files.atomic import atomic
 from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
+from wildlens.registry.methods import form_of
 
 # viridis in nine steps, as in the figures
 RAMP = (
@@ -30,8 +31,9 @@ def write_map_style(path: Path, method_title: str) -> Path:
         Path of the style.
     """
     with open_raster(path) as dataset:
-        is_image, bands = dataset.dtypes[0] == "uint16", dataset.descriptions
-    if is_image:
+        form = form_of(dataset.tags(), path.stem, dataset.dtypes[0])
+        bands = dataset.descriptions
+    if form == "image":
         return write_scene_style(path, bands)
     return write_attribution_style(path, method_title)
 
@@ -84,7 +86,7 @@ def attribution_renderer(map_path: Path, method_title: str) -> ElementTree.Eleme
 def _limits(map_path: Path) -> tuple[float, float]:
     """Lower and upper end of the ramp, from a thinned map: outliers do not move them."""
     with open_raster(map_path) as dataset:
-        if dataset.tags().get("wildlens_method") == "score":
+        if form_of(dataset.tags(), map_path.stem, dataset.dtypes[0]) == "score":
             return 0.0, 1.0
         factor = max(1.0, max(dataset.shape) / SAMPLE)
         shape = tuple(max(1, round(side / factor)) for side in dataset.shape)

@@ -13,7 +13,6 @@ from pyproj import CRS
 
 from wildlens.areas.polygons import cut_areas, degree_bounds, read_areas
 from wildlens.errors import WildLensError
-from wildlens.figures.style import IMAGE_TITLES, method_title
 from wildlens.files.atomic import atomic
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.landcover.class_counts import count_classes
@@ -25,13 +24,13 @@ from wildlens.qgis.qml import (
     write_vector_style,
 )
 from wildlens.qgis.symbols import areas_renderer, tiles_renderer
-from wildlens.settings import METHODS, Tiles
+from wildlens.registry import methods
+from wildlens.settings import Tiles
 
 log = logging.getLogger(__name__)
 
 AREAS = "areas"  # file and layer of the protected areas beside the project
 FIRST = "gan"  # the map that is shown when the project opens: the paper's
-SCORE = "score"  # a map of the classifier's score, no attribution
 NOTE = (
     "Made by WildLens. High attribution marks where the classifier's score for protected nature"
     " comes from; each method has a unit of its own, so compare places, not methods."
@@ -126,17 +125,16 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
     for path in maps:
         with open_raster(path) as dataset:
             tags, bands = dataset.tags(), list(dataset.descriptions)
-            is_image = dataset.dtypes[0] == "uint16"
+            form = methods.form_of(tags, path.stem, dataset.dtypes[0])
         place, source = _place(path), _relative(path, folder)
-        if is_image:
-            title = IMAGE_TITLES.get(path.stem, path.stem)
+        method = tags.get("wildlens_method", path.stem)
+        title = methods.title(method)
+        if form == "image":
             images.append(Layer(title, source, *place, scene_renderer(bands)))
             continue
-        method = tags.get("wildlens_method", path.stem)
-        title = method_title(method)
         unit = f"Unit: {tags.get('unit', 'not said')}. {tags.get('sign', '')}."
         renderer = attribution_renderer(path, title)
-        if method == SCORE:
+        if form == "score":
             note = f"{unit} What the classifier gives the tiles around a pixel."
             scores.append(Layer(title, source, *place, renderer, note=note))
             continue
@@ -144,8 +142,7 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
             title, source, *place, renderer, expanded=method == FIRST,
             shown=method == FIRST or len(maps) == 1, note=f"{unit} {NOTE}",
         )  # fmt: skip
-    ranks = {method: rank for rank, method in enumerate(METHODS)}
-    ordered = sorted(attributions, key=lambda method: (ranks.get(method, len(ranks)), method))
+    ordered = sorted(attributions, key=methods.position)
     return [attributions[method] for method in ordered], scores, images
 
 

@@ -4,14 +4,7 @@ Defaults, the JSON schema and the reference page (`docs/settings.md`) come from 
 unknown key is an error that names the nearest known one; a value out of range names its key.
 """
 
-from wildlens.settings.attribution import (
-    CONTROLS,
-    EXTRAS,
-    METHODS,
-    RANDOMISED,
-    TILES_ONLY,
-    Attribution,
-)
+from wildlens.settings.attribution import Attribution
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.configuration import Settings
 from wildlens.settings.demo import Demo
@@ -27,8 +20,7 @@ from wildlens.settings.tiles import TWO_CLASSES, TileClass, Tiles, classes_in_or
 from wildlens.settings.types import Clip
 
 __all__ = [
-    "CONTROLS", "EXTRAS", "FETCHED", "METHODS", "RANDOMISED", "TILES_ONLY", "TWO_CLASSES",
-    "Attribution", "Classifier", "Clip", "Demo", "Evaluation", "Fetch", "Gan", "Inputs",
-    "Landcover", "Product", "Scene", "Section", "Settings", "TileClass", "Tiles", "Wanted",
-    "classes_in_order", "dump_section", "load_section", "validate",
+    "FETCHED", "TWO_CLASSES", "Attribution", "Classifier", "Clip", "Demo", "Evaluation", "Fetch",
+    "Gan", "Inputs", "Landcover", "Product", "Scene", "Section", "Settings", "TileClass", "Tiles",
+    "Wanted", "classes_in_order", "dump_section", "load_section", "validate",
 ]  # fmt: skip

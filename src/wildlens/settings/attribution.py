@@ -1,44 +1,54 @@
 """`attribution`: the methods, and how scenes and tiles are attributed."""
 
-from typing import Literal, get_args
+import difflib
+from collections.abc import Callable
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from wildlens.registry import methods
+from wildlens.registry.record import Role
 from wildlens.settings.section import Section
 from wildlens.settings.types import PRECISION, Precision, Seed
 
-Explainer = Literal[
-    "gan", "minimizer", "deeplift", "occlusion", "gradcam", "guided_gradcam",
-    "integrated_gradients", "expected_gradients", "saliency", "activation_occlusion",
-]  # fmt: skip
-# what an explanation must beat: the same method on random weights, the labels' own oracle, nothing
-Control = Literal[
-    "deeplift_randomised", "occlusion_randomised", "gradcam_randomised",
-    "guided_gradcam_randomised", "integrated_gradients_randomised",
-    "expected_gradients_randomised", "saliency_randomised",
-    "class_shares", "brightness", "random",
-]  # fmt: skip
-Method = Literal[Explainer, Control]
-# what a scene is mapped with beside: no attributions, so not compared with land cover
-Extra = Literal["score", "maximized", "minimized"]
-METHODS, CONTROLS, EXTRAS = get_args(Method), get_args(Control), get_args(Extra)
-RANDOMISED = "_randomised"  # ends the name of a method that explains a classifier of random weights
-TILES_ONLY = ("class_shares",)  # needs land cover, which a scene alone does not have
+
+def _of_role(*roles: Role) -> Callable[[str], str]:
+    """A validator of names of methods of these roles, of any installed package."""
+
+    def check(name: str) -> str:
+        known = methods.names(*roles)
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            raise ValueError(f"unknown name (did you mean '{near[0]}'?)")
+        return name
+
+    return check
+
+
+def _named(*roles: Role):
+    """Type of a method's name; the documented schema lists the methods of this package."""
+    schema = {"type": "string", "enum": list(methods.names(*roles, built_in=True))}
+    return Annotated[str, AfterValidator(_of_role(*roles)), WithJsonSchema(schema)]
+
+
+MethodName = _named("paper", "rival", "control")
+ControlName = _named("control")
+LayerName = _named("layer")
 
 
 class Attribution(Section):
     """How scenes and tiles are attributed."""
 
-    methods: list[Method] = Field(
+    methods: list[MethodName] = Field(
         ["gan", "minimizer", "deeplift", "occlusion", "gradcam"],
         min_length=1,
         description="Methods that scenes are mapped with, and tiles attributed",
     )
-    controls: list[Control] = Field(
+    controls: list[ControlName] = Field(
         ["deeplift_randomised", "gradcam_randomised", "class_shares", "brightness", "random"],
         description="Controls that the tables carry beside them; tiles only, scenes are not mapped",
     )
-    extras: list[Extra] = Field(
+    extras: list[LayerName] = Field(
         ["score"],
         description="What else is mapped: score: naturalness; maximized, minimized: X+ and X-",
     )
@@ -100,7 +110,7 @@ class Attribution(Section):
 
     @model_validator(mode="after")
     def _methods_can_map(self):
-        for method in self.methods:
-            if method in TILES_ONLY:
-                raise ValueError(f"'{method}' cannot map scenes: list it under controls")
+        for name in self.methods:
+            if not methods.find(name).maps_scenes:
+                raise ValueError(f"'{name}' cannot map scenes: list it under controls")
         return self

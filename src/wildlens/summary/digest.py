@@ -8,12 +8,11 @@ from pathlib import Path
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.progress import duration
-from wildlens.settings import CONTROLS
+from wildlens.registry import methods
 
 log = logging.getLogger(__name__)
 
 WARNING = "WARNING: "  # how the steps' log lines mark what a reader of the results must know
-PAPERS = ("gan", "minimizer")  # the paper's map, and its half
 REFERENCES = {"corine": "CORINE land cover", "truth": "exact land cover of the simulated region"}
 # what people open, in the order in which they should
 PLACES = (
@@ -56,7 +55,7 @@ class Summary:
         rows = [
             row for row in self.methods
             if row["reference"] == reference and row["iou"]
-            and row["method"] not in (*CONTROLS, *PAPERS)
+            and row["method"] not in methods.names("control", "paper")
         ]  # fmt: skip
         return max(rows, key=lambda row: float(row["iou"]), default=None)
 
@@ -134,7 +133,7 @@ def _numbers(summary: Summary) -> list[str]:
 
 
 def _label(method: str) -> str:
-    return f"{method} (control)" if method in CONTROLS else method
+    return f"{method} (control)" if method in methods.names("control") else method
 
 
 def rounded(text: str) -> str:

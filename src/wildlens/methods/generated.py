@@ -5,15 +5,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from wildlens.attribution.method import Method
+
 
 @dataclass(frozen=True)
-class Generated:
+class Generated(Method):
     """What a generator makes of an image; exact in windows, since generators are."""
 
     generator: nn.Module
-    form: str = "image"
-    unit: str = "reflectance x 10000"
-    sign: str = "0 or more; the reflectance of the generated image"
 
     @property
     def halo(self) -> int:

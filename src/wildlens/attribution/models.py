@@ -1,18 +1,8 @@
-"""Attribution methods by one protocol, one file each.
+"""The trained networks and training tiles that methods are made of."""
 
-A method is a callable from images to attributions that says in which unit, with which sign, and how
-much context it needs. Its module offers `create(models, settings)`; the name of the module is the
-name of the method. With `_randomised` behind it, the same method explains a classifier of random
-weights: a control. Generators have no such control, for they are nothing until they are trained,
-and training them through a random classifier would be another experiment.
-"""
-
-import importlib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -20,39 +10,10 @@ import xarray
 from torch import Tensor, nn
 
 from wildlens.attribution.randomisation import randomised
-from wildlens.attribution.symmetry_mean import SymmetryMean, symmetric
 from wildlens.errors import WildLensError
 from wildlens.networks import weights
 from wildlens.networks.images import to_images
-from wildlens.networks.symmetries import COUNT
-from wildlens.settings import EXTRAS, METHODS, RANDOMISED, Attribution
 from wildlens.tiles.store import open_tiles
-
-
-class Method(Protocol):
-    """What every attribution method is.
-
-    Attributes:
-        unit: unit of the attribution, in words.
-        sign: what high and low values mean, in words.
-        halo: pixels around a pixel on which its attribution depends; None if on the whole tile.
-        multiple: windows with a halo must start at multiples of this many pixels.
-
-    What may be there: `overlap` (of whole tiles, px, where it must be another than the settings'),
-    `form` ("image" if it gives (N, C, H, W) reflectance and no attribution); for the tables,
-    `sign_rule` (key of `signs.RULES`, where the settings choose the sign), `baseline_name` (where
-    the baseline is not that of the settings), and `reads` (the variable of the tiles that is taken
-    in place of reflectance).
-    """
-
-    unit: str
-    sign: str
-    halo: int | None
-    multiple: int
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) float32 reflectance -> (N, H, W) float32."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -114,28 +75,3 @@ class Models:
         """The files that were given, for provenance."""
         given = (self.classifier_path, self.generators_path, self.tiles_path)
         return [path for path in given if path is not None]
-
-
-def create(name: str, models: Models, settings: Attribution) -> Method:
-    """The method of this name, ready to be called."""
-    known = (*METHODS, *EXTRAS)
-    if name not in known:
-        raise WildLensError(f"unknown method '{name}'; known are {', '.join(known)}")
-    module = name.removesuffix(RANDOMISED)
-    if module != name:
-        models = replace(models, weights_seed=settings.seed)
-    method = importlib.import_module(f"wildlens.methods.{module}").create(models, settings)
-    return method if name in EXTRAS else symmetric(method, settings.symmetries)
-
-
-def describe(method: Method, name: str, settings: Attribution) -> Mapping[str, str]:
-    """What a result says of its method."""
-    against_settings = settings.baseline if hasattr(method, "baseline") else "none"
-    return {
-        "wildlens_method": name,
-        "unit": method.unit,
-        "sign": method.sign,
-        "sign_rule": getattr(method, "sign_rule", "fixed by the method"),
-        "baseline": getattr(method, "baseline_name", against_settings),
-        "symmetries": str(COUNT if isinstance(method, SymmetryMean) else 1),
-    }

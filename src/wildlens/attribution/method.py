@@ -1,0 +1,41 @@
+"""What every attribution method computes, beside what its record says of it."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor
+
+
+class Method(ABC):
+    """A method that is ready to be called: its networks are loaded, its settings are known.
+
+    Attributes:
+        halo: pixels around a pixel on which its value depends; None if on the whole tile.
+        multiple: windows with a halo must start at multiples of this many pixels.
+        overlap: of whole tiles, px, where it must be another than the setting; else None.
+    """
+
+    halo: int | None = None
+    multiple: int = 1
+    overlap: int | None = None
+
+    @abstractmethod
+    def __call__(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) float32 reflectance -> (N, H, W) float32.
+
+        A method of images gives (N, C, H, W) reflectance. A method that needs land cover is called
+        with classes, (N, H, W) CORINE index, instead of images.
+        """
+
+
+class Additive(Method):
+    """A method that shares out a difference of logits among the pixels, and so can be audited."""
+
+    sign_rule: str  # key of `signs.RULES`
+
+    @abstractmethod
+    def contributions(self, images: Tensor) -> Tensor:
+        """(N, C, H, W) reflectance -> (N, H, W), summed over bands, with their sign."""
+
+    @abstractmethod
+    def difference(self, images: Tensor) -> Tensor:
+        """What the contributions of each image should sum to, (N,)."""

@@ -1,0 +1,1 @@
+"""What exists by name: attribution methods, of this package and of others that are installed."""

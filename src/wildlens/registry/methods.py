@@ -1,0 +1,279 @@
+"""All attribution methods by name: those of this package, and those of other installed packages.
+
+Another package adds a method through an entry point of the group `wildlens.methods`: its name is
+the method's name, its value the `module:attribute` of a `MethodRecord`. The module of the record
+should not import torch, since the workflow reads the record when it is planned.
+"""
+
+import functools
+import importlib.metadata
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import get_args
+
+from wildlens.errors import WildLensError, one_line
+from wildlens.registry.record import Form, MethodRecord, Role
+
+GROUP = "wildlens.methods"
+ROLES, FORMS = get_args(Role), get_args(Form)
+CONTRIBUTIONS = {  # of methods that share out a difference of logits among the pixels
+    "unit": "logit",
+    "sign": None,
+    "signed": None,
+    "context": "tile",
+    "randomisable": True,
+}
+
+# in the order in which tables, figures and QGIS show them
+BUILT_IN = (
+    MethodRecord(
+        name="gan",
+        title="GAN |X+ − X−|",
+        factory="wildlens.methods.gan:create",
+        role="paper",
+        unit="reflectance",
+        sign="0 or more; high where the two generated images differ",
+        context="window",
+        needs=frozenset({"generators"}),
+    ),
+    MethodRecord(
+        name="minimizer",
+        title="GAN |X − X−|",
+        factory="wildlens.methods.minimizer:create",
+        role="paper",
+        unit="reflectance",
+        sign="0 or more; high where the pattern-minimizer changes the image",
+        context="window",
+        needs=frozenset({"generators"}),
+    ),
+    MethodRecord(
+        name="deeplift",
+        title="DeepLIFT",
+        factory="wildlens.methods.deeplift:create",
+        role="rival",
+        baseline="settings",
+        settings=("baseline", "sign"),
+        **CONTRIBUTIONS,
+    ),
+    MethodRecord(
+        name="occlusion",
+        title="Occlusion",
+        factory="wildlens.methods.occlusion:create",
+        role="rival",
+        unit="logit",
+        sign="high where covering the pixel lowers the score; negative where it raises it",
+        signed=True,
+        context="tile",
+        baseline="settings",
+        precision="float32",  # logits that hardly differ are subtracted
+        settings=("baseline", "occlusion_window", "occlusion_stride"),
+        randomisable=True,
+    ),
+    MethodRecord(
+        name="gradcam",
+        title="GradCAM",
+        factory="wildlens.methods.gradcam:create",
+        role="rival",
+        unit="logit",
+        sign="0 or more; high where the last convolution raises the score",
+        context="tile",
+        randomisable=True,
+    ),
+    MethodRecord(
+        name="guided_gradcam",
+        title="Guided GradCAM",
+        factory="wildlens.methods.guided_gradcam:create",
+        role="rival",
+        settings=("sign",),
+        **CONTRIBUTIONS | {"unit": "logit² per standard deviation of a band"},
+    ),
+    MethodRecord(
+        name="integrated_gradients",
+        title="Integrated gradients",
+        factory="wildlens.methods.integrated_gradients:create",
+        role="rival",
+        baseline="settings",
+        settings=("baseline", "sign", "gradient_steps"),
+        **CONTRIBUTIONS,
+    ),
+    MethodRecord(
+        name="expected_gradients",
+        title="Expected gradients",
+        factory="wildlens.methods.expected_gradients:create",
+        role="rival",
+        baseline="training tiles",
+        needs=frozenset({"classifier", "training_tiles"}),
+        settings=("sign", "expected_tiles", "expected_steps", "seed"),
+        **CONTRIBUTIONS,
+    ),
+    MethodRecord(
+        name="saliency",
+        title="Plain gradient",
+        factory="wildlens.methods.saliency:create",
+        role="rival",
+        unit="logit per standard deviation of a band",
+        sign="0 or more; high where a small change of the pixel changes the score most",
+        context="tile",
+        randomisable=True,
+    ),
+    MethodRecord(
+        name="activation_occlusion",
+        title="Activation occlusion",
+        factory="wildlens.methods.activation_occlusion:create",
+        role="rival",
+        unit="logit per share of the tile",
+        sign="high where such activations raise the score; negative where they lower it",
+        signed=True,
+        context="tile",
+        precision="float32",  # rounding would move pixels to other cells
+        needs=frozenset({"classifier", "training_tiles"}),
+        settings=("activation_bins", "activation_tiles", "seed"),
+    ),
+    MethodRecord(
+        name="class_shares",
+        title="Class shares (control)",
+        factory="wildlens.methods.class_shares:create",
+        role="control",
+        unit="logit per share of the tile",
+        sign="high where a larger share of this class makes a tile protected; negative: the rest",
+        signed=True,
+        context="pixel",
+        needs=frozenset({"training_tiles", "landcover"}),
+    ),
+    MethodRecord(
+        name="brightness",
+        title="Brightness (control)",
+        factory="wildlens.methods.brightness:create",
+        role="control",
+        unit="reflectance",
+        sign="0 or more; high where the land is bright",
+        context="pixel",
+        needs=frozenset(),
+    ),
+    MethodRecord(
+        name="random",
+        title="Random (control)",
+        factory="wildlens.methods.random:create",
+        role="control",
+        unit="none",
+        sign="none: random in 0 to 1",
+        context="pixel",
+        needs=frozenset(),
+        settings=("seed",),
+    ),
+    MethodRecord(
+        name="score",
+        title="Score",
+        factory="wildlens.methods.score:create",
+        role="layer",
+        form="score",
+        unit="score",
+        sign="0 anthropogenic to 1 natural",
+        context="tile",
+    ),
+    MethodRecord(
+        name="maximized",
+        title="X+ (pattern-maximizer)",
+        factory="wildlens.methods.maximized:create",
+        role="layer",
+        form="image",
+        unit="reflectance x 10000",
+        sign="0 or more; the reflectance of the generated image",
+        context="window",
+        needs=frozenset({"generators"}),
+    ),
+    MethodRecord(
+        name="minimized",
+        title="X− (pattern-minimizer)",
+        factory="wildlens.methods.minimized:create",
+        role="layer",
+        form="image",
+        unit="reflectance x 10000",
+        sign="0 or more; the reflectance of the generated image",
+        context="window",
+        needs=frozenset({"generators"}),
+    ),
+)
+
+
+@functools.cache
+def records() -> Mapping[str, MethodRecord]:
+    """All methods by name: methods of the paper, rivals, controls, layers; see BUILT_IN."""
+    found = {record.name: record for record in BUILT_IN}
+    points = importlib.metadata.entry_points(group=GROUP)
+    for point in sorted(points, key=lambda point: point.name):
+        if point.name in found:
+            raise WildLensError(
+                f"attribution method '{point.name}' of {_package(point)}: the name is taken"
+            )
+        found[point.name] = _load(point)
+    return MappingProxyType({record.name: record for record in _ordered(found.values())})
+
+
+def find(name: str) -> MethodRecord:
+    """The record of a method.
+
+    Raises:
+        WildLensError: there is no method of this name.
+    """
+    if name not in records():
+        raise WildLensError(f"unknown method '{name}'; known are {', '.join(records())}")
+    return records()[name]
+
+
+def names(*roles: Role, built_in: bool = False) -> tuple[str, ...]:
+    """Names of all methods of these roles, in order; `built_in`: of this package only."""
+    found = _ordered(BUILT_IN) if built_in else records().values()
+    return tuple(record.name for record in found if record.role in roles)
+
+
+def attributions() -> tuple[str, ...]:
+    """Names of all methods that attribute, controls included, in order."""
+    return names("paper", "rival", "control")
+
+
+def position(name: str) -> tuple[int, str]:
+    """Sort key: the order of the records, then unknown names by alphabet."""
+    order = list(records())
+    return (order.index(name) if name in order else len(order), name)
+
+
+def title(name: str) -> str:
+    """What figures and tables call a method; its name where it is not installed here."""
+    record = records().get(name)
+    return record.title if record else name
+
+
+def _ordered(found: Iterable[MethodRecord]) -> list[MethodRecord]:
+    """Records by role, with their randomised controls; within a role, their order stays."""
+    found = list(found)
+    controls = [record.randomised() for record in found if record.randomisable]
+    return sorted([*controls, *found], key=lambda record: ROLES.index(record.role))
+
+
+def form_of(tags: Mapping[str, str], name: str, dtype: str) -> Form:
+    """Form of a map on disk: by its tag, by its method, or, of unknown origin, by its dtype."""
+    record = records().get(tags.get("wildlens_method", name))
+    if tags.get("wildlens_form") in FORMS:
+        return tags["wildlens_form"]
+    return record.form if record else "image" if dtype == "uint16" else "attribution"
+
+
+def _load(point: importlib.metadata.EntryPoint) -> MethodRecord:
+    try:
+        record = point.load()
+    except Exception as error:  # anything may be raised by another package's module
+        raise WildLensError(
+            f"attribution method '{point.name}' of {_package(point)} cannot be loaded:"
+            f" {one_line(error)}"
+        ) from None
+    if not isinstance(record, MethodRecord) or record.name != point.name:
+        raise WildLensError(
+            f"attribution method '{point.name}' of {_package(point)}: {point.value} is not a"
+            " MethodRecord of this name"
+        )
+    return record
+
+
+def _package(point: importlib.metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else point.value

@@ -1,0 +1,102 @@
+"""The record of an attribution method: all that other code needs to know of it, without torch.
+
+Settings, workflow, tables, figures, QGIS and the catalogue read this record; none of them knows a
+method by its name.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from wildlens.errors import WildLensError
+
+RANDOMISED = "_randomised"  # suffix of a method that explains a classifier of random weights
+Role = Literal["paper", "rival", "control", "layer"]
+Form = Literal["attribution", "score", "image"]
+Context = Literal["pixel", "window", "tile"]
+Need = Literal["classifier", "generators", "training_tiles", "landcover"]
+FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodRecord:
+    """An attribution method, or another map of a scene.
+
+    Attributes:
+        name: lower-case identifier; names files, and the method in settings and tables.
+        title: what figures, tables and QGIS call it.
+        factory: `module:function`, called as `function(models, settings)` with
+            `wildlens.attribution.models.Models` and `wildlens.settings.Attribution`; returns a
+            `wildlens.attribution.method.Method`. The module may import torch; it is imported only
+            when the method runs.
+        role: a method of the paper ("paper"), one that it is compared with ("rival"), a control
+            that tables carry beside them ("control"), or a map that is no attribution ("layer").
+        form: what a map holds: "attribution" or "score" (one float32 value per pixel), or "image"
+            (reflectance of all bands).
+        unit: unit of the values, in words.
+        sign: what high and low values mean, in words; None where the setting `sign` decides.
+        signed: whether values below zero have a meaning; None where the setting `sign` decides.
+        context: what the value of a pixel depends on: the pixel itself, a window of finite size
+            around it (the method's `halo`), or a whole tile.
+        baseline: what the image is compared with, in words: "settings" where the setting
+            `baseline` decides, "none" without one.
+        precision: "settings", or "float32" where rounding would decide the result.
+        needs: models and data that it is made of.
+        settings: fields of the section `attribution` that the factory reads.
+        randomisable: whether `{name}_randomised`, the same method on a classifier of random
+            weights, is one of its controls.
+    """
+
+    name: str
+    title: str
+    factory: str
+    role: Role
+    unit: str
+    sign: str | None
+    signed: bool | None = False
+    form: Form = "attribution"
+    context: Context
+    baseline: str = "none"
+    precision: Literal["settings", "float32"] = "settings"
+    needs: frozenset[Need] = frozenset({"classifier"})
+    settings: tuple[str, ...] = ()
+    randomisable: bool = False
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise WildLensError(
+                f"attribution method '{self.name}': a name has lower-case letters, digits and"
+                " underscores, and begins with a letter"
+            )
+        if not FACTORY.fullmatch(self.factory):
+            raise WildLensError(
+                f"attribution method '{self.name}': factory '{self.factory}' is not of the form"
+                " 'module:function'"
+            )
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the module with the factory."""
+        return self.factory.partition(":")[0]
+
+    @property
+    def maps_scenes(self) -> bool:
+        """Whether a scene can be mapped with it: land cover is known of tiles only."""
+        return "landcover" not in self.needs
+
+    @property
+    def uses_network(self) -> bool:
+        """Whether it runs a network, and so gains from an accelerator."""
+        return bool(self.needs & {"classifier", "generators"})
+
+    def randomised(self) -> "MethodRecord":
+        """The record of the control that explains a classifier of random weights."""
+        return replace(
+            self,
+            name=self.name + RANDOMISED,
+            title=f"{self.title}, untrained",
+            role="control",
+            settings=(*self.settings, "seed"),
+            randomisable=False,
+        )
