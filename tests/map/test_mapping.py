@@ -172,7 +172,7 @@ def test_occlusion_equals_captum():
 def naive_tiles(models, stored, method):
     """Mean and range of all tiles that see a pixel, in float64, tile by tile."""
     attribute, size, overlap = create(method, models, SETTINGS), 48, SETTINGS.overlap
-    overlap = getattr(attribute, "overlap", overlap)
+    overlap = attribute.overlap or overlap
     images, valid = to_images(stored[[2, 0]][None], models.classifier.standardise.mean)
     height, width = stored.shape[1:]
     ramp = np.minimum(1, (np.minimum(np.arange(size), np.arange(size)[::-1]) + 0.5) / overlap)
