@@ -328,7 +328,7 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
 def evaluate(
     tiles, classifier, generators, attributions, maps, landcovers, output, settings, device
 ) -> None:
-    """Compare attributions with land cover, and see what they are worth: tables (CSV)."""
+    """Compare attributions with land cover, and test their faithfulness: tables (CSV)."""
     from wildlens.evaluate.step import evaluate as run
 
     run(
@@ -339,8 +339,6 @@ def evaluate(
 
 @cli.command()
 @click.option("--tiles", type=existing, required=True)
-@classifier_file
-@click.option("--generators", type=existing, required=True)
 @click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
 @click.option("--scene", "scenes", type=existing, multiple=True, help="Scenes, named by file.")
 @click.option("--map", "maps", type=existing, multiple=True, help="Maps of whole scenes.")
@@ -348,9 +346,8 @@ def evaluate(
 @click.option("--evaluation", type=existing, required=True, help="Folder that evaluate wrote.")
 @click.option("--metrics", type=existing, required=True, help="Folder of both trainings' curves.")
 @output
-@device
 def figures(**paths) -> None:
-    """Draw the figures that the report shows."""
+    """Draw the figures of the report, from tables and maps; no network runs."""
     from wildlens.figures.step import draw
 
     draw(**paths)

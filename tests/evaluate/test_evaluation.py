@@ -1,4 +1,4 @@
-"""Evaluation: exact thresholds, block bootstrap, tables that follow the rule fixed beforehand."""
+"""The evaluation as a whole: tables that follow the rule fixed beforehand, and what is refused."""
 
 import json
 import logging
@@ -10,117 +10,17 @@ import pytest
 import torch
 import xarray as xr
 from attributed import BOG, FOREST, ROCK, SETTINGS, SIDE, World, write_tiles
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from wildlens.errors import WildLensError
-from wildlens.evaluate.bootstrap import draw_blocks, interval, resampled_iou
-from wildlens.evaluate.checks import warnings_of
 from wildlens.evaluate.class_attribution import ClassTotals, map_totals
-from wildlens.evaluate.metrics import methods_table
-from wildlens.evaluate.rules import masks_by_tile
+from wildlens.evaluate.rules import MARKS_NOTHING
 from wildlens.evaluate.scores import Scored, scores_table
+from wildlens.evaluate.tables import methods_table
 from wildlens.evaluate.thresholds import best_threshold, iou, otsu_threshold
 from wildlens.networks import weights
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
-
-
-# --- thresholds ---------------------------------------------------------------------------------
-
-
-# few distinct values, so that ties are the rule
-values_and_targets = st.lists(
-    st.tuples(st.integers(-3, 4), st.booleans()), min_size=1, max_size=40
-).filter(lambda pairs: any(target for _, target in pairs))
-
-
-@given(values_and_targets)
-@settings(max_examples=200, deadline=None)
-def test_best_threshold_equals_brute_force(pairs):
-    values = np.array([value for value, _ in pairs], np.float32)
-    target = np.array([target for _, target in pairs])
-    by_threshold = {t: iou(values >= t, target) for t in np.unique(values)}
-    best = max(by_threshold.values())
-    found = best_threshold(values, target)
-    assert by_threshold[np.float32(found)] == best
-    # of equals, the highest
-    assert found == max(t for t, value in by_threshold.items() if value == best)
-
-
-def test_best_threshold_does_not_depend_on_the_order_of_equal_values():
-    # a sort that let a threshold cut through equal values would find IoU 1 here
-    values = np.array([2, 2, 1, 1], np.float32)
-    for target in ([1, 0, 0, 0], [0, 1, 0, 0]):
-        target = np.array(target, bool)
-        assert best_threshold(values, target) == 2
-        assert iou(values >= 2, target) == 0.5
-
-
-def test_constant_attribution_is_all_high_by_the_first_rule_and_not_at_all_by_otsu():
-    values = np.full(10, 0.25, np.float32)
-    assert best_threshold(values, np.arange(10) < 3) == 0.25
-    assert otsu_threshold(values) == np.inf
-
-
-@given(st.lists(st.integers(-5, 5), min_size=2, max_size=30))
-@settings(max_examples=200, deadline=None)
-def test_otsu_equals_brute_force(numbers):
-    values = np.array(numbers, np.float32)
-    cuts = np.unique(values)[1:]
-    if not cuts.size:
-        assert otsu_threshold(values) == np.inf
-        return
-
-    def between(t):
-        high, low = values[values >= t], values[values < t]
-        return high.size * low.size * (high.mean(dtype=float) - low.mean(dtype=float)) ** 2
-
-    assert between(otsu_threshold(values)) == pytest.approx(max(map(between, cuts)))
-    assert otsu_threshold(values) in cuts
-
-
-def test_otsu_of_each_tile_ignores_missing_pixels():
-    values = np.zeros((2, 4, 4), np.float32)
-    values[0, :2] = 1
-    values[1, 0] = 100  # another unit altogether: a rule over all tiles would miss tile 0
-    values[0, 3, 3] = np.nan
-    high = masks_by_tile(values, np.isfinite(values), otsu_threshold)
-    assert high[0].sum() == 8 and high[0, :2].all()
-    assert high[1].sum() == 4 and high[1, 0].all()
-
-
-# --- bootstrap ----------------------------------------------------------------------------------
-
-
-def test_resampled_iou_pools_the_pixels_of_the_drawn_blocks():
-    rng = np.random.default_rng(3)
-    union = rng.integers(50, 100, 5)
-    intersection = rng.integers(0, 50, 5)
-    draws = draw_blocks(5, 20, seed=1)
-    for drawn, value in zip(draws, resampled_iou(intersection, union, draws), strict=True):
-        blocks = np.repeat(np.arange(5), drawn)
-        assert len(blocks) == 5
-        assert value == intersection[blocks].sum() / union[blocks].sum()
-
-
-def test_interval_is_wide_when_blocks_differ_and_closed_when_they_agree():
-    draws = draw_blocks(8, 500, seed=0)
-    union = np.full(8, 100)
-    alike = interval(resampled_iou(np.full(8, 60), union, draws), 8)
-    assert alike == (0.6, 0.6)
-    low, high = interval(resampled_iou(np.array([10, 90] * 4), union, draws), 8)
-    assert low < 0.35 and high > 0.65
-    assert low >= 0.1 and high <= 0.9
-
-
-def test_one_block_gives_no_interval_and_empty_resamples_do_not_count():
-    assert np.isnan(interval(np.array([0.5, 0.5]), 1)).all()
-    draws = np.array([[2, 0], [1, 1]])
-    values = resampled_iou(np.array([0, 1]), np.array([0, 2]), draws)
-    assert np.isnan(values[0]) and values[1] == 0.5
-    assert interval(values, 2) == (0.5, 0.5)
 
 
 # --- classes ------------------------------------------------------------------------------------
@@ -235,13 +135,13 @@ def test_all_methods_are_compared_on_the_same_pixels(world):
 
 def test_same_seed_gives_the_same_files(world):
     world.write().run()
-    first = {p.name: p.read_text() for p in world.path("out").iterdir()}
+    first = {p.name: p.read_bytes() for p in world.path("out").iterdir()}
     world.run()
-    assert {p.name: p.read_text() for p in world.path("out").iterdir()} == first
-    tables = {"methods", "rules", "groups", "differences", "classes", "faithfulness"}
-    tables |= {"completeness", "scores"}
+    assert {p.name: p.read_bytes() for p in world.path("out").iterdir()} == first
+    tables = {"methods", "rules", "groups", "tiles", "differences", "classes", "faithfulness"}
+    tables |= {"completeness", "scores", "texture"}
     files = {f"{name}.csv" for name in tables} | {"warnings.txt", "provenance.json"}
-    assert set(first) == files
+    assert set(first) == files | {"examples.npz"}
     record = json.loads(first["provenance.json"])
     assert record["wildlens_step"] == "evaluate"
     assert set(json.loads(record["wildlens_inputs"])) >= {"tiles.zarr", "gan.zarr"}
@@ -254,12 +154,36 @@ def test_one_block_has_no_interval(world):
     assert table["iou"].notna().all()
 
 
-def test_constant_attribution_equals_the_map_of_ones(world):
+def test_constant_map_marks_nothing_by_any_rule(world):
     world.attributions["gradcam"][:] = 0.5
-    table = world.write().run()["methods"].set_index(["reference", "method"])
-    row = table.loc[("truth", "gradcam")]
-    assert row.iou == pytest.approx(row.target_share) and row.auroc == 0.5
-    assert row.iou_otsu == 0
+    world.write().run()
+    tables = {n: pd.read_csv(world.path(f"out/{n}.csv")) for n in ("methods", "rules", "classes")}
+    for row in tables["methods"].query("method == 'gradcam'").itertuples():
+        assert row.auroc == 0.5 and row.iou == 0 == row.iou_otsu and row.share_high == 0
+        assert row.note == MARKS_NOTHING and np.isnan(row.threshold)
+    rules = tables["rules"].query("method == 'gradcam'")
+    assert len(rules) == 12 and rules["share_high"].eq(0).all() and rules["iou"].eq(0).all()
+    assert rules["note"].eq(MARKS_NOTHING).all() and rules["tiles_marked"].eq(0).all()
+    assert tables["rules"].query("method == 'gan'")["note"].isna().all()
+    assert tables["classes"].query("method == 'gradcam'")["share_high"].eq(0).all()
+
+
+def test_map_constant_on_test_tiles_only_marks_nothing(world):
+    world.attributions["gradcam"][world.split == "test"] = 50  # above any threshold
+    tables = world.write().run()
+    row = tables["methods"].query("method == 'gradcam' and reference == 'truth'").iloc[0]
+    assert np.isfinite(row["threshold"]) and row["iou"] == 0 and row["note"] == MARKS_NOTHING
+    shares = tables["classes"].query("method == 'gradcam' and scene == 'test tiles'")["share_high"]
+    assert len(shares) and shares.eq(0).all()
+
+
+def test_tables_have_empty_cells_for_undefined_numbers(world):
+    world.attributions["gradcam"][:] = 0.5
+    world.block[:] = 7  # no interval anywhere
+    world.write().run()
+    for path in world.path("out").glob("*.csv"):
+        cells = path.read_text().replace("\n", ",").split(",")
+        assert not {"nan", "NaN", "inf", "-inf"} & set(cells), path.name
 
 
 def test_exact_land_cover_is_optional(world, caplog):
@@ -277,7 +201,7 @@ def test_log_ends_with_the_table(world, caplog):
     table = caplog.messages[-7:]
     assert "auroc" in table[0] and table[1].split()[:2] == ["gan", "corine"]
     assert len({len(line) for line in table}) == 1  # aligned
-    assert any("6 blocks only" in message for message in caplog.messages)
+    assert any("6 spatial blocks" in message for message in caplog.messages)
 
 
 def test_scenes_use_the_thresholds_of_the_tiles(world, caplog):
@@ -463,16 +387,3 @@ def test_table_without_the_papers_map_leaves_the_difference_empty(world):
     table = world.write().run()["methods"]
     assert table["iou_minus_gan"].isna().all() and table["iou"].notna().all()
     assert methods_table([], {}).empty
-
-
-def test_an_inverted_map_of_the_generators_is_said():
-    table = pd.DataFrame(
-        {
-            "method": ["gan", "minimizer", "random", "gan"],
-            "reference": ["truth", "corine", "truth", "corine"],
-            "auroc": [0.3, 0.7, 0.4, 0.49],
-        }
-    )
-    first, second = warnings_of(table)
-    assert first.startswith("gan against truth is inverted (AUROC 0.30)")
-    assert second.startswith("gan against corine") and "gan.steps" in second

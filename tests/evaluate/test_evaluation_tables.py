@@ -9,7 +9,7 @@ import xarray as xr
 from attributed import BOG, HEATH, ROCK, World
 
 from wildlens.evaluate.completeness import completeness_table
-from wildlens.evaluate.differences import FIGURES
+from wildlens.evaluate.differences import METRICS
 from wildlens.evaluate.rules import VALIDATION
 from wildlens.evaluate.thresholds import best_threshold, iou
 from wildlens.settings import Evaluation
@@ -17,7 +17,7 @@ from wildlens.settings import Evaluation
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
 
 SETTINGS = Evaluation(
-    resamples=200, faithfulness_tiles=2, faithfulness_steps=3,
+    faithfulness_tiles=2, faithfulness_steps=3,
     groups={"rock": [332], "heath": [322], "ice": [335]},
 )  # fmt: skip
 
@@ -93,16 +93,16 @@ def test_the_fixed_rule_stands_among_the_others(evaluated):
 def test_differences_pair_every_two_methods_and_every_figure(evaluated):
     table = evaluated.tables["differences"]
     methods = evaluated.tables["methods"].set_index(["reference", "method"])
-    assert len(table) == 2 * 3 * len(FIGURES) and set(table["figure"]) == set(FIGURES)
+    assert len(table) == 2 * 3 * len(METRICS) and set(table["metric"]) == set(METRICS)
     for row in table.itertuples():
-        one, other = (methods.loc[(row.reference, m), row.figure] for m in (row.method, row.other))
+        one, other = (methods.loc[(row.reference, m), row.metric] for m in (row.method, row.other))
         assert row.difference == pytest.approx(one - other, abs=2e-6)
         assert row.low <= row.high
-    pair = table.query("figure == 'iou' and method == 'gan'").set_index(["reference", "other"])
+    pair = table.query("metric == 'iou' and method == 'gan'").set_index(["reference", "other"])
     for key, row in pair.iterrows():
         assert row["low"] == pytest.approx(-methods.loc[key, "iou_minus_gan_high"], abs=2e-6)
     clear = table.query("reference == 'truth' and method == 'gan' and other == 'random'")
-    clear = clear.set_index("figure").drop("pointing_game")
+    clear = clear.set_index("metric").drop("pointing_game")
     assert (clear["low"] > 0).all()  # the generated land makes this method the better one
 
 

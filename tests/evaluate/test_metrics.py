@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -12,11 +13,11 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
 from wildlens.evaluate import faithfulness, perturbations, tile_metrics
-from wildlens.evaluate.bootstrap import draw_blocks
+from wildlens.evaluate.intervals import leave_one_out
 from wildlens.evaluate.ranking import rank
-from wildlens.evaluate.rules import masks_by_tile, outcome, tile_rules
+from wildlens.evaluate.rules import MARKS_ALL, MARKS_NOTHING, masks_by_tile, outcome, tile_rules
 from wildlens.evaluate.scores import Scored, scores_table
-from wildlens.evaluate.thresholds import iou, mean_sd_threshold, top_threshold
+from wildlens.evaluate.thresholds import iou
 from wildlens.networks.standardise import Standardise
 from wildlens.settings import Evaluation
 
@@ -53,46 +54,36 @@ def test_a_ranking_within_a_mask_is_the_ranking_of_what_is_left():
 
 
 @pytest.mark.parametrize("distinct", [5, 100_000])
-def test_resampled_figures_are_those_of_the_drawn_blocks(distinct):
+def test_replicates_are_the_metrics_without_one_block(distinct):
     rng = np.random.default_rng(1)
     shape = (6, 40, 50)
     target = rng.random(shape) < 0.25
     values = (rng.integers(0, distinct, shape) / distinct + 0.4 * target).astype(np.float32)
     blocks = np.array([0, 0, 1, 2, 2, 3])
     of_pixel = np.broadcast_to(blocks[:, None, None], shape)
-    draws = draw_blocks(4, 12, seed=0)
+    weights = leave_one_out(4)
     ranking = rank(values, np.ones(shape, bool))
-    aurocs, precisions = ranking.resampled(target, of_pixel, draws)
-    for drawn, auroc, precision in zip(draws, aurocs, precisions, strict=True):
-        tiles = [t for t in range(6) for _ in range(drawn[blocks[t]])]
+    aurocs, precisions = ranking.replicates(target, of_pixel, weights)
+    for weight, auroc, precision in zip(weights, aurocs, precisions, strict=True):
+        tiles = [t for t in range(6) if weight[blocks[t]]]
         t, v = target[tiles].ravel(), values[tiles].ravel()
         assert auroc == pytest.approx(roc_auc_score(t, v), abs=1e-3)
         assert precision == pytest.approx(average_precision_score(t, v), abs=3e-3)
 
 
-def test_resamples_without_target_have_no_figure():
+def test_replicates_without_target_are_undefined():
     values, target = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.zeros((2, 2, 2), bool)
     target[0, 0] = True
     blocks = np.broadcast_to(np.arange(2)[:, None, None], values.shape)
-    draws = np.array([[0, 2], [1, 1]])
-    aurocs, precisions = rank(values, np.ones(values.shape, bool)).resampled(target, blocks, draws)
+    weights = np.array([[0, 1], [1, 1]])
+    aurocs, precisions = rank(values, np.ones(values.shape, bool)).replicates(
+        target, blocks, weights
+    )
     assert np.isnan(aurocs[0]) and np.isnan(precisions[0])
     assert aurocs[1] == roc_auc_score(target.ravel(), values.ravel())
 
 
 # --- rules and tiles ------------------------------------------------------------------------------
-
-
-def test_rules_of_a_tile_are_what_their_names_say():
-    rng = np.random.default_rng(2)
-    values = rng.permutation(1000).astype(np.float32)
-    assert (values >= top_threshold(values, 0.1)).sum() == 100
-    assert (values >= top_threshold(values, 1.0)).all()
-    assert (values >= top_threshold(values, 1e-9)).sum() == 1
-    assert mean_sd_threshold(values) == pytest.approx(values.mean() + values.std(), rel=1e-6)
-    constant = np.full(7, 0.1, np.float32)
-    assert not (constant >= mean_sd_threshold(constant)).any()
-    assert (constant >= top_threshold(constant, 0.1)).all()  # a threshold cannot cut through ties
 
 
 def test_every_rule_is_by_tile_and_named():
@@ -108,7 +99,7 @@ def test_every_rule_is_by_tile_and_named():
         assert not high[~valid].any() and shares[0] == pytest.approx(shares[1], abs=0.1)
         if "10 %" in name:
             assert shares == pytest.approx([0.1, 0.1], abs=0.01)
-        if "as many as" in name:
+        if "target's share" in name:
             assert shares == pytest.approx([0.4, 0.4], abs=0.01)
 
 
@@ -121,21 +112,31 @@ def test_figures_of_tiles_equal_naive_ones():
     values = rng.integers(0, 50, known.shape).astype(np.float32)
     values[~known] = np.nan
     high = (values > 30) & known
-    ious, aurocs, points = (
+    ious, points = (
         tile_metrics.tile_ious(high, target),
-        tile_metrics.tile_aurocs(values, known, target),
         tile_metrics.pointing_game(values, known, target),
     )
-    assert np.isnan([ious[3], aurocs[3], points[3], aurocs[4]]).all() and points[4] == 1
+    aurocs, precisions = tile_metrics.tile_rankings(values, known, target)
+    assert np.isnan([ious[3], aurocs[3], points[3], aurocs[4], precisions[3]]).all()
+    assert points[4] == 1 == precisions[4]
     for i in range(3):
         assert ious[i] == (high[i] & target[i]).sum() / (high[i] | target[i]).sum()
         t, v = target[i][known[i]], values[i][known[i]]
         assert aurocs[i] == pytest.approx(roc_auc_score(t, v))
+        assert precisions[i] == pytest.approx(average_precision_score(t, v))
         assert points[i] == t[v == v.max()].mean()
-    blocks, draws = np.array([0, 0, 1, 1, 2]), draw_blocks(3, 9, seed=1)
-    for drawn, mean in zip(draws, tile_metrics.resampled_mean(ious, blocks, draws), strict=True):
-        sample = [ious[i] for i in range(5) for _ in range(drawn[blocks[i]]) if i != 3]
-        assert mean == pytest.approx(np.mean(sample)) if sample else np.isnan(mean)
+    blocks, weights = np.array([0, 0, 1, 1, 2]), leave_one_out(3)
+    means = tile_metrics.mean_replicates(ious, blocks, weights)
+    for weight, mean in zip(weights, means, strict=True):
+        assert mean == pytest.approx(
+            np.mean([ious[i] for i in range(5) if weight[blocks[i]] and i != 3])
+        )
+    assert tile_metrics.mean(ious) == pytest.approx(np.mean(ious[[0, 1, 2, 4]]))
+    assert np.isnan(tile_metrics.mean(np.full(2, np.nan)))
+    alone = tile_metrics.mean_replicates(
+        np.array([0.5, np.nan]), np.array([0, 1]), leave_one_out(2)
+    )
+    assert np.isnan(alone[0]) and alone[1] == 0.5
 
 
 def test_the_pointing_game_of_a_constant_map_scores_the_targets_share():
@@ -149,13 +150,17 @@ def test_an_outcome_counts_pooled_and_by_tile():
     target, high = np.zeros((2, 3, 10, 10), bool)
     target[0], target[1, :5] = True, True
     high[0, :5], high[1], high[2, 0] = True, True, True
-    found = outcome(high, known, target, np.array([0, 1, 1]), draw_blocks(2, 50, 0)).figures
+    found = outcome(high, known, target, np.array([0, 1, 1]), leave_one_out(2)).metrics
     assert found["iou"] == 100 / (100 + 100 + 10)
     assert found["iou_tiles"] == 0.5 and found["tiles_with_target"] == 2
     assert found["share_inside"] == 100 / 160 and found["share_high"] == 160 / 300
     assert found["iou_low"] <= found["iou"] <= found["iou_high"]
-    empty = outcome(high & False, known, target, np.array([0, 1, 1]), draw_blocks(2, 50, 0)).figures
+    assert found["tiles_marked"] == 3 and found["note"] == ""
+    empty = outcome(high & False, known, target, np.array([0, 1, 1]), leave_one_out(2)).metrics
     assert empty["iou"] == 0 and np.isnan(empty["share_inside"])
+    assert empty["note"] == MARKS_NOTHING and empty["tiles_marked"] == 0
+    whole = outcome(known, known, target, np.array([0, 1, 1]), leave_one_out(2)).metrics
+    assert whole["note"] == MARKS_ALL and whole["iou"] == target.mean()
 
 
 # --- faithfulness ---------------------------------------------------------------------------------
@@ -217,8 +222,10 @@ def test_a_faithful_map_beats_chance_and_its_opposite():
     values = {"deeplift": right, "random": chance, "saliency": -right}
     values["deeplift_randomised"] = -right
     options = Evaluation(faithfulness_tiles=3, faithfulness_steps=6)
-    table = faithfulness.faithfulness_table(Mean(), images, np.arange(3), values, options)
-    table = table.set_index("method")
+    faithful = faithfulness.Faithfulness(Mean(), images, np.arange(3), options)
+    pairs = {"deeplift": zip(right, -right, strict=True)}
+    rows = [faithful.row(method, maps, pairs.get(method, ())) for method, maps in values.items()]
+    table = pd.DataFrame(rows).set_index("method")
     gain = table["insertion_minus_deletion"]
     assert gain["deeplift"] > gain["random"] + 0.1 > gain["saliency"] + 0.2
     assert table["randomisation_correlation"]["deeplift"] == pytest.approx(-1)
@@ -229,11 +236,10 @@ def test_a_faithful_map_beats_chance_and_its_opposite():
 
 def test_no_tiles_give_rows_without_figures():
     options = Evaluation(faithfulness_tiles=0)
-    maps = {"gan": np.zeros((3, 4, 4), np.float32)}
-    table = faithfulness.faithfulness_table(
-        Mean(), torch.zeros(0, 2, 4, 4), faithfulness.choose_tiles(3, options), maps, options
-    )
-    assert table["tiles"].tolist() == [0] and table["deletion_auc"].isna().all()
+    chosen = faithfulness.choose_tiles(3, options)
+    none = faithfulness.Faithfulness(Mean(), torch.zeros(0, 2, 4, 4), chosen, options)
+    row = none.row("gan", np.zeros((0, 4, 4), np.float32))
+    assert row["tiles"] == 0 and np.isnan(row["deletion_auc"])
 
 
 # --- hidden signals -------------------------------------------------------------------------------

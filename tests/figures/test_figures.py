@@ -1,5 +1,6 @@
 """Presentation: figures say what their data say, nothing runs off the sheet, styles for QGIS."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -18,22 +19,28 @@ from matplotlib.text import Text
 from PIL import Image
 
 from wildlens.errors import WildLensError
+from wildlens.evaluate import examples as saved_examples
 from wildlens.figures import imagery, style
 from wildlens.figures.class_bars import draw_classes
-from wildlens.figures.examples import Example, choose, draw_examples
+from wildlens.figures.examples import Example, draw_examples
 from wildlens.figures.footprints import draw_tiles
 from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import (
     Overlaid,
     choose_by_fit,
     draw_overlays,
+    fits_of,
     overlay,
-    rank_tiles,
 )
 from wildlens.figures.scene_data import maps_by_scene, read_picture, read_scene
 from wildlens.figures.scene_maps import SceneView, draw_maps, span
 from wildlens.figures.step import draw
-from wildlens.figures.tile_data import pictured, read_footprints
+from wildlens.figures.tile_data import (
+    read_examples,
+    read_footprints,
+    read_overlays,
+    with_pictures,
+)
 from wildlens.figures.training_curves import draw_training, smooth
 from wildlens.files.raster import writing_cog, writing_geotiff
 from wildlens.legend import CORINE
@@ -156,20 +163,6 @@ def test_legend_shows_the_frequent_classes_and_counts_the_others():
 # --- examples -----------------------------------------------------------------------------------
 
 
-def test_tiles_are_chosen_by_their_scores():
-    original = np.array([0.5, 0.9, 0.2, 0.7, 0.6])
-    lowered = np.array([0.4, 0.1, 0.1, 0.2, 0.5])
-    chosen = choose(np.stack([original, original, lowered], axis=1))
-    assert list(chosen) == [1, 4, 2, 3]  # tile 1 falls most, but is shown already
-    assert chosen[1] == "highest score" and chosen[3].startswith("largest fall")
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4])
-def test_few_tiles_are_shown_once_each(count):
-    chosen = choose(np.random.default_rng(0).random((count, 3)))
-    assert sorted(chosen) == list(range(count))
-
-
 def example(name="tile", methods=METHODS, references=("corine", "truth"), seed=0):
     rng = np.random.default_rng(seed)
     valid = np.ones((SIDE, SIDE), bool)
@@ -220,17 +213,12 @@ def test_each_method_has_one_scale_for_all_tiles():
 # --- overlays ------------------------------------------------------------------------------------
 
 
-def test_tiles_are_ranked_by_precision_over_chance():
-    target = np.zeros((4, 10, 10), bool)
-    target[:3, :3] = True  # 30 of 100 pixels; the last tile has none
-    known = np.ones_like(target)
-    known[1, :, 5:] = False
-    perfect = target.astype(float)
-    backwards = 1 - perfect
-    flat = np.zeros_like(perfect)
-    values = np.stack([perfect[0], np.where(known[1], perfect[1], 9), flat[2], backwards[3]])
-    fits = rank_tiles(values, target, known)
-    assert fits[:3] == pytest.approx([1 / 0.3, 1 / 0.3, 1]) and np.isnan(fits[3])
+def test_fit_is_precision_over_chance_where_both_kinds_occur():
+    precision = np.array([1.0, 0.3, 0.2, 0.9, np.nan, 0.02, 0.98])
+    share = np.array([0.3, 0.3, 0.4, 0.99, 0.0, 0.02, 0.98])
+    fits = fits_of(precision, share)
+    assert fits[[0, 1, 2, 5, 6]] == pytest.approx([1 / 0.3, 1, 0.5, 1, 1])
+    assert np.isnan(fits[[3, 4]]).all()
 
 
 @pytest.mark.parametrize(
@@ -472,9 +460,9 @@ def test_the_ends_of_a_scale_are_written_without_powers_of_ten(low, high, unit, 
     assert span(Normalize(low, high), unit) == said
 
 
-def test_controls_are_no_pictures_unless_there_is_nothing_else():
-    assert pictured(METHODS) == list(METHODS[:10])
-    assert pictured(["random", "deeplift_randomised"]) == ["random", "deeplift_randomised"]
+def test_controls_have_no_pictures_unless_there_is_nothing_else():
+    assert with_pictures(METHODS) == list(METHODS[:10])
+    assert with_pictures(["random", "deeplift_randomised"]) == ["random", "deeplift_randomised"]
 
 
 def test_without_mapped_scenes_the_figure_says_so():
@@ -673,8 +661,6 @@ def evaluated(tmp_path_factory):
 def run_draw(world, output="figures", **changed):
     arguments = {
         "tiles": world.path("tiles.zarr"),
-        "classifier": world.path("classifier.safetensors"),
-        "generators": world.path("generators.safetensors"),
         "attributions": [world.path(f"{method}.zarr") for method in world.attributions],
         "scenes": world.scenes,
         "maps": world.maps,
@@ -682,7 +668,6 @@ def run_draw(world, output="figures", **changed):
         "evaluation": world.path("out"),
         "metrics": world.path("metrics"),
         "output": world.path(output),
-        "device": "cpu",
     }
     draw(**(arguments | changed))
 
@@ -740,8 +725,59 @@ def test_mapped_scenes_without_a_scene_file_are_named_in_the_log(evaluated, capl
 
 
 def test_figures_need_no_pyplot():
-    code = "import sys, wildlens.presentation; sys.exit('matplotlib.pyplot' in sys.modules)"
+    code = "import sys, wildlens.figures.step; sys.exit('matplotlib.pyplot' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_figures_run_no_network(evaluated, monkeypatch):
+    def fail(*_, **__):
+        raise AssertionError("a network was run")
+
+    monkeypatch.setattr("torch.nn.Module.__call__", fail)
+    monkeypatch.setattr("wildlens.networks.weights.load_classifier", fail)
+    run_draw(evaluated, "no-network")
+    assert len(list(evaluated.path("no-network").iterdir())) == len(FIGURES)
+
+
+def test_examples_are_the_tiles_and_images_of_the_evaluation(evaluated):
+    found, bands = read_examples(
+        evaluated.path("out/examples.npz"), evaluated.path("tiles.zarr"),
+        [evaluated.path("gan.zarr")], ["corine", "truth"],
+    )  # fmt: skip
+    assert bands == BANDS and 1 <= len(found) <= 4
+    for one in found:
+        row = int(one.name.removeprefix("tile-"))
+        assert evaluated.split[row] == "test"
+        assert one.images[0] == pytest.approx(evaluated.reflectance[row] / 10_000)
+        assert np.array_equal(one.references["truth"], evaluated.truth[row])
+        assert np.array_equal(one.attributions["gan"], evaluated.attributions["gan"][row])
+
+
+def test_overlays_are_ranked_by_the_table_of_the_evaluation(evaluated):
+    table = pd.read_csv(evaluated.path("out/tiles.csv"), dtype={"tile": str})
+    stores = [evaluated.path(f"{method}.zarr") for method in evaluated.attributions]
+    tiles, ranked, method, bands, reference = read_overlays(
+        evaluated.path("tiles.zarr"), stores, table, TARGETS
+    )
+    assert (ranked, method, bands, reference) == (12, "gan", BANDS, "truth")
+    rows = table.query("method == 'gan' and reference == 'truth'").set_index("tile")
+    fits = (rows["average_precision"] / rows["target_share"]).sort_values()
+    assert [t.name for t in tiles][::2] == [fits.index[-1], fits.index[0]]
+    for tile in tiles:
+        row = int(tile.name.removeprefix("tile-"))
+        assert np.array_equal(tile.target, np.isin(evaluated.truth[row], [BOG, ROCK]))
+
+
+def test_examples_of_other_tiles_or_broken_ones_are_refused(evaluated, tmp_path):
+    shutil.copytree(evaluated.path("out"), tmp_path / "out")
+    found = saved_examples.read_examples(evaluated.path("out/examples.npz"))
+    other = dataclasses.replace(found, names=np.array([f"x{n}" for n in found.names]))
+    saved_examples.write_examples(tmp_path / "out/examples.npz", other)
+    refused(evaluated, "tiles.zarr", "has no tile 'x", evaluation=tmp_path / "out")
+    (tmp_path / "out/examples.npz").write_bytes(b"PK broken")
+    refused(evaluated, "examples.npz", "wildlens evaluate", evaluation=tmp_path / "out")
+    np.savez(tmp_path / "out/examples.npz", names=np.array([{}], object), allow_pickle=True)
+    refused(evaluated, "examples.npz", "wildlens evaluate", evaluation=tmp_path / "out")
 
 
 def refused(world, *expected, **changed):

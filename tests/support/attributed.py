@@ -24,7 +24,7 @@ from wildlens.tiles.store import write_tileset
 SIDE = 32
 BANDS = ["B02", "B03", "B04"]
 BOG, ROCK, FOREST, HEATH = (CORINE.index_of(code) for code in (412, 332, 312, 322))
-SETTINGS = Evaluation(resamples=200)
+SETTINGS = Evaluation(faithfulness_tiles=4)
 
 
 class World:

@@ -12,9 +12,9 @@ from wildlens.cli import cli
 
 TABLES = {
     "evaluate": [
-        *(f"{name}.csv" for name in ("methods", "rules", "groups", "differences", "classes")),
-        *(f"{name}.csv" for name in ("faithfulness", "completeness", "scores")),
-        *("warnings.txt", "provenance.json"),
+        *(f"{name}.csv" for name in ("methods", "rules", "groups", "tiles", "differences")),
+        *(f"{name}.csv" for name in ("classes", "faithfulness", "completeness", "scores")),
+        *("texture.csv", "examples.npz", "warnings.txt", "provenance.json"),
     ],
     "figures": [
         f"{name}.png"

@@ -1,6 +1,7 @@
-# Evaluation: do the highlighted pixels lie on wetlands and bare land?
+# Evaluate: compare high attribution with land cover, and test generators and faithfulness.
 #
-# Reads tiles, models, attributions, maps and land cover. Gives results/evaluation/*.csv.
+# Reads tiles, models, attributions, maps and land cover. Gives results/evaluation: tables, and the
+# example tiles with their generated images that the figures show.
 
 
 rule evaluate:
@@ -32,6 +33,12 @@ rule evaluate:
             category="4 How good they are",
             labels={"what": "Other groups of classes", "kind": "table"},
         ),
+        tiles=report(
+            "results/evaluation/tiles.csv",
+            caption="../report/tiles_table.rst",
+            category="4 How good they are",
+            labels={"what": "Per-tile metrics", "kind": "table"},
+        ),
         differences=report(
             "results/evaluation/differences.csv",
             caption="../report/differences.rst",
@@ -42,13 +49,13 @@ rule evaluate:
             "results/evaluation/faithfulness.csv",
             caption="../report/faithfulness.rst",
             category="4 How good they are",
-            labels={"what": "Does the classifier use it?", "kind": "table"},
+            labels={"what": "Faithfulness to the classifier", "kind": "table"},
         ),
         completeness=report(
             "results/evaluation/completeness.csv",
             caption="../report/completeness.rst",
             category="4 How good they are",
-            labels={"what": "Do contributions add up?", "kind": "table"},
+            labels={"what": "Completeness of contributions", "kind": "table"},
         ),
         classes=report(
             "results/evaluation/classes.csv",
@@ -62,6 +69,13 @@ rule evaluate:
             category="2 The classifier",
             labels={"what": "Scores of images and generated images", "kind": "table"},
         ),
+        texture=report(
+            "results/evaluation/texture.csv",
+            caption="../report/texture.rst",
+            category="3 The explanation",
+            labels={"what": "Periodic texture", "kind": "table"},
+        ),
+        examples="results/evaluation/examples.npz",
         warnings=report(
             "results/evaluation/warnings.txt",
             caption="../report/warnings.rst",
@@ -77,6 +91,7 @@ rule evaluate:
     resources:
         mem_mb=growing(6000),
         runtime=growing(240),
+        gpu=1,  # classifier and generators run on the test tiles
     params:
         code=code_digest("wildlens.evaluate.step"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),

@@ -1,22 +1,22 @@
 # Figures: what the report shows; their captions are in workflow/report.
 #
-# Reads tiles, models, attributions, maps and tables. Gives results/figures/*.png.
+# Reads tiles, attributions, maps and tables; no network runs. Gives results/figures/*.png.
 
 
 rule figures:
-    """Draw the figures."""
+    """Draw the figures of the report."""
     input:
         tiles="results/tiles.zarr",
         classifier_training=rules.train_classifier.output.training,
         gan_training=rules.train_gan.output.training,
-        classifier="results/models/classifier.safetensors",
-        generators="results/models/generators.safetensors",
         attributions=expand("results/attributions/{method}.zarr", method=TILE_METHODS),
         scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
         maps=MAPS,
         landcovers=expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER),
         methods=rules.evaluate.output.methods,
+        per_tile=rules.evaluate.output.tiles,
         classes=rules.evaluate.output.classes,
+        examples=rules.evaluate.output.examples,
         evaluation=rules.evaluate.output.provenance,
     output:
         tiles=report(
@@ -79,7 +79,6 @@ rule figures:
         metrics=subpath(input.gan_training, ancestor=2),
         folder=subpath(output.tiles, parent=True),
     shell:
-        "wildlens --log {log:q} figures --tiles {input.tiles:q} --classifier {input.classifier:q}"
-        " --generators {input.generators:q} {params.attributions:q} {params.scenes:q}"
-        " {params.maps:q} {params.landcovers:q} --evaluation {params.evaluation:q}"
-        " --metrics {params.metrics:q} --output {params.folder:q}"
+        "wildlens --log {log:q} figures --tiles {input.tiles:q} {params.attributions:q}"
+        " {params.scenes:q} {params.maps:q} {params.landcovers:q}"
+        " --evaluation {params.evaluation:q} --metrics {params.metrics:q} --output {params.folder:q}"

@@ -1,18 +1,132 @@
-"""Warnings about an evaluation whose comparison is not meaningful."""
+"""Warnings about an evaluation: a comparison that means little, or a map that is not sound."""
 
 import pandas as pd
 
+from wildlens.evaluate.tables import PAIRED_WITH
+from wildlens.evaluate.texture import PEAK
+from wildlens.legend import CORINE
+from wildlens.registry import methods as registry
+
 INVERTED = 0.5  # AUROC below which a map is lower on the target group than beside it
-GENERATED = ("gan", "minimizer")  # methods by generators, whose sign training decides
+FEW_BLOCKS = 30  # with fewer, intervals rest on few independent samples
+LOOK_ALIKES = (322, 324, 331)  # of the simulation: heath, clear-cut and sand occur in both classes
+LIT = 1.5  # multiple of the mean above which a look-alike class counts as highlighted
+PERIODIC = 2 / 80  # share of tiles by which a map may exceed the images
+IN_ORDER = 0.5  # share of tiles below which the generators hardly move the score
 
 
-def warnings_of(methods: pd.DataFrame) -> list[str]:
-    """One line for each problem seen in methods.csv, with what to change."""
-    inverted = methods[methods["method"].isin(GENERATED) & (methods["auroc"] < INVERTED)]
+def warnings_of(
+    methods: pd.DataFrame, classes: pd.DataFrame, scores: pd.DataFrame, texture: pd.DataFrame
+) -> list[str]:
+    """One line per problem in the tables of these names, with what to change."""
+    return [
+        *_few_blocks(methods),
+        *_inverted(methods),
+        *_no_evidence(methods),
+        *_ahead(methods),
+        *_look_alikes(classes),
+        *_periodic(texture),
+        *_out_of_order(scores),
+    ]
+
+
+def _few_blocks(methods: pd.DataFrame) -> list[str]:
+    blocks = int(methods["blocks"].min()) if len(methods) else FEW_BLOCKS
+    if blocks >= FEW_BLOCKS:
+        return []
+    return [
+        f"the test tiles lie in {blocks} spatial blocks, fewer than {FEW_BLOCKS}: intervals are "
+        "wide and rest on few independent samples; use more land, or a larger share of it "
+        "(tiles.test), or smaller blocks (tiles.block_km)"
+    ]
+
+
+def _inverted(methods: pd.DataFrame) -> list[str]:
+    inverted = methods[
+        methods["method"].isin(registry.names("paper")) & (methods["auroc"] < INVERTED)
+    ]
     return [
         f"{row.method} against {row.reference} is inverted (AUROC {row.auroc:.2f}): its map is "
         "lower on the target group than beside it; see in scores.csv whether X+ scores above X-, "
         "train longer (gan.steps) if not, and else ask whether evaluation.targets are what the "
         "classifier finds natural (classes.csv)"
         for row in inverted.itertuples()
+    ]
+
+
+def _no_evidence(methods: pd.DataFrame) -> list[str]:
+    empty = methods[(methods["note"] != "") & ~methods["method"].isin(registry.names("control"))]
+    return [
+        f"{row.method} against {row.reference}: {row.note}; its IoU is not a result: look at the "
+        "map for a constant or saturated tile"
+        for row in empty.itertuples()
+    ]
+
+
+def _ahead(methods: pd.DataFrame) -> list[str]:
+    """Explanations (not controls) whose IoU is above that of the paper's map, interval and all."""
+    ahead = methods[
+        (methods[f"iou_minus_{PAIRED_WITH}_low"] > 0)
+        & ~methods["method"].isin(registry.names("control"))
+    ]
+    return [
+        f"{row.method} finds the target group better than {PAIRED_WITH} against {row.reference} "
+        f"(IoU {row.iou:.2f}, higher by {row.iou_minus_gan:.2f}, 95 % interval "
+        f"{row.iou_minus_gan_low:.2f} to {row.iou_minus_gan_high:.2f}): use its map, or train the "
+        "generators longer (gan.steps)"
+        for row in ahead.itertuples()
+    ]
+
+
+def _look_alikes(classes: pd.DataFrame) -> list[str]:
+    """Covers of both classes that the paper's map highlights; known for simulated land only."""
+    if classes.empty:
+        return []
+    codes = list(map(str, LOOK_ALIKES))
+    lit = classes[
+        (classes["method"] == PAIRED_WITH)
+        & (classes["reference"] == "truth")
+        & classes["class_code"].astype(str).isin(codes)
+        & (classes["relative_attribution"] > LIT)
+    ]
+    return [
+        f"{PAIRED_WITH} gives {CORINE.of_code(int(row.class_code)).name} "
+        f"{row.relative_attribution:.2f} times its mean attribution ({row.scene}), though this "
+        "cover occurs in protected and in anthropogenic land alike: see classes.csv, and train "
+        "classifier and generators with another seed to see whether it stays"
+        for row in lit.itertuples()
+    ]
+
+
+def _periodic(texture: pd.DataFrame) -> list[str]:
+    """Maps (not controls) with a periodic texture in clearly more tiles than the images."""
+    by_method = texture.set_index("method")
+    if "image" not in by_method.index:
+        return []
+    image = by_method.loc["image"]
+    controls = registry.names("control")
+    allowed = image["periodic_tiles"] / max(image["tiles"], 1) + PERIODIC
+    return [
+        f"{method}: {row['periodic_tiles']} of {row['tiles']} map tiles have a periodic texture "
+        f"(autocorrelation peak above {PEAK}), of the images {image['periodic_tiles']} of "
+        f"{image['tiles']}: the map shows stripes or a grid of its own; train the generators with "
+        "fewer steps or a lower rate (gan), and look at the map at full size"
+        for method, row in by_method.drop(index="image").iterrows()
+        if method not in controls
+        and row["tiles"]
+        and row["periodic_tiles"] / row["tiles"] > allowed + 1e-9
+    ]
+
+
+def _out_of_order(scores: pd.DataFrame) -> list[str]:
+    by_image = scores.set_index("image")
+    first, beyond = by_image.iloc[0], by_image["share_beyond_margin"]
+    share, margin = first["share_in_order_with_margin"], first["order_margin"]
+    if share >= IN_ORDER:
+        return []
+    return [
+        f"only {100 * share:.0f} % of {first['tiles']} test tiles have scores X- < X < X+ with a "
+        f"margin of {margin:g} at each step (X- below X: {100 * beyond['X-']:.0f} %, X+ above X: "
+        f"{100 * beyond['X+']:.0f} %): where a generator does not move the score, its part of the "
+        "map shows little of the classifier; train longer (gan.steps) or raise gan.lambda_am"
     ]

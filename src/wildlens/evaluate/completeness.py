@@ -1,8 +1,8 @@
-"""Do contributions add up? completeness.csv: their sum against the logits' difference.
+"""Completeness gap: sum of contributions against the difference of logits; completeness.csv.
 
-Methods that share out the difference to a baseline promise that their contributions, before the
-sign rule, sum to it. The gap is what they lost or invented; the fault may be the method's rule for
-a layer, too few steps of an integral, or rounding.
+Methods that distribute the difference to a baseline over the pixels claim completeness: their
+contributions, before the sign rule, sum to it. A gap comes from the method's rule for a layer, from
+too few steps of an integral, or from rounding.
 """
 
 from collections.abc import Mapping
@@ -20,12 +20,12 @@ COLUMNS = [
 
 
 def completeness_table(stores: Mapping[str, xr.Dataset]) -> pd.DataFrame:
-    """One row for each method that makes the promise, over all tiles attributed.
+    """One row for each method that claims completeness, over all attributed tiles.
 
     `relative_gap` is the sum of absolute gaps over the sum of absolute differences.
 
     Args:
-        stores: method -> attribution store, see `tile_attribution`.
+        stores: method -> attribution store, see `attribute.step`.
     """
     rows = []
     for method, store in stores.items():
@@ -33,8 +33,8 @@ def completeness_table(stores: Mapping[str, xr.Dataset]) -> pd.DataFrame:
             continue
         total, difference = (store[name].values.astype(np.float64) for name in AUDIT)
         gap = np.abs(total - difference)
-        figures = (len(gap), difference.mean(), total.mean(), gap.mean(), gap.max())
+        numbers = (len(gap), difference.mean(), total.mean(), gap.mean(), gap.max())
         relative = relative_gap(total, difference)
-        row = (method, store.attrs.get("baseline", ""), *figures, relative)
+        row = (method, store.attrs.get("baseline", ""), *numbers, relative)
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -1,31 +1,32 @@
-"""Is one method better than another? differences.csv: paired differences with their intervals.
+"""Paired differences between methods with their intervals: differences.csv.
 
-Both methods are looked at on the same drawn blocks, so that what makes a block hard for all does
-not blur the difference.
+Both methods are compared on the same blocks, so that blocks that are hard for every method do not
+widen the interval.
 """
 
 import itertools
 
 import pandas as pd
 
-from wildlens.evaluate.bootstrap import interval
-from wildlens.evaluate.metrics import Comparison, in_order
+from wildlens.evaluate.intervals import interval
+from wildlens.evaluate.metrics import Comparison
+from wildlens.evaluate.tables import in_order
 
-FIGURES = ("iou", "iou_tiles", "auroc", "auroc_tiles", "average_precision", "pointing_game")
-COLUMNS = ["reference", "figure", "method", "other", "difference", "low", "high"]
+METRICS = ("iou", "iou_tiles", "auroc", "auroc_tiles", "average_precision", "pointing_game")
+COLUMNS = ["reference", "metric", "method", "other", "difference", "low", "high"]
 
 
 def differences_table(comparisons: list[Comparison]) -> pd.DataFrame:
-    """One row for each figure and pair of methods: figure of `method` minus figure of `other`."""
+    """One row per metric and pair of methods: metric of `method` minus metric of `other`."""
     rows = []
     chosen = in_order(comparisons, of_targets=True)
-    for figure, (one, other) in itertools.product(FIGURES, itertools.combinations(chosen, 2)):
-        if one.question.reference != other.question.reference:
+    for metric, (one, other) in itertools.product(METRICS, itertools.combinations(chosen, 2)):
+        reference = one.group.reference
+        if reference != other.group.reference:
             continue
-        difference = one.figures[figure] - other.figures[figure]
-        samples = one.resampled[figure] - other.resampled[figure]
-        low, high = interval(samples, one.figures["blocks"])
-        reference = one.question.reference
-        row = (reference, figure, one.method, other.method, difference, low, high)
+        difference = one.metrics[metric] - other.metrics[metric]
+        replicates = one.replicates[metric] - other.replicates[metric]
+        low, high = interval(difference, replicates, share=False)
+        row = (reference, metric, one.method, other.method, difference, low, high)
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)

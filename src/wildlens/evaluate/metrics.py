@@ -1,185 +1,147 @@
-"""How well each method's attribution finds the target group: methods.csv, rules.csv, groups.csv.
+"""How well each method's attribution finds the target groups on the test tiles.
 
 The rule was fixed beforehand and is the same for every method: one threshold in the method's own
 unit, which maximises the pooled IoU on the validation tiles, is applied unchanged to the test
-tiles. No figure of the test tiles chooses anything.
+tiles. No metric of the test tiles chooses anything.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from wildlens.evaluate import tile_metrics
-from wildlens.evaluate.bootstrap import interval
+from wildlens.evaluate.intervals import interval
 from wildlens.evaluate.ranking import Ranking
 from wildlens.evaluate.rules import OTSU, VALIDATION, Outcome, masks_by_tile, outcome, tile_rules
-from wildlens.evaluate.samples import REFERENCES, Sample
-from wildlens.evaluate.target_groups import TARGETS, Question
-
-PAIRED_WITH = "gan"  # the paper's own map: all other methods are compared with it
+from wildlens.evaluate.samples import Sample
+from wildlens.evaluate.target_groups import TargetGroup
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One method against one question on the test tiles.
+    """One method compared with one target group on the test tiles.
 
     Attributes:
-        threshold: in the method's unit, chosen on validation tiles.
-        figures: column of groups.csv, and for the target group of methods.csv -> value.
+        threshold: in the method's unit, chosen on validation tiles; infinity if none separates.
+        metrics: column of groups.csv, and for the target group of methods.csv -> value.
         rules: rows of rules.csv (target group only).
-        resampled: figure -> (resamples,), NaN where undefined; these can be compared in pairs.
+        by_tile: column of tiles.csv -> (tile,) values (target group only).
+        replicates: metric -> (blocks,) values without one block each, NaN where undefined; those of
+            two methods can be subtracted.
     """
 
     method: str
-    question: Question
+    group: TargetGroup
     threshold: float
-    figures: dict[str, float]
+    metrics: dict[str, float]
     rules: list[dict]
-    resampled: dict[str, np.ndarray]
+    by_tile: dict[str, np.ndarray]
+    replicates: dict[str, np.ndarray]
+
+
+def choose_threshold(group: TargetGroup, validation: Sample, ranking: Ranking) -> float:
+    """The threshold with the highest pooled IoU on the validation tiles.
+
+    Args:
+        ranking: of all valid pixels of the validation tiles.
+    """
+    known, target = group.masks(validation)
+    return ranking.within(known).best_threshold(target)
 
 
 def compare(
     method: str,
-    question: Question,
+    group: TargetGroup,
+    threshold: float,
     values: np.ndarray,
-    rankings: dict[str, Ranking],
+    ranking: Ranking,
     test: Sample,
-    draws: np.ndarray,
-    top_shares: list[float],
+    weights: np.ndarray,
+    tile_shares: Sequence[float] | None,
 ) -> Comparison:
-    """Compare one method with one question.
+    """Compare one method with one target group.
 
     Args:
-        values: (tile, y, x) float32 of the test tiles, NaN = missing.
-        rankings: of all valid pixels of the splits "val" and "test".
-        draws: (resamples, blocks) of the test tiles' blocks, see `bootstrap.draw_blocks`.
-        top_shares: rules beside the fixed one, for the target group.
+        values: (tile, y, x) float32 of the test tiles, NaN = missing; ranking: of their valid
+            pixels.
+        weights: (replicates, blocks) of the test tiles' blocks, see `intervals.leave_one_out`.
+        tile_shares: shares of the further rules for the target group: `top_shares`, and last the
+            target's share of the validation tiles. None for other groups.
     """
-    known, target, blocks = question.known["test"], question.target["test"], test.blocks
-    validation = rankings["val"].within(question.known["val"])
-    threshold = validation.best_threshold(question.target["val"])
-    ranking = rankings["test"].within(known)
-    fixed = outcome((values >= np.float32(threshold)) & known, known, target, blocks, draws)
-    figures = {
+    known, target = group.masks(test)
+    ranking = ranking.within(known)
+    # a map without contrast marks nothing, wherever its one value lies
+    high = (values >= np.float32(threshold)) & known & (not ranking.constant)
+    fixed = outcome(high, known, target, test.blocks, weights)
+    metrics = {
         "tiles": len(values),
-        "blocks": draws.shape[1],
+        "blocks": weights.shape[1],
         "pixels": np.count_nonzero(known),
         "auroc": ranking.auroc(target),
         "average_precision": ranking.average_precision(target),
         "target_share": np.count_nonzero(target) / np.count_nonzero(known),
         "threshold": threshold,
-        **fixed.figures,
-        "iou_ceiling": question.ceiling,
+        **fixed.metrics,
+        "iou_ceiling": group.ceiling,
     }
-    if question.group != TARGETS:
-        return Comparison(method, question, threshold, figures, [], {})
-    others = _other_rules(question, values, test, draws, top_shares)
-    more, resampled = _more_figures(question, values, ranking, blocks, draws)
-    resampled |= {"iou": fixed.iou, "iou_tiles": fixed.iou_tiles}
-    figures |= more | {"rule": VALIDATION, "iou_otsu": others[OTSU].figures["iou"]}
-    rows = {VALIDATION: fixed, **others}
+    if tile_shares is None:
+        return Comparison(method, group, threshold, metrics, [], {}, {})
+    outcomes = {VALIDATION: fixed}
+    for name, rule in tile_rules(tile_shares[:-1], tile_shares[-1]).items():
+        # a tile's threshold is of all its valid pixels: unknown land cover does not move it
+        marked = masks_by_tile(values, test.valid, rule) & known
+        outcomes[name] = outcome(marked, known, target, test.blocks, weights)
+    by_tile = _by_tile(values, known, target, fixed)
+    replicates = _replicates(ranking, target, by_tile, test.blocks, weights)
+    replicates |= {"iou": fixed.iou, "iou_tiles": fixed.iou_tiles}
+    metrics |= {
+        "auroc_tiles": tile_metrics.mean(by_tile["auroc"]),
+        "pointing_game": tile_metrics.mean(by_tile["pointing_game"]),
+    }
+    for name in ("auroc", "average_precision", "auroc_tiles", "pointing_game"):
+        low_high = interval(metrics[name], replicates[name])
+        metrics[f"{name}_low"], metrics[f"{name}_high"] = low_high
+    metrics |= {"rule": VALIDATION, "iou_otsu": outcomes[OTSU].metrics["iou"]}
     rules = [
-        {"rule": name, "threshold": threshold if name == VALIDATION else np.nan, **o.figures}
-        for name, o in rows.items()
+        {"rule": name, "threshold": threshold if name == VALIDATION else np.nan, **found.metrics}
+        for name, found in outcomes.items()
     ]
-    return Comparison(method, question, threshold, figures, rules, resampled)
+    return Comparison(method, group, threshold, metrics, rules, by_tile, replicates)
 
 
-def _other_rules(question: Question, values, test: Sample, draws, top_shares) -> dict[str, Outcome]:
-    known, target = question.known["test"], question.target["test"]
-    of_validation = question.target["val"].sum() / question.known["val"].sum()
-    # a tile's threshold is of all its pixels: what a reference does not know does not move it
+def target_share(group: TargetGroup, sample: Sample) -> float:
+    """Share of a group among the pixels that its reference knows."""
+    known, target = group.masks(sample)
+    return np.count_nonzero(target) / np.count_nonzero(known)
+
+
+def _by_tile(
+    values: np.ndarray, known: np.ndarray, target: np.ndarray, fixed: Outcome
+) -> dict[str, np.ndarray]:
+    pixels = np.count_nonzero(known, axis=(1, 2))
+    auroc, precision = tile_metrics.tile_rankings(values, known, target)
     return {
-        name: outcome(
-            masks_by_tile(values, test.valid, rule) & known, known, target, test.blocks, draws
-        )
-        for name, rule in tile_rules(top_shares, of_validation).items()
-    }
-
-
-def _more_figures(
-    question: Question, values: np.ndarray, ranking: Ranking, blocks: np.ndarray, draws: np.ndarray
-) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    """Figures of the target group alone, with intervals, and those that can be paired."""
-    known, target = question.known["test"], question.target["test"]
-    of_pixel = np.broadcast_to(blocks[:, None, None], values.shape)
-    auroc, precision = ranking.resampled(target, of_pixel, draws)
-    by_tile = {
-        "auroc_tiles": tile_metrics.tile_aurocs(values, known, target),
+        "pixels": pixels,
+        "target_share": np.count_nonzero(target, axis=(1, 2)) / np.maximum(pixels, 1),
+        "iou": fixed.by_tile,
+        "auroc": auroc,
+        "average_precision": precision,
         "pointing_game": tile_metrics.pointing_game(values, known, target),
     }
-    resampled = {"auroc": auroc, "average_precision": precision} | {
-        name: tile_metrics.resampled_mean(figure, blocks, draws) for name, figure in by_tile.items()
+
+
+def _replicates(
+    ranking: Ranking,
+    target: np.ndarray,
+    by_tile: dict[str, np.ndarray],
+    blocks: np.ndarray,
+    weights: np.ndarray,
+) -> dict[str, np.ndarray]:
+    of_pixel = np.broadcast_to(blocks[:, None, None], target.shape)
+    auroc, precision = ranking.replicates(target, of_pixel, weights)
+    tiles = {"auroc_tiles": by_tile["auroc"], "pointing_game": by_tile["pointing_game"]}
+    return {"auroc": auroc, "average_precision": precision} | {
+        name: tile_metrics.mean_replicates(metric, blocks, weights)
+        for name, metric in tiles.items()
     }
-    figures = {name: tile_metrics.mean(figure) for name, figure in by_tile.items()}
-    for name, samples in resampled.items():
-        figures[f"{name}_low"], figures[f"{name}_high"] = interval(samples, draws.shape[1])
-    return figures, resampled
-
-
-METHOD_COLUMNS = [
-    "tiles", "blocks", "pixels", "auroc", "auroc_low", "auroc_high", "average_precision",
-    "average_precision_low", "average_precision_high", "auroc_tiles", "auroc_tiles_low",
-    "auroc_tiles_high", "pointing_game", "pointing_game_low", "pointing_game_high", "iou",
-    "iou_low", "iou_high", "iou_tiles", "iou_tiles_low", "iou_tiles_high", "tiles_with_target",
-    "share_inside", "share_high", "threshold", "rule", "iou_otsu", "target_share", "iou_ceiling",
-]  # fmt: skip
-GROUP_COLUMNS = [
-    "tiles", "target_share", "auroc", "average_precision", "threshold", "iou", "iou_low",
-    "iou_high", "iou_tiles", "tiles_with_target", "share_inside", "iou_ceiling",
-]  # fmt: skip
-
-
-def methods_table(comparisons: list[Comparison], about: dict[str, dict[str, str]]) -> pd.DataFrame:
-    """methods.csv: one row for each method and reference, with the difference to the paper's map.
-
-    References follow each other; within one, methods keep their order. Where the paper's map is not
-    among the methods, and in its own row, the difference is empty.
-
-    Args:
-        about: method -> what its row says of it: unit, baseline, sign rule and symmetries.
-    """
-    chosen = in_order(comparisons, of_targets=True)
-    paired = {c.question.reference: c for c in chosen if c.method == PAIRED_WITH}
-    rows = []
-    for c in chosen:
-        row = _head(c) | {name: c.figures[name] for name in METHOD_COLUMNS}
-        other = paired.get(c.question.reference)
-        difference = low = high = float("nan")
-        if other is not None and other is not c:
-            difference = c.figures["iou"] - other.figures["iou"]
-            low, high = interval(c.resampled["iou"] - other.resampled["iou"], c.figures["blocks"])
-        name = f"iou_minus_{PAIRED_WITH}"
-        row |= {name: difference, f"{name}_low": low, f"{name}_high": high}
-        rows.append(row | about.get(c.method, {}))
-    return pd.DataFrame(rows)
-
-
-def rules_table(comparisons: list[Comparison]) -> pd.DataFrame:
-    """rules.csv: one row for each method, reference and rule of what is high."""
-    chosen = in_order(comparisons, of_targets=True)
-    return pd.DataFrame([_head(c) | row for c in chosen for row in c.rules])
-
-
-def groups_table(comparisons: list[Comparison]) -> pd.DataFrame:
-    """groups.csv: one row for each method, reference and group, the target group among them."""
-    return pd.DataFrame(
-        [
-            _head(c)
-            | {"group": c.question.group, "codes": " ".join(map(str, c.question.codes))}
-            | {name: c.figures[name] for name in GROUP_COLUMNS}
-            for c in in_order(comparisons)
-        ]
-    )
-
-
-def in_order(comparisons: list[Comparison], of_targets: bool = False) -> list[Comparison]:
-    """By reference and, within one, as given; of the target group alone if asked for."""
-    order = {reference: position for position, reference in enumerate(REFERENCES)}
-    kept = [c for c in comparisons if not of_targets or c.question.group == TARGETS]
-    return sorted(kept, key=lambda c: order[c.question.reference])
-
-
-def _head(comparison: Comparison) -> dict[str, str]:
-    return {"method": comparison.method, "reference": comparison.question.reference}

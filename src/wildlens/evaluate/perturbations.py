@@ -1,8 +1,8 @@
-"""Is what the generators change visible, or a hidden signal that only the classifier reads?
+"""Perturbations that remove hidden signals from generated images.
 
-Generators are known to hide messages in patterns too faint and too fine to see (Chu et al. 2017).
-Such a change of the score does not survive what any image goes through: the digits of its file, the
-noise of a sensor, a slight blur. A change of the land's look does.
+CycleGAN generators are known to hide information in patterns of low amplitude and high frequency
+(Chu et al. 2017). A change of the score that rests on such a pattern does not survive rounding to
+the digits of a product, sensor noise or a slight blur; a visible change of the land does.
 """
 
 from collections.abc import Callable
@@ -28,12 +28,12 @@ def build_perturbations(settings: Evaluation) -> dict[str, Perturbation]:
 
 
 def to_digits(images: Tensor) -> Tensor:
-    """What a product can store: whole ten thousandths, at least one of them (0 is missing)."""
+    """Round to digital numbers of a product: 1/10000 reflectance, at least 1 (0 is missing)."""
     return (images * SCALE).round().clamp(1, SCALE) / SCALE
 
 
 def blurred(images: Tensor, sd: float) -> Tensor:
-    """Gaussian blur, sd in pixels, cut at four of them; edges are mirrored. sd 0: as it was."""
+    """Gaussian blur, sd in pixels, truncated at 4 sd, mirrored edges; unchanged for sd 0."""
     radius = min(int(4 * sd + 0.5), min(images.shape[-2:]) - 1)
     if radius == 0:
         return images
@@ -46,7 +46,7 @@ def blurred(images: Tensor, sd: float) -> Tensor:
 
 
 def _noisy(images: Tensor, tile: int, *, sd: float, seed: int) -> Tensor:
-    """The same noise on all images of a tile: only what differs between them can matter."""
+    """Add Gaussian noise, the same to all images of a tile."""
     generator = torch.Generator().manual_seed((seed << 32) + tile)
     noise = torch.randn(images.shape[1:], generator=generator, dtype=images.dtype)
     return images + sd * noise.to(images.device)

@@ -1,4 +1,4 @@
-"""What is compared: the attributed tiles of a split, their land cover, and which pixels count."""
+"""The attributed tiles of a split, their land cover, and the mask of pixels that are compared."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class Sample:
     Attributes:
         names: (tile,) names of the tiles.
         blocks: (tile,) int64, number of the spatial block of each tile, 0..n-1.
-        references: name of the reference -> (tile, y, x) uint8, CORINE index, 0 = not known.
-        valid: (tile, y, x) bool, pixels for which every method has a value. One mask for all, so
-            that methods are compared on the same pixels.
+        references: name of the reference -> (tile, y, x) uint8, CORINE index, 0 = unknown.
+        valid: (tile, y, x) bool, pixels for which every method has a value: all methods are
+            compared on the same pixels.
     """
 
     names: np.ndarray
@@ -45,7 +45,7 @@ def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
     """Attributions by method, in the order of the registry; each holds the same tiles.
 
     Raises:
-        WildLensError: a file is no attribution, a method comes twice, or tiles differ.
+        WildLensError: a file is no attribution, a method was given twice, or the tiles differ.
     """
     stores: dict[str, xr.Dataset] = {}
     for path in paths:
@@ -80,8 +80,8 @@ def _check_same_tiles(path: Path, store: xr.Dataset, first: xr.Dataset) -> None:
         example = min(names ^ others)
         method = first.attrs["wildlens_method"]
         raise WildLensError(
-            f"{path}: holds other tiles than the file of '{method}' ({example}, for one, is in one "
-            "of them only); attribute the same tiles with every method"
+            f"{path}: holds other tiles than the file of '{method}' (for example, {example} is in "
+            "one of them only); attribute the same tiles with every method"
         )
 
 
@@ -89,15 +89,17 @@ def read_attribution(store: xr.Dataset, names: np.ndarray) -> np.ndarray:
     """Attribution of the named tiles in their order, (tile, y, x) float32, NaN = missing."""
     position = {name: i for i, name in enumerate(store["name"].values.tolist())}
     values = store["attribution"].isel(tile=[position[name] for name in names.tolist()]).values
-    return np.where(np.isfinite(values), values, np.float32(np.nan)).astype(np.float32, copy=False)
+    values = np.asarray(values, np.float32)
+    values[~np.isfinite(values)] = np.nan
+    return values
 
 
 def build_sample(split: str, tiles_path: Path, stores: dict[str, xr.Dataset]) -> Sample:
-    """The sample of a split ("val" or "test"): its attributed tiles, joined to the tiles' store.
+    """The sample of a split ("val" or "test"): its attributed tiles, joined with the training set.
 
     Raises:
-        WildLensError: no tile of the split was attributed, a tile is unknown to the store or has
-            another size there, or land cover holds what is no CORINE index.
+        WildLensError: no tile of the split was attributed, a tile is not in the training set or has
+            another size there, or land cover holds a value that is no CORINE index.
     """
     first = next(iter(stores.values()))
     names = first["name"].values[first["split"].values == split]

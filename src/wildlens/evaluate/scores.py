@@ -1,4 +1,4 @@
-"""What the generators do to the classifier's score, and how much they change for it: scores.csv."""
+"""Effect of the generators on the classifier's score, and the size of their change: scores.csv."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Generated:
 
 @dataclass(frozen=True)
 class Scored:
-    """Tiles and their generated images in figures.
+    """Scores of tiles and of their generated images, and the size of the change.
 
     Attributes:
         scores: (tile, 3) float32 in [0, 1] of X, X+ and X-.
@@ -62,7 +62,7 @@ def generate(
     device: str,
     perturbations: Mapping[str, Perturbation] | None = None,
 ) -> Iterator[Generated]:
-    """Raise and lower the score of the named tiles of a store, batch by batch in their order."""
+    """Generated images X+ and X- of the named tiles of a store, batch by batch in their order."""
     where = choose_device(device)
     classifier = load_classifier(classifier_path).to(where)
     generators = [network.to(where) for network in load_generators(generators_path)]
@@ -103,7 +103,7 @@ def score_images(
     device: str,
     perturbations: Mapping[str, Perturbation] | None = None,
 ) -> Scored:
-    """Score the named tiles and their generated images, as they are and after perturbations."""
+    """Scores of the named tiles and of their generated images, without and with perturbations."""
     perturbations = perturbations or {}
     batches = generate(
         tiles_path, names, classifier_path, generators_path, device, perturbations
@@ -131,11 +131,11 @@ def _mean_change(batch: Generated) -> np.ndarray:
 
 
 def scores_table(split: str, scored: Scored, margin: float = 0.05) -> pd.DataFrame:
-    """scores.csv: a row for each of X, X+ and X-.
+    """scores.csv: one row for each of X, X+ and X-.
 
-    `change_kept_NAME` is how much of the mean change of the score from X is left after a
-    perturbation of both images; `share_beyond_margin` the share of tiles whose score moved the
-    right way by `margin` or more.
+    `change_kept_NAME` is the share of the mean change of the score from X that remains after a
+    perturbation of both images; `share_beyond_margin` the share of tiles whose score moved in the
+    intended direction by `margin` or more.
     """
     scores = scored.scores
     original, raised, lowered = scores.T
@@ -160,7 +160,7 @@ def scores_table(split: str, scored: Scored, margin: float = 0.05) -> pd.DataFra
 
 
 def _kept(scores: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Change of the mean score from X after a perturbation by that before; NaN for none, (3,)."""
+    """Change of the mean score from X, after a perturbation divided by before, (3,); NaN if 0."""
     before, later = ((s - s[:, :1]).mean(axis=0, dtype=np.float64) for s in (scores, after))
     return np.divide(later, before, out=np.full(3, np.nan), where=before != 0)
 
@@ -168,7 +168,7 @@ def _kept(scores: np.ndarray, after: np.ndarray) -> np.ndarray:
 def read_images(
     tiles_path: Path, names: np.ndarray, classifier_path: Path, device: str
 ) -> tuple[torch.nn.Module, torch.Tensor]:
-    """The classifier, and the named tiles as its input, (N, C, H, W) float32 on the device."""
+    """The classifier and the named tiles as its input, (N, C, H, W) float32 on the device."""
     where = choose_device(device)
     classifier = load_classifier(classifier_path).to(where)
     tiles = open_tiles(tiles_path)

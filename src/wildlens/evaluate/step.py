@@ -1,18 +1,22 @@
-"""Attributions against land cover: the tables that say how good an explanation is, and of what.
+"""Evaluation of attributions against land cover, and of the generators: tables (CSV).
 
 methods.csv       how well each method finds the target group (wetlands and bare land)
 rules.csv         the same by other rules of what counts as high attribution
 groups.csv        the same for other groups of classes
+tiles.csv         per-tile metrics of each method
 differences.csv   paired differences between all methods, with their intervals
-classes.csv       what each method highlights, class by class, on test tiles and on whole scenes
-faithfulness.csv  whether the classifier uses what is highlighted; needs no land cover
-completeness.csv  whether contributions add up to what they share out
-scores.csv        what the generators do to the classifier's score, and whether it is visible
+classes.csv       mean attribution by land-cover class, on test tiles and on whole scenes
+faithfulness.csv  deletion, insertion and randomisation; needs no land cover
+completeness.csv  sum of contributions against difference of logits
+scores.csv        effect of the generators on the classifier's score
+texture.csv       tiles with a periodic texture, of images and maps
+examples.npz      example tiles with their generated images, for the figures
 """
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,36 +24,40 @@ import pandas as pd
 import xarray as xr
 
 from wildlens import provenance
-from wildlens.errors import WildLensError
-from wildlens.evaluate.bootstrap import draw_blocks
 from wildlens.evaluate.checks import warnings_of
-from wildlens.evaluate.class_attribution import ClassTotals, map_totals
+from wildlens.evaluate.class_attribution import ClassTotals
 from wildlens.evaluate.completeness import completeness_table
 from wildlens.evaluate.differences import differences_table
-from wildlens.evaluate.faithfulness import choose_tiles, faithfulness_table
-from wildlens.evaluate.metrics import (
-    Comparison,
-    compare,
-    groups_table,
-    methods_table,
-    rules_table,
-)
+from wildlens.evaluate.examples import choose_examples, gather, write_examples
+from wildlens.evaluate.faithfulness import Faithfulness, choose_tiles
+from wildlens.evaluate.intervals import leave_one_out
+from wildlens.evaluate.metrics import Comparison, choose_threshold, compare, target_share
 from wildlens.evaluate.perturbations import build_perturbations
 from wildlens.evaluate.ranking import rank
 from wildlens.evaluate.samples import Sample, build_sample, open_attributions, read_attribution
-from wildlens.evaluate.scores import read_images, score_images, scores_table
-from wildlens.evaluate.target_groups import TARGETS, build_questions
+from wildlens.evaluate.scenes import class_rows, scene_rows
+from wildlens.evaluate.scores import generate, read_images, score_images, scores_table
+from wildlens.evaluate.tables import (
+    finite,
+    groups_table,
+    methods_table,
+    rules_table,
+    tiles_table,
+)
+from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
+from wildlens.evaluate.texture import texture_row
 from wildlens.files.atomic import write_text
-from wildlens.files.raster import open_raster
-from wildlens.legend import CORINE
+from wildlens.files.reflectance import SCALE
 from wildlens.progress import track
+from wildlens.registry.record import RANDOMISED
 from wildlens.settings import Evaluation
+from wildlens.tiles.store import open_tiles
 from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
 
 TEST_TILES = "test tiles"
-FEW_BLOCKS = 10  # with fewer, percentile intervals are known to be too short
+IMAGE = "image"  # row of texture.csv
 
 
 def evaluate(
@@ -63,10 +71,10 @@ def evaluate(
     settings: Evaluation,
     device: str = "auto",
 ) -> None:
-    """Write the tables above and provenance.json to the folder `output`.
+    """Write the files above, warnings.txt and provenance.json to the folder `output`.
 
     Args:
-        tiles: tiles.zarr; attributions: one zarr store for each method, of the same tiles.
+        tiles: tiles.zarr; attributions: one zarr store per method, of the same tiles.
         maps: attribution maps of whole scenes; landcovers: their land cover, named by the scene.
         device: where the networks run (`networks.device`).
 
@@ -75,56 +83,117 @@ def evaluate(
     """
     stores = open_attributions(attributions)
     samples = {split: build_sample(split, tiles, stores) for split in ("val", "test")}
-    comparisons, classes = _compare_all(stores, samples, settings)
-    classes += _scene_rows(maps, landcovers, comparisons, settings)
     names = samples["test"].names
-    scored = score_images(
-        tiles, names, classifier, generators, device, build_perturbations(settings)
-    )
+    chosen = choose_tiles(len(names), settings)
+    network, images = read_images(tiles, names[chosen], classifier, device)
+    faithfulness = Faithfulness(network, images, chosen, settings)
+    found = _compare_all(stores, samples, faithfulness, settings)
+    classes = found.classes + scene_rows(maps, landcovers, found.comparisons, settings)
+    networks = (classifier, generators, device)
+    scored = score_images(tiles, names, *networks, build_perturbations(settings))
+    positions = choose_examples(scored.scores)
+    shown = names[list(positions)]
+    bands = open_tiles(tiles)["band"].values.tolist()
+    examples = gather(shown, positions.values(), bands, generate(tiles, shown, *networks))
 
     tables = {
-        "methods": methods_table(comparisons, _about(stores)),
-        "rules": rules_table(comparisons),
-        "groups": groups_table(comparisons),
-        "differences": differences_table(comparisons),
+        "methods": methods_table(found.comparisons, _about(stores)),
+        "rules": rules_table(found.comparisons),
+        "groups": groups_table(found.comparisons),
+        "tiles": tiles_table(found.comparisons, samples["test"]),
+        "differences": differences_table(found.comparisons),
         "classes": pd.DataFrame(classes),
-        "faithfulness": _faithfulness(tiles, classifier, stores, names, settings, device),
+        "faithfulness": pd.DataFrame(found.faithfulness),
         "completeness": completeness_table(stores),
         "scores": scores_table("test", scored, settings.order_margin),
+        "texture": pd.DataFrame([_image_texture(tiles, names), *found.texture]),
     }
     for name, table in tables.items():
         _write_table(output / f"{name}.csv", table)
-    write_warnings(output / "warnings.txt", "evaluate", warnings_of(tables["methods"]))
+    write_examples(output / "examples.npz", examples)
+    warnings = warnings_of(*(tables[n] for n in ("methods", "classes", "scores", "texture")))
+    write_warnings(output / "warnings.txt", "evaluate", warnings)
     inputs = [tiles, classifier, generators, *attributions, *maps, *landcovers]
     record = provenance.record("evaluate", settings, inputs)
     write_text(output / "provenance.json", json.dumps(record, indent=2) + "\n")
     _report(output, tables["methods"], settings)
 
 
+@dataclass(frozen=True)
+class Findings:
+    """Comparisons of all methods, and rows of classes.csv, faithfulness.csv and texture.csv."""
+
+    comparisons: list[Comparison]
+    classes: list[dict]
+    faithfulness: list[dict]
+    texture: list[dict]
+
+
 def _compare_all(
-    stores: Mapping[str, xr.Dataset], samples: dict[str, Sample], settings: Evaluation
-) -> tuple[list[Comparison], list[dict]]:
-    """Every method against every question, and rows of classes.csv for the test tiles."""
-    questions = build_questions(samples, settings)
-    test = samples["test"]
-    draws = draw_blocks(int(test.blocks.max()) + 1, settings.resamples, settings.seed)
-    comparisons, classes = [], []
+    stores: Mapping[str, xr.Dataset],
+    samples: dict[str, Sample],
+    faithfulness: Faithfulness,
+    settings: Evaluation,
+) -> Findings:
+    """Compare every method with every target group; only one method's values are in memory."""
+    groups = build_groups(samples, settings)
+    test, found = samples["test"], Findings([], [], [], [])
+    shares = {g.reference: target_share(g, samples["val"]) for g in groups if g.name == TARGETS}
+    weights = leave_one_out(int(test.blocks.max()) + 1)
     for method, store in track(stores.items(), "methods", total=len(stores), unit="method"):
-        values = {split: read_attribution(store, s.names) for split, s in samples.items()}
-        rankings = {split: rank(values[split], s.valid) for split, s in samples.items()}
-        for question in questions:
+        thresholds = _thresholds(store, samples["val"], groups)
+        values = read_attribution(store, test.names)
+        ranking = rank(values, test.valid)
+        for group, threshold in zip(groups, thresholds, strict=True):
+            of_targets = group.name == TARGETS
+            tile_shares = [*settings.top_shares, shares[group.reference]] if of_targets else None
             comparison = compare(
-                method, question, values["test"], rankings, test, draws, settings.top_shares
-            )  # fmt: skip
-            comparisons.append(comparison)
-            if question.group == TARGETS:
-                totals = _tile_totals(comparison, values["test"], test)
-                classes += _rows(method, question.reference, TEST_TILES, totals, settings)
-    return comparisons, classes
+                method, group, threshold, values, ranking, test, weights, tile_shares
+            )
+            found.comparisons.append(comparison)
+            if of_targets:
+                totals = _tile_totals(comparison, values, test)
+                found.classes.extend(
+                    class_rows(method, group.reference, TEST_TILES, totals, settings)
+                )
+        pairs = _with_randomised(stores, method, values, test.names)
+        found.faithfulness.append(faithfulness.row(method, values[faithfulness.chosen], pairs))
+        found.texture.append(texture_row(method, values))
+    return found
+
+
+def _thresholds(
+    store: xr.Dataset, validation: Sample, groups: Sequence[TargetGroup]
+) -> list[float]:
+    """The threshold of each group on the validation tiles, whose values are dropped after."""
+    ranking = rank(read_attribution(store, validation.names), validation.valid)
+    return [choose_threshold(group, validation, ranking) for group in groups]
+
+
+def _with_randomised(
+    stores: Mapping[str, xr.Dataset], method: str, values: np.ndarray, names: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Each tile's map, and that of the randomised classifier, read tile by tile; none without."""
+    store = stores.get(f"{method}{RANDOMISED}")
+    if store is not None:
+        for number, tile in enumerate(values):
+            yield tile, read_attribution(store, names[number : number + 1])[0]
+
+
+def _image_texture(tiles: Path, names: np.ndarray) -> dict:
+    """The row of the images in texture.csv: mean reflectance over the bands."""
+    store = open_tiles(tiles)
+    position = {name: row for row, name in enumerate(store["name"].values.tolist())}
+    means = []
+    for name in names.tolist():
+        stored = store["reflectance"].isel(tile=position[name]).values
+        mean = stored.mean(axis=0, dtype=np.float32) / SCALE
+        means.append(np.where((stored > 0).all(axis=0), mean, np.float32(np.nan)))
+    return texture_row(IMAGE, np.stack(means))
 
 
 def _about(stores: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
-    """Method -> what its store says of it; empty where it does not."""
+    """Method -> what its store tells of it; empty where it does not."""
     names = ("unit", "baseline", "sign_rule", "symmetries")
     return {
         method: {name: str(store.attrs.get(name, "")) for name in names}
@@ -132,84 +201,20 @@ def _about(stores: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
     }
 
 
-def _faithfulness(
-    tiles: Path,
-    classifier: Path,
-    stores: Mapping[str, xr.Dataset],
-    names: np.ndarray,
-    settings: Evaluation,
-    device: str,
-) -> pd.DataFrame:
-    chosen = choose_tiles(len(names), settings)
-    network, images = read_images(tiles, names[chosen], classifier, device)
-    values = {method: read_attribution(store, names) for method, store in stores.items()}
-    return faithfulness_table(network, images, chosen, values, settings)
-
-
 def _tile_totals(comparison: Comparison, values: np.ndarray, sample: Sample) -> ClassTotals:
     totals = ClassTotals()
-    classes = np.where(sample.valid, sample.references[comparison.question.reference], 0)
-    totals.add(values, classes, comparison.threshold)
+    classes = np.where(sample.valid, sample.references[comparison.group.reference], 0)
+    marks = comparison.metrics["share_high"] > 0
+    totals.add(values, classes, comparison.threshold if marks else np.inf)
     return totals
-
-
-def _scene_rows(maps, landcovers, comparisons: list[Comparison], settings) -> list[dict]:
-    """Rows of all mapped scenes that have land cover; the others are named in the log."""
-    thresholds = {
-        c.method: c.threshold
-        for c in comparisons
-        if (c.question.reference, c.question.group) == ("corine", TARGETS)
-    }
-    landcover_of = {path.stem: path for path in landcovers}
-    rows, seen, without = [], {}, set()
-    for path in track(maps, "scenes", unit="map"):
-        scene, method = _scene_and_method(path)
-        if (scene, method) in seen:
-            raise WildLensError(
-                f"{path}: a second map of scene '{scene}' by '{method}' "
-                f"beside {seen[scene, method]}; give one"
-            )
-        seen[scene, method] = path
-        if scene not in landcover_of:
-            without.add(scene)
-        elif method not in thresholds:
-            log.info("evaluate: %s: left out, no attributions of '%s' were given", path, method)
-        else:
-            totals = map_totals(path, landcover_of[scene], thresholds[method])
-            rows += _rows(method, "corine", scene, totals, settings)
-    if without:
-        log.info(
-            "evaluate: scenes without land cover, left out of classes.csv: %s",
-            ", ".join(sorted(without)),
-        )
-    return rows
-
-
-def _scene_and_method(path: Path) -> tuple[str, str]:
-    with open_raster(path) as dataset:
-        tags = dataset.tags()
-    try:
-        return tags["wildlens_scene"], tags["wildlens_method"]
-    except KeyError as error:
-        raise WildLensError(f"{path}: has no tag {error}; is it a map of `wildlens map`?") from None
-
-
-def _rows(method, reference, scene, totals: ClassTotals, settings: Evaluation) -> list[dict]:
-    head = {"method": method, "reference": reference, "scene": scene}
-    return [head | row for row in totals.rows(settings.targets, group_name(settings.targets))]
-
-
-def group_name(codes: Sequence[int]) -> str:
-    """What a target group is called: its name for the default group, else its classes' names."""
-    if sorted(codes) == sorted(Evaluation().targets):
-        return "wetlands and bare land"
-    return " + ".join(CORINE.of_code(code).name for code in codes)
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
     """CSV with six significant digits; thresholds in full, so that they can be applied again."""
+    table = finite(table)
     if "threshold" in table:
-        table = table.assign(threshold=table["threshold"].map(repr))
+        texts = table["threshold"].map(repr).where(table["threshold"].notna(), "")
+        table = table.assign(threshold=texts)
     write_text(path, table.to_csv(index=False, float_format="%.6g"))
 
 
@@ -222,12 +227,6 @@ def _report(output: Path, methods: pd.DataFrame, settings: Evaluation) -> None:
     groups = {TARGETS: settings.targets} | settings.groups
     for group, codes in groups.items():
         log.info("evaluate: group '%s': CORINE %s", group, ", ".join(map(str, codes)))
-    if first["blocks"] < FEW_BLOCKS:
-        log.warning(
-            "evaluate: WARNING: the test tiles lie in %d blocks only: intervals of the IoU are too "
-            "short",
-            first["blocks"],
-        )
     columns = [
         "method", "reference", "auroc", "average_precision", "iou", "iou_low", "iou_high",
         "iou_otsu", "iou_tiles", "target_share", "iou_ceiling", "iou_minus_gan",

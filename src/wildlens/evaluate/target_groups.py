@@ -1,6 +1,7 @@
-"""What is asked of every method: does high attribution find a group of classes in a reference?"""
+"""Target groups that high attribution is compared with: classes of a land-cover reference."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,88 +14,96 @@ from wildlens.settings import Evaluation
 
 log = logging.getLogger(__name__)
 
-TARGETS = "targets"  # the group that methods are judged by; the others are looked at beside it
+TARGETS = "targets"  # the group that methods are judged by; the others are reported beside it
 
 
 @dataclass(frozen=True)
-class Question:
-    """A group of classes in a reference, on the pixels that it knows.
+class TargetGroup:
+    """A group of classes of one reference.
 
     Attributes:
-        group: name of the group; codes: its CORINE codes.
-        known, target: split ("val", "test") -> (tile, y, x) bool; target within known.
-        ceiling: IoU of the exact land cover's group with this reference's on the test tiles, which
-            a map without any error would reach. No bound: where the reference is coarse, marking
-            everything may reach more. NaN where exact land cover is not known, or is the reference.
+        name: of the group; codes: its CORINE codes; reference: name of the land cover.
+        ceiling: IoU of the reference land cover of the simulation with this reference on the test
+            tiles, which a map without any error would reach. No upper bound: where the reference is
+            coarse, marking everything may reach more. NaN where it is not known, or is the
+            reference itself.
     """
 
     reference: str
-    group: str
+    name: str
     codes: list[int]
-    known: dict[str, np.ndarray]
-    target: dict[str, np.ndarray]
     ceiling: float
 
+    def masks(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels that the reference knows, and those of the group, (tile, y, x) bool each.
 
-def build_questions(samples: dict[str, Sample], settings: Evaluation) -> list[Question]:
+        Computed when asked for: all masks of all groups would take more memory than the values.
+        """
+        known = sample.known(self.reference)
+        return known, in_group(sample.references[self.reference], self.codes) & known
+
+
+def build_groups(samples: dict[str, Sample], settings: Evaluation) -> list[TargetGroup]:
     """The target group and the further groups, for each reference that both splits have.
 
     Raises:
         WildLensError: a split holds no pixel of the target group, or nothing else. Of the further
             groups, such ones are left out and named in the log.
     """
-    questions = []
+    groups = []
     for reference in samples["test"].references:
         if reference != "corine" and not all(s.known(reference).any() for s in samples.values()):
             log.info("evaluate: %s: not known for the attributed tiles, left out", reference)
             continue
-        questions.append(_ask(samples, reference, TARGETS, settings.targets))
-        if problem := _flaw(questions[-1]):
+        targets = _build(samples, reference, TARGETS, settings.targets)
+        if problem := _flaw(targets, samples):
             raise WildLensError(
                 f"{problem}; change evaluation.targets, or attribute more tiles "
                 "(attribution.max_tiles, tiles.validation, tiles.test)"
             )
-        for group, codes in settings.groups.items():
-            question = _ask(samples, reference, group, codes)
-            if problem := _flaw(question):
-                log.info("evaluate: group '%s': left out: %s", group, problem)
+        groups.append(targets)
+        for name, codes in settings.groups.items():
+            group = _build(samples, reference, name, codes)
+            if problem := _flaw(group, samples):
+                log.info("evaluate: group '%s': left out: %s", name, problem)
             else:
-                questions.append(question)
-    return questions
+                groups.append(group)
+    return groups
 
 
-def _ask(samples: dict[str, Sample], reference: str, group: str, codes: list[int]) -> Question:
-    known = {split: sample.known(reference) for split, sample in samples.items()}
-    target = {
-        split: is_target(sample.references[reference], codes) & known[split]
-        for split, sample in samples.items()
-    }
-    return Question(
-        reference, group, codes, known, target, _ceiling(samples["test"], reference, codes)
-    )
+def _build(samples: dict[str, Sample], reference: str, name: str, codes: list[int]) -> TargetGroup:
+    return TargetGroup(reference, name, codes, _ceiling(samples["test"], reference, codes))
 
 
-def is_target(classes: np.ndarray, codes: list[int]) -> np.ndarray:
+def in_group(classes: np.ndarray, codes: Sequence[int]) -> np.ndarray:
     """Where CORINE indices (uint8, any shape) belong to a group, bool of that shape."""
-    return np.isin(classes, CORINE.indices_of(codes))
+    return np.isin(classes, CORINE.indices_of(list(codes)))
+
+
+def group_title(codes: Sequence[int]) -> str:
+    """Title of a target group: a name for the default group, else its classes' names."""
+    if sorted(codes) == sorted(Evaluation().targets):
+        return "wetlands and bare land"
+    return " + ".join(CORINE.of_code(code).name for code in codes)
 
 
 def _ceiling(test: Sample, reference: str, codes: list[int]) -> float:
     if reference == "truth" or "truth" not in test.references:
         return float("nan")
     both = test.known(reference) & test.known("truth")
-    exact, coarse = (is_target(test.references[r], codes) & both for r in ("truth", reference))
-    return iou(exact, coarse)
+    true, coarse = (in_group(test.references[r], codes) & both for r in ("truth", reference))
+    return iou(true, coarse)
 
 
-def _flaw(question: Question) -> str | None:
-    """What keeps a question from having an answer."""
-    for split, target in question.target.items():
-        if not target.any() or target.sum() == question.known[split].sum():
-            group = ", ".join(map(str, question.codes))
+def _flaw(group: TargetGroup, samples: dict[str, Sample]) -> str | None:
+    """Why a group cannot be compared with; None if it can."""
+    for split, sample in samples.items():
+        known, target = group.masks(sample)
+        if not target.any() or np.count_nonzero(target) == np.count_nonzero(known):
+            codes = ", ".join(map(str, group.codes))
             return (
                 f"the {len(target)} attributed {SPLITS[split]} tiles hold "
                 f"{'no' if not target.any() else 'nothing but'} pixels of the target group "
-                f"({group}) in {REFERENCES[question.reference]}"
+                f"({codes}) in {REFERENCES[group.reference]}"
             )
     return None

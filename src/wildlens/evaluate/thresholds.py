@@ -1,8 +1,12 @@
-"""From attribution to "high attribution": thresholds, and the IoU that they reach.
+"""Thresholds that turn an attribution into high attribution, and the IoU with a target.
 
 The rules are the same for every method. The first learns one threshold from validation pixels and
-is applied unchanged afterwards; the others look at the values of one tile alone and need no masks.
+is applied unchanged to test pixels; the others see the values of one tile only and need no target.
+A threshold never separates equal values. Infinity is returned where no threshold can separate
+anything, so that no pixel is high.
 """
+
+import math
 
 import numpy as np
 
@@ -19,13 +23,13 @@ def best_threshold(values: np.ndarray, target: np.ndarray) -> float:
         target: (n,) bool with at least one True.
 
     Returns:
-        One of the values, in their own unit.
+        One of the values, in their own unit; infinity where all values are equal.
     """
     return rank(values, np.ones(values.shape, bool)).best_threshold(target)
 
 
 def otsu_threshold(values: np.ndarray) -> float:
-    """Otsu's threshold: {values >= t} and the rest differ most (largest between-class variance).
+    """Otsu's threshold: it maximises the variance between {values >= t} and the rest.
 
     Exact, without a histogram.
 
@@ -33,8 +37,7 @@ def otsu_threshold(values: np.ndarray) -> float:
         values: (n,) float, finite.
 
     Returns:
-        The lowest value of the upper class; infinity where there is nothing to tell apart (fewer
-        than two distinct values), so that no pixel is high.
+        The lowest value of the upper class; infinity for fewer than two distinct values.
     """
     ordered = np.sort(values)
     starts = np.flatnonzero(ordered[1:] > ordered[:-1]) + 1  # where an upper class may begin
@@ -48,17 +51,28 @@ def otsu_threshold(values: np.ndarray) -> float:
 
 
 def top_threshold(values: np.ndarray, share: float) -> float:
-    """The threshold above which a share of the values lies; with equal values it may be more.
+    """The lowest threshold that marks at most a share of the values.
+
+    Equal values are marked together or not at all, so ties can only make the marked share smaller.
 
     Args:
-        values: (n,) float, n >= 1; share: in (0, 1], rounded to at least one value.
+        values: (n,) float, finite, n >= 1; share: in (0, 1].
+
+    Returns:
+        One of the values; infinity where all are equal, or the highest ones are too many.
     """
-    count = max(1, round(share * values.size))
-    return float(np.partition(values, -count)[-count])
+    ordered = np.sort(values)
+    # rounded first: 0.29 * 100 is a little less than 29
+    first = ordered.size - math.floor(round(share * ordered.size, 6))
+    if first >= ordered.size or ordered[0] == ordered[-1]:
+        return float("inf")
+    if first > 0 and ordered[first] == ordered[first - 1]:
+        first = np.searchsorted(ordered, ordered[first], side="right")
+    return float(ordered[first]) if first < ordered.size else float("inf")
 
 
 def mean_sd_threshold(values: np.ndarray) -> float:
-    """Mean plus standard deviation of the values; infinity where all are equal: none is high."""
+    """Mean plus standard deviation of the values; infinity where all are equal."""
     if values.min() == values.max():
         return float("inf")
     return float(values.mean(dtype=np.float64) + values.std(dtype=np.float64))

@@ -1,13 +1,14 @@
-"""Figures of single tiles, and their mean: each tile counts the same, as in the paper's Table I."""
+"""Per-tile metrics and their mean: every tile counts the same, as in the paper's Table I."""
 
 import numpy as np
 
+from wildlens.evaluate.intervals import ratio
 from wildlens.evaluate.ranking import rank
 from wildlens.evaluate.thresholds import iou
 
 
 def tile_ious(high: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """IoU of each tile, (tile,); NaN for tiles without target, where it is 0 whatever the map says.
+    """IoU of each tile, (tile,); NaN for tiles without target, where it is 0 for every map.
 
     Args:
         high, target: (tile, y, x) bool.
@@ -15,25 +16,29 @@ def tile_ious(high: np.ndarray, target: np.ndarray) -> np.ndarray:
     return np.array([iou(h, t) if t.any() else np.nan for h, t in zip(high, target, strict=True)])
 
 
-def tile_aurocs(values: np.ndarray, known: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """AUROC within each tile, (tile,); NaN for tiles with target only, or without.
+def tile_rankings(
+    values: np.ndarray, known: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """AUROC and average precision within each tile, (tile,) each.
+
+    NaN for tiles without target; the AUROC also for tiles with nothing else.
 
     Args:
         values: (tile, y, x) float32, finite where known; known, target: (tile, y, x) bool.
     """
-    return np.array(
-        [
-            rank(v, k).auroc(t) if t.any() and t.sum() < k.sum() else np.nan
-            for v, k, t in zip(values, known, target, strict=True)
-        ]
-    )
+    found = np.full((2, len(values)), np.nan)
+    for number, (v, k, t) in enumerate(zip(values, known, target, strict=True)):
+        if t.any():
+            ranking = rank(v, k)
+            found[:, number] = ranking.auroc(t), ranking.average_precision(t)
+    return found[0], found[1]
 
 
 def pointing_game(values: np.ndarray, known: np.ndarray, target: np.ndarray) -> np.ndarray:
     """Whether the highest value of each tile hits the target, (tile,) in 0..1 (Zhang et al. 2018).
 
     Of several highest pixels, the share that hits: a constant map scores the target's share. NaN
-    for tiles without target. Arguments as in `tile_aurocs`.
+    for tiles without target. Arguments as in `tile_rankings`.
     """
     hits = []
     for v, k, t in zip(values, known, target, strict=True):
@@ -42,21 +47,20 @@ def pointing_game(values: np.ndarray, known: np.ndarray, target: np.ndarray) -> 
     return np.array(hits)
 
 
-def resampled_mean(figures: np.ndarray, blocks: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Mean over the tiles of the drawn blocks, (resamples,); NaN where none has a figure.
+def mean_replicates(metric: np.ndarray, blocks: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Mean over the tiles of each replicate, (replicates,); NaN where no tile has the metric.
 
     Args:
-        figures: (tile,) float, NaN = no figure; blocks: (tile,) int, block of each tile.
-        draws: (resamples, blocks), see `bootstrap.draw_blocks`.
+        metric: (tile,) float, NaN = undefined; blocks: (tile,) int, block of each tile.
+        weights: (replicates, blocks), see `intervals.leave_one_out`.
     """
-    known = np.isfinite(figures)
-    sums = np.bincount(blocks[known], figures[known], minlength=draws.shape[1])
-    counts = np.bincount(blocks[known], minlength=draws.shape[1])
-    total = draws @ counts
-    return np.divide(draws @ sums, total, out=np.full(len(draws), np.nan), where=total > 0)
+    known = np.isfinite(metric)
+    sums = np.bincount(blocks[known], metric[known], minlength=weights.shape[1])
+    counts = np.bincount(blocks[known], minlength=weights.shape[1])
+    return ratio(weights @ sums, weights @ counts)
 
 
-def mean(figures: np.ndarray) -> float:
-    """Mean over the tiles that have a figure; NaN if none has."""
-    known = figures[np.isfinite(figures)]
+def mean(metric: np.ndarray) -> float:
+    """Mean over the tiles that have a metric; NaN if none has."""
+    known = metric[np.isfinite(metric)]
     return float(known.mean()) if known.size else float("nan")

@@ -1,4 +1,4 @@
-"""Figure of single tiles: the image, what the generators make of it, and each method's map."""
+"""Figure of example tiles: the image, its generated images, and each method's map."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,23 +18,23 @@ from wildlens.figures.style import (
 from wildlens.legend import CORINE
 from wildlens.registry.methods import title as method_title
 
-PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: a picture, between two, from line to line
+PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: image, gap, distance of two rows
 HEAD, BAND, LEGEND = 1.05, 3.65, 1.35
 PIXEL_M = 10  # of every scene
-LETTERS = 19  # of a title as wide as a picture
-FEWEST_COLUMNS = 6  # room for the lines above and below
+LETTERS = 19  # of a title as wide as an image
+FEWEST_COLUMNS = 6  # room for the title and the legend
 MOST_CLASSES = 18
 
 
 @dataclass(frozen=True)
 class Example:
-    """One tile and what is shown of it.
+    """One tile with its images, land cover and attributions.
 
     Attributes:
         name, reason: of the tile; why it was chosen.
         images: (3, band, y, x) float32 reflectance, X, X+ and X-; scores: (3,) in 0..1.
         valid: (y, x) bool.
-        references: "corine" and maybe "truth" -> (y, x) uint8, CORINE index, 0 = not known.
+        references: "corine" and maybe "truth" -> (y, x) uint8, CORINE index, 0 = unknown.
         attributions: method -> (y, x) float32, NaN = missing.
     """
 
@@ -47,35 +47,10 @@ class Example:
     attributions: dict[str, np.ndarray]
 
 
-def choose(scores: np.ndarray) -> dict[int, str]:
-    """Tiles worth a look, chosen by scores alone and never by land cover.
-
-    Args:
-        scores: (tile, 3) scores of X, X+ and X-.
-
-    Returns:
-        Position of up to four different tiles -> why it was chosen.
-    """
-    original = scores[:, 0]
-    by_score = np.argsort(-original, kind="stable")
-    from_middle = np.abs(np.arange(len(original)) - (len(original) - 1) / 2)
-    chosen: dict[int, str] = {}
-    for order, reason in (
-        (by_score, "highest score"),
-        (by_score[np.argsort(from_middle, kind="stable")], "median score"),
-        (by_score[::-1], "lowest score"),
-        (np.argsort(scores[:, 2] - original, kind="stable"), "largest fall of the score to X−"),
-    ):
-        left = [int(position) for position in order if int(position) not in chosen]
-        if left:
-            chosen[left[0]] = reason
-    return chosen
-
-
 def draw_examples(
     examples: Sequence[Example], bands: Sequence[str], targets: Sequence[int]
 ) -> Sheet:
-    """Two lines of pictures a tile: images and land cover above, attributions below.
+    """Two rows of images per tile: generated images and land cover, and attributions below.
 
     Args:
         bands: names of the bands of the images.
@@ -135,7 +110,7 @@ def _draw_images(
     limit: float,
     masks: Mapping[str, np.ndarray],
 ) -> None:
-    """The first line: images, their difference, land cover with the borders of `masks`."""
+    """The first row: images, their difference, land cover with the borders of `masks`."""
     for column, name in enumerate(("X", "X+", "X−")):
         axes = _picture(sheet, y, column, f"{name}, score {example.scores[column]:.2f}")
         axes.imshow(stretch(example.images[column], example.valid))
@@ -152,7 +127,7 @@ def _draw_images(
 
 
 def _change_limit(examples: Sequence[Example], stretch: imagery.Stretch) -> float:
-    """Reflectance at which the picture of X+ - X- is saturated, the same for all tiles."""
+    """Reflectance at which the image of X+ - X- is saturated, the same for all tiles."""
     shown = sorted(set(stretch.bands))
     change = [np.abs(e.images[1] - e.images[2])[shown][:, e.valid].ravel() for e in examples]
     values = np.concatenate(change)

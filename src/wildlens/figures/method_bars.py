@@ -41,7 +41,7 @@ def draw_methods(table: pd.DataFrame, group: str) -> Sheet:
         f"Does high attribution fall on {group}?",
         f"{table['tiles'].iloc[0]} protected test tiles in {table['blocks'].iloc[0]} spatial"
         " blocks. Each method has one threshold, chosen on validation tiles.\nBars and brackets:"
-        " 95 % intervals of a bootstrap over blocks. AUROC and AP (average precision) need no"
+        " 95 % intervals of a jackknife over blocks. AUROC and AP (average precision) need no"
         " threshold.",
     )
     top = table[["iou_high", "iou", "iou_otsu", "target_share"]].max(axis=None)

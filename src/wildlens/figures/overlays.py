@@ -1,11 +1,10 @@
-"""Figure of overlays: where each method points, on the best, the median and the worst tile."""
+"""Figure of overlays: each method's map over the best, the median and the worst tile."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from matplotlib import colormaps
-from sklearn.metrics import average_precision_score
 
 from wildlens.figures import imagery
 from wildlens.figures.style import (
@@ -19,15 +18,15 @@ from wildlens.figures.style import (
 from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, TITLE, HEAD, FOOT = 1.4, 0.08, 0.22, 0.95, 0.55  # inches
-COLUMNS = 6  # pictures side by side: the sheet still reads when printed on a page
-LETTERS = 19  # of a title as wide as a picture
+COLUMNS = 6  # images side by side: legible when printed on a page
+LETTERS = 19  # of a title as wide as an image
 PIXEL_M = 10  # of every scene
 LEAST_SHARE = 0.02  # of the target group, and of the rest, in a tile that is ranked
 
 
 @dataclass(frozen=True)
 class Overlaid:
-    """One tile and what is laid over it.
+    """One tile, its target group and the maps that are drawn over it.
 
     Attributes:
         name, reason: of the tile; why it was chosen.
@@ -44,28 +43,23 @@ class Overlaid:
     attributions: dict[str, np.ndarray]
 
 
-def rank_tiles(attribution: np.ndarray, target: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """How well a map finds the target group in each tile, as average precision over its share.
+def fits_of(precision: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """How well a map finds the target group in each tile: average precision over the group's share.
 
-    Divided by the share, since chance alone gives the share.
+    Divided by the share, since chance alone reaches the share.
 
     Args:
-        attribution: (tile, y, x) float; target, known: (tile, y, x) bool; unknown pixels do not
-            count.
+        precision, share: (tile,) average precision, and share of the group among known pixels.
 
     Returns:
         (tile,) float, 1 = no better than chance; NaN where target or rest hardly occur.
     """
-    fits = np.full(len(attribution), np.nan)
-    for number, (values, wanted, counts) in enumerate(zip(attribution, target, known, strict=True)):
-        share = wanted[counts].mean() if counts.any() else 0.0
-        if LEAST_SHARE <= share <= 1 - LEAST_SHARE:
-            fits[number] = average_precision_score(wanted[counts], values[counts]) / share
-    return fits
+    ranked = (share >= LEAST_SHARE) & (share <= 1 - LEAST_SHARE)
+    return np.divide(precision, share, out=np.full(len(share), np.nan), where=ranked)
 
 
 def choose_by_fit(fits: np.ndarray) -> dict[int, str]:
-    """Best, median and worst tile of a ranking; fewer where it has fewer.
+    """Best, median and worst tile of a ranking; fewer if it has fewer.
 
     Returns:
         Position of the tile -> why it was chosen.
@@ -81,17 +75,17 @@ def choose_by_fit(fits: np.ndarray) -> dict[int, str]:
 def draw_overlays(
     tiles: Sequence[Overlaid], ranked: int, method: str, bands: Sequence[str], reference: str
 ) -> Sheet:
-    """A block a tile: the image, and it in grey with each method's map over it.
+    """One block per tile: the image, and the image in grey under each method's map.
 
     Args:
-        ranked: how many tiles there were to choose from; method: whose map ranked them.
+        ranked: number of tiles that were ranked; method: whose map ranked them.
         bands: names of the bands of the images.
-        reference: of the land cover that holds the target group.
+        reference: name of the land cover that defines the target group.
     """
     if not tiles:
         return Sheet(
             6, 0.9, "Maps over the image",
-            "No test tile holds both the target group and other land: none can be ranked.",
+            "No test tile holds both the target group and other land, so none can be ranked.",
         )  # fmt: skip
     methods = list(tiles[0].attributions)
     lines = -(-(1 + len(methods)) // COLUMNS)
@@ -131,7 +125,7 @@ def draw_overlays(
 
 
 def overlay(picture: np.ndarray, attribution: np.ndarray) -> np.ndarray:
-    """An image in grey, under a map that is the more opaque the higher it is.
+    """An image in grey under a map whose opacity grows with the attribution.
 
     Args:
         picture: (y, x, 4) RGBA in 0..1; attribution: (y, x), NaN = missing.

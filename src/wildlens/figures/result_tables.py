@@ -24,6 +24,8 @@ class Table:
 METHODS = Table("methods.csv", ("method", "reference"), (
     "tiles", "blocks", "auroc", "average_precision", "iou", "iou_low", "iou_high", "iou_otsu",
     "target_share", "iou_minus_gan", "iou_minus_gan_low", "iou_minus_gan_high"))
+TILES = Table("tiles.csv", ("method", "reference", "tile"), (
+    "target_share", "average_precision"))
 CLASSES = Table("classes.csv", ("method", "reference", "scene", "class_code", "class_name"), (
     "pixels", "relative_attribution"))
 CLASSIFIER = Table("classifier/training.csv", (), (

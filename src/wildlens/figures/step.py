@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildlens import provenance
-from wildlens.evaluate.step import group_name
+from wildlens.evaluate.samples import REFERENCES
+from wildlens.evaluate.target_groups import group_title
 from wildlens.figures import result_tables
 from wildlens.figures.class_bars import draw_classes
 from wildlens.figures.examples import draw_examples
@@ -21,12 +22,11 @@ from wildlens.tiles.store import class_names, open_tiles
 log = logging.getLogger(__name__)
 
 MOST_SCENES = 4  # in one figure
+EXAMPLES = "examples.npz"
 
 
 def draw(
     tiles: Path,
-    classifier: Path,
-    generators: Path,
     attributions: Sequence[Path],
     scenes: Sequence[Path],
     maps: Sequence[Path],
@@ -34,33 +34,31 @@ def draw(
     evaluation: Path,
     metrics: Path,
     output: Path,
-    device: str = "auto",
 ) -> None:
-    """Draw all figures as PNGs into the folder `output`.
+    """Draw all figures as PNGs into the folder `output`; no network runs.
 
     Args:
-        tiles: tiles.zarr; attributions: one zarr store for each method.
+        tiles: tiles.zarr; attributions: one zarr store per method.
         scenes, landcovers: rasters named by their scene; maps: attribution maps of these scenes.
-            Scenes that were not mapped only lie behind the footprints of their tiles.
-        evaluation: folder of methods.csv, classes.csv and provenance.json.
+            Scenes that were not mapped are only drawn below the footprints of their tiles.
+        evaluation: folder that `wildlens evaluate` wrote.
         metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
-        device: where the networks run (`networks.device`).
     """
     targets = result_tables.read_targets(evaluation)
+    of_methods, of_tiles, of_classes = (
+        result_tables.read_table(evaluation, table)
+        for table in (result_tables.METHODS, result_tables.TILES, result_tables.CLASSES)
+    )
+    references = [name for name in REFERENCES if (of_methods["reference"] == name).any()]
     views = _mapped_scenes(scenes, maps, landcovers)
     footprints, size = read_footprints(tiles)
     pictures = {p.stem: read_picture(p) for p in scenes if p.stem in set(footprints["scene"])}
+    examples = read_examples(evaluation / EXAMPLES, tiles, attributions, references)
     figures = {
-        "examples": draw_examples(
-            *read_examples(tiles, classifier, generators, attributions, device), targets
-        ),
-        "overlays": draw_overlays(*read_overlays(tiles, attributions, targets)),
-        "methods": draw_methods(
-            result_tables.read_table(evaluation, result_tables.METHODS), group_name(targets)
-        ),
-        "classes": draw_classes(
-            result_tables.read_table(evaluation, result_tables.CLASSES), targets
-        ),
+        "examples": draw_examples(*examples, targets),
+        "overlays": draw_overlays(*read_overlays(tiles, attributions, of_tiles, targets)),
+        "methods": draw_methods(of_methods, group_title(targets)),
+        "classes": draw_classes(of_classes, targets),
         "training": draw_training(
             result_tables.read_table(metrics, result_tables.CLASSIFIER),
             result_tables.read_table(metrics, result_tables.GAN),
@@ -69,16 +67,15 @@ def draw(
         "map": draw_maps(views, targets),
         "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
     }
-    record = provenance.record(
-        "figures", None, [tiles, classifier, generators, *attributions, *scenes, *maps, *landcovers]
-    )
+    inputs = [tiles, evaluation / EXAMPLES, *attributions, *scenes, *maps, *landcovers]
+    record = provenance.record("figures", None, inputs)
     for name, sheet in figures.items():
         sheet.save(output / f"{name}.png", record)
     log.info("figures: %s -> %s", ", ".join(f"{name}.png" for name in figures), output)
 
 
 def _mapped_scenes(scenes, maps, landcovers) -> list[SceneView]:
-    """The mapped scenes, as many as one figure can hold; which are left out is logged."""
+    """The mapped scenes, as many as one figure can hold; the others are named in the log."""
     scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
     views, left_out = [], []
     for name, by_method in maps_by_scene(maps).items():

@@ -1,102 +1,94 @@
-"""What the figures show of the training set: a few test tiles in full, and all footprints."""
+"""Data of the figures of test tiles: examples, overlays and footprints, read from result files."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
-from wildlens.evaluate.samples import (
-    REFERENCES,
-    build_sample,
-    open_attributions,
-    read_attribution,
-)
-from wildlens.evaluate.scores import generate, score_images
-from wildlens.figures.examples import Example, choose
-from wildlens.figures.overlays import Overlaid, choose_by_fit, rank_tiles
+from wildlens.errors import WildLensError
+from wildlens.evaluate import examples as saved
+from wildlens.evaluate.samples import REFERENCES, open_attributions, read_attribution
+from wildlens.evaluate.target_groups import in_group
+from wildlens.figures.examples import Example
+from wildlens.figures.overlays import Overlaid, choose_by_fit, fits_of
 from wildlens.files.reflectance import SCALE
-from wildlens.legend import CORINE
-from wildlens.registry.methods import names
+from wildlens.registry import methods
 from wildlens.tiles.store import open_tiles
 
 
 def read_examples(
-    tiles: Path, classifier: Path, generators: Path, attributions: Sequence[Path], device: str
+    examples: Path, tiles: Path, attributions: Sequence[Path], references: Sequence[str]
 ) -> tuple[list[Example], list[str]]:
-    """A few test tiles of the attributions with all that is shown of them, and the bands' names."""
+    """The example tiles of an evaluation with all that is shown of them, and the bands' names.
+
+    Args:
+        examples: examples.npz; references: names of the land covers that were compared.
+    """
+    found = saved.read_examples(examples)
     stores = open_attributions(attributions)
-    sample = build_sample("test", tiles, stores)
-    scores = score_images(tiles, sample.names, classifier, generators, device).scores
-    chosen = choose(scores)
-    names = sample.names[list(chosen)]
-    batches = list(generate(tiles, names, classifier, generators, device))
-    images = np.concatenate([batch.images for batch in batches])
-    valid = np.concatenate([batch.valid for batch in batches])
-    maps = {method: read_attribution(stores[method], names) for method in pictured(stores)}
-    known = [r for r in REFERENCES if r in sample.references and sample.known(r).any()]
-    examples = [
+    store = _named_tiles(tiles, found.names)
+    maps = _read_maps(stores, found.names)
+    classes = {r: store[REFERENCES[r]].values for r in references}
+    shown = [
         Example(
-            name=str(names[i]),
-            reason=chosen[position],
-            images=images[i],
-            scores=scores[position],
-            valid=valid[i],
-            references={r: sample.references[r][position] for r in known},
+            name=str(found.names[i]),
+            reason=str(found.reasons[i]),
+            images=found.images[i],
+            scores=found.scores[i],
+            valid=found.valid[i],
+            references={r: values[i] for r, values in classes.items()},
             attributions={method: values[i] for method, values in maps.items()},
         )
-        for i, position in enumerate(chosen)
+        for i in range(len(found.names))
     ]
-    return examples, open_tiles(tiles)["band"].values.tolist()
+    return shown, found.bands.tolist()
 
 
 def read_overlays(
-    tiles: Path, attributions: Sequence[Path], targets: Sequence[int]
+    tiles: Path, attributions: Sequence[Path], metrics: pd.DataFrame, targets: Sequence[int]
 ) -> tuple[list[Overlaid], int, str, list[str], str]:
-    """Best, median and worst test tile of the first method: the paper's, where it was used.
+    """Best, median and worst test tile of the first method: the paper's, if it was used.
+
+    Args:
+        metrics: tiles.csv; targets: CORINE codes of the target group.
 
     Returns:
         The tiles, of how many they were chosen, by which method, the bands' names, and the
-        reference that they were ranked by: exact land cover where it is known, else CORINE.
+        reference that they were ranked by: that of the simulation if it is known, else CORINE.
     """
     stores = open_attributions(attributions)
-    sample = build_sample("test", tiles, stores)
     method = next(iter(stores))
-    reference = next(
-        r for r in ("truth", "corine") if r in sample.references and sample.known(r).any()
-    )
-    target = np.isin(sample.references[reference], CORINE.indices_of(targets))
-    fits = rank_tiles(
-        read_attribution(stores[method], sample.names), target, sample.known(reference)
-    )
+    reference = next(r for r in ("truth", "corine") if (metrics["reference"] == r).any())
+    rows = metrics[(metrics["method"] == method) & (metrics["reference"] == reference)]
+    fits = fits_of(rows["average_precision"].to_numpy(float), rows["target_share"].to_numpy(float))
     chosen = choose_by_fit(fits)
-    names = sample.names[list(chosen)]
-    maps = {name: read_attribution(stores[name], names) for name in pictured(stores)}
-    store = open_tiles(tiles)
-    rows = {name: row for row, name in enumerate(store["name"].values.tolist())}
-    stored = store["reflectance"].isel(tile=[rows[name] for name in names.tolist()]).values
+    names = rows["tile"].to_numpy(str)[list(chosen)]
+    store, maps = _named_tiles(tiles, names), _read_maps(stores, names)
+    stored, classes = store["reflectance"].values, store[REFERENCES[reference]].values
     overlaid = [
         Overlaid(
             name=str(names[i]),
             reason=reason,
             image=(stored[i] / np.float32(SCALE)).astype(np.float32),
             valid=(stored[i] > 0).all(axis=0),
-            target=target[position],
+            target=in_group(classes[i], targets),
             attributions={method: values[i] for method, values in maps.items()},
         )
-        for i, (position, reason) in enumerate(chosen.items())
+        for i, reason in enumerate(chosen.values())
     ]
     ranked = int(np.isfinite(fits).sum())
     return overlaid, ranked, method, store["band"].values.tolist(), reference
 
 
-def pictured(methods: Iterable[str]) -> list[str]:
-    """The methods that are shown as pictures: without controls, whose figures stand in the tables.
+def with_pictures(given: Iterable[str]) -> list[str]:
+    """The methods whose maps are shown: without controls, which are in the tables.
 
-    Where there are only controls, these.
+    If there are only controls, these.
     """
-    found = list(methods)
-    controls = names("control")
+    found = list(given)
+    controls = methods.names("control")
     return [method for method in found if method not in controls] or found
 
 
@@ -105,3 +97,25 @@ def read_footprints(tiles: Path) -> tuple[pd.DataFrame, int]:
     store = open_tiles(tiles)
     columns = ("scene", "row", "col", "label", "split")
     return pd.DataFrame({name: store[name].values for name in columns}), store.sizes["y"]
+
+
+def _named_tiles(path: Path, names: np.ndarray) -> xr.Dataset:
+    """The tiles of these names in their order, not read yet."""
+    store = open_tiles(path)
+    rows = {name: row for row, name in enumerate(store["name"].values.tolist())}
+    if unknown := [name for name in names.tolist() if name not in rows]:
+        raise WildLensError(
+            f"{path}: has no tile '{unknown[0]}' of the evaluation; use the tiles it was made with"
+        )
+    return store.isel(tile=[rows[name] for name in names.tolist()])
+
+
+def _read_maps(stores: dict[str, xr.Dataset], names: np.ndarray) -> dict[str, np.ndarray]:
+    """Method -> (tile, y, x) attributions of the named tiles, of methods that are shown."""
+    for method, store in stores.items():
+        if unknown := set(names.tolist()) - set(store["name"].values.tolist()):
+            raise WildLensError(
+                f"attribution '{method}' has no tile '{min(unknown)}' of the evaluation; "
+                "use the attributions it was made with"
+            )
+    return {name: read_attribution(stores[name], names) for name in with_pictures(stores)}

@@ -1,4 +1,4 @@
-"""`evaluation`: what attributions are compared with, and how."""
+"""`evaluation`: target groups that attributions are compared with, and how."""
 
 import itertools
 from typing import Annotated, Literal
@@ -11,7 +11,7 @@ from wildlens.settings.types import CorineCodes, Fraction, GroupName, Seed, Shar
 
 
 class Evaluation(Section):
-    """What attributions are compared with."""
+    """Comparison of attributions with land cover, and tests of faithfulness."""
 
     targets: CorineCodes = Field(
         [411, 412, 332, 333, 335],
@@ -26,11 +26,12 @@ class Evaluation(Section):
             "bare, wide": [331, 332, 333, 334, 335],
             "heath": [322],
         },
-        description="Further groups by name, each compared by itself: groups.csv",
+        description="Further groups by name, each compared separately: groups.csv",
     )
     top_shares: list[Fraction] = Field(
         [0.1, 0.25],
-        description="Rules beside the validation threshold: this share of each tile is high",
+        description="Rules beside the validation threshold: at most this share of each tile is"
+        " high",
     )
     faithfulness_tiles: int = Field(
         8, ge=0, description="Test tiles of the insertion and deletion curves; 0: none"
@@ -39,22 +40,24 @@ class Evaluation(Section):
         10, ge=1, le=1000, description="Steps in which a tile is deleted or inserted"
     )
     faithfulness_fill: Literal["zero", "mean"] = Field(
-        "zero", description="What deleted pixels hold: reflectance 0, or band means"
+        "zero", description="Value of deleted pixels: reflectance 0, or band means"
     )
-    order_margin: Share = Field(
-        0.05, description="Margin of the score by which X- < X < X+ must hold"
-    )
+    order_margin: Share = Field(0.05, description="Margin of the score for the order X- < X < X+")
     noise: float = Field(
-        0.002, ge=0, le=1, description="Hidden signals: sd of noise laid over images, reflectance"
+        0.002,
+        ge=0,
+        le=1,
+        description="Hidden signals: sd of the noise added to images, reflectance",
     )
     blur: float = Field(0.7, ge=0, le=10, description="Hidden signals: sd of the blur, px")
-    resamples: int = Field(1000, ge=100, le=100_000, description="Bootstrap resamples of blocks")
-    seed: Seed = Field(0, description="Seed of the bootstrap")
+    seed: Seed = Field(
+        0, description="Seed of the faithfulness tiles, of the order of equal values, and of noise"
+    )
 
     @model_validator(mode="after")
     def _groups_are_others(self):
         if "targets" in self.groups:
-            raise ValueError("a group cannot be called 'targets': that is the target group itself")
+            raise ValueError("a group cannot be called 'targets': that is the target group's name")
         return self
 
     @model_validator(mode="after")

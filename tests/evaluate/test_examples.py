@@ -1,0 +1,62 @@
+"""Choice of the example tiles, and the file that figures read them from."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from wildlens.errors import WildLensError
+from wildlens.evaluate.examples import Examples, choose_examples, read_examples, write_examples
+
+
+def test_examples_are_chosen_by_their_scores():
+    original = np.array([0.5, 0.9, 0.2, 0.7, 0.6])
+    lowered = np.array([0.4, 0.1, 0.1, 0.2, 0.5])
+    chosen = choose_examples(np.stack([original, original, lowered], axis=1))
+    assert list(chosen) == [1, 4, 2, 3]  # tile 1 falls most, but is shown already
+    assert chosen[1] == "highest score" and chosen[3].startswith("largest fall")
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_few_tiles_are_chosen_once_each(count):
+    chosen = choose_examples(np.random.default_rng(0).random((count, 3)))
+    assert sorted(chosen) == list(range(count))
+
+
+def examples(count=3):
+    rng = np.random.default_rng(0)
+    return Examples(
+        names=np.array([f"Å_{n}" for n in range(count)]),
+        reasons=np.array(["largest fall of the score to X−"] * count),
+        bands=np.array(["B02", "B03"]),
+        images=rng.random((count, 3, 2, 8, 8)).astype(np.float32),
+        scores=rng.random((count, 3)).astype(np.float32),
+        valid=rng.random((count, 8, 8)) > 0.1,
+    )
+
+
+def test_examples_are_read_back_as_written(tmp_path):
+    written = examples()
+    write_examples(tmp_path / "examples.npz", written)
+    found = read_examples(tmp_path / "examples.npz")
+    for field in dataclasses.fields(Examples):
+        one, other = getattr(found, field.name), getattr(written, field.name)
+        assert one.dtype == other.dtype and np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 no zip", b"text"])
+def test_a_file_without_examples_is_refused(tmp_path, content):
+    (tmp_path / "examples.npz").write_bytes(content)
+    with pytest.raises(WildLensError, match="cannot be read as examples"):
+        read_examples(tmp_path / "examples.npz")
+
+
+def test_pickled_or_unmatched_arrays_are_refused(tmp_path):
+    path = tmp_path / "examples.npz"
+    arrays = dataclasses.asdict(examples())
+    np.savez(path, **arrays | {"names": np.array([{"a": 1}] * 3, object)})
+    with pytest.raises(WildLensError, match="cannot be read as examples"):
+        read_examples(path)
+    write_examples(path, dataclasses.replace(examples(), scores=np.zeros((2, 3), np.float32)))
+    with pytest.raises(WildLensError, match="do not belong together"):
+        read_examples(path)
