@@ -72,6 +72,6 @@ rule all:
         rules.summary.output,
 
 
-# what was made, where, the main numbers and the warnings: only said, so it fails nothing
+# results, main numbers and warnings of this run; printed only, so it cannot fail the run
 onsuccess:
-    shell("wildlens summary results || true")
+    shell("wildlens summary results --run {RUN:q} || true")

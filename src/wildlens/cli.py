@@ -386,18 +386,28 @@ def catalogue(**paths) -> None:
 
 @cli.command()
 @click.argument("results", type=existing)
-@click.option("--output", "-o", type=new, help="HTML page to write; default: only say it here.")
+@click.option("--output", "-o", type=new, help="HTML page to write; default: print to the console.")
 @click.option("--captions", type=existing, help="Folder of the captions (.rst).")
-def summary(results: Path, output: Path | None, captions: Path | None) -> None:
-    """Say what a run has made, where it lies, its main numbers and its warnings."""
+@click.option(
+    "--run",
+    "declared",
+    help="JSON of the maps, jobs and settings that belong to the run, as the workflow passes it;"
+    " default: all that RESULTS holds.",
+)
+def summary(
+    results: Path, output: Path | None, captions: Path | None, declared: str | None
+) -> None:
+    """Print a run's results, main numbers, warnings and computing time; or write them as a page."""
     from wildlens.summary.digest import as_text, read_summary
+    from wildlens.summary.run import parse_run
 
+    run = None if declared is None else parse_run(declared)
     if output is None:
-        click.echo(as_text(read_summary(results)))
+        click.echo(as_text(read_summary(results, run)))
         return
     from wildlens.summary.step import write_page
 
-    write_page(results, captions, output)
+    write_page(results, captions, output, run)
 
 
 configurations = click.option(

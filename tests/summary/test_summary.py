@@ -1,5 +1,6 @@
-"""What a run says of itself at its end, and on its page."""
+"""The digest of a run on the console, and its page."""
 
+import json
 import re
 
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.summary.digest import as_text, read_summary
+from wildlens.summary.run import parse_run
 from wildlens.summary.step import write_page
 
 WARNED = "classifier: WARNING: a <b>tiny</b> step fools it"
@@ -45,18 +47,18 @@ def results(tmp_path):
     return tmp_path / "results"
 
 
-def test_the_end_says_what_where_how_good_and_what_is_wrong(results):
+def test_text_has_results_numbers_warnings_and_time(results):
     text = as_text(read_summary(results))
     assert "wildlens.qgz" in text and "maps of lake: gan, occlusion" in text
     assert "182 test tiles: accuracy 0.956, AUROC 0.990, accuracy under FGSM -" in text
     assert "X 0.830, X- 0.280" in text and "0.100" not in text
-    assert "taking every pixel: 0.400" in text
+    assert "marking every pixel: 0.400" in text
     assert re.search(r"gan +0\.420 \[0\.348, 0\.479\]   AUROC 0\.655", text)
     assert text.count("a <b>tiny</b> step fools it") == 1, "said once, however often it was logged"
     assert "3 min 16 s in all jobs; longest: gan, 2 min 6 s" in text
 
 
-def test_figures_stand_below_each_other_whatever_the_methods_are_called(results):
+def test_numbers_are_aligned_for_methods_of_any_length(results):
     lines = as_text(read_summary(results)).splitlines()
     starts = {line.index(" AUROC 0.") for line in lines if "[0." in line}
     assert len(starts) == 1
@@ -64,12 +66,12 @@ def test_figures_stand_below_each_other_whatever_the_methods_are_called(results)
     assert controls == {"random", "class_shares", "deeplift_randomised"}
 
 
-def test_half_a_run_is_summed_up_too(tmp_path):
+def test_text_of_an_unfinished_run_has_what_exists(tmp_path):
     text = as_text(read_summary(tmp_path))
-    assert "nothing yet" in text and "none" in text
+    assert "none yet" in text and "none" in text
 
 
-def test_the_command_prints_it(results):
+def test_command_prints_the_text(results):
     done = CliRunner().invoke(cli, ["summary", str(results)])
     assert done.exit_code == 0 and "Main numbers" in done.output
 
@@ -81,19 +83,19 @@ def test_the_command_prints_it(results):
         ("figures/methods.png", b"GIF89a", "methods.png: is no figure"),
     ],
 )
-def test_what_cannot_be_read_is_named(results, name, content, said):
+def test_unreadable_files_are_named(results, name, content, said):
     (results / name).write_bytes(content)
     with pytest.raises(WildLensError, match=said):
         write_page(results, None, results / "summary.html")
     assert not (results / "summary.html").exists()
 
 
-def test_without_results_it_says_what_to_run(tmp_path):
+def test_missing_folder_names_what_to_run(tmp_path):
     with pytest.raises(WildLensError, match="run snakemake first"):
         read_summary(tmp_path / "results")
 
 
-def test_the_page_holds_figures_captions_settings_and_needs_no_network(results, tmp_path):
+def test_page_holds_figures_captions_settings_and_needs_no_network(results, tmp_path):
     captions = tmp_path / "captions"
     captions.mkdir()
     (captions / "methods.rst").write_text("How *well* it does.\n")
@@ -107,7 +109,7 @@ def test_the_page_holds_figures_captions_settings_and_needs_no_network(results, 
     assert not re.findall('(?:src|href)="(?!data:|#)', text)
 
 
-def test_the_page_sets_the_papers_map_beside_its_best_rival_and_shortens_tables(results):
+def test_page_compares_with_the_best_rival_and_shortens_tables(results):
     output = results / "summary.html"
     write_page(results, None, output)
     text = " ".join(output.read_text(encoding="utf-8").split())
@@ -121,7 +123,7 @@ def test_the_page_sets_the_papers_map_beside_its_best_rival_and_shortens_tables(
 @pytest.mark.parametrize(
     "caption", [".. include:: /etc/passwd", ".. raw:: html\n\n   <script>1</script>"]
 )
-def test_a_caption_can_neither_read_files_nor_bring_html(results, tmp_path, caption):
+def test_captions_can_include_neither_files_nor_html(results, tmp_path, caption):
     (tmp_path / "methods.rst").write_text(caption)
     output = results / "summary.html"
     try:
@@ -131,3 +133,111 @@ def test_a_caption_can_neither_read_files_nor_bring_html(results, tmp_path, capt
     else:
         text = output.read_text(encoding="utf-8")
         assert "root:" not in text and "<script>" not in text
+
+
+RUN = {
+    "maps": {"scene": ["lake"], "method": ["gan", "score"]},
+    "settings": ["gan", "tiles"],
+    "jobs": {
+        "classifier": {},
+        "map/{scene}/{method}": {"scene": ["lake"], "method": ["gan", "score"]},
+        "gan": {},
+    },
+}
+
+
+@pytest.fixture
+def with_old_files(results):
+    """The same folder after runs of other configurations: another scene, method, step, section."""
+    old = {
+        "logs/map/hill/gan.log": "map: WARNING: hill has no valid pixel: the map is empty\n",
+        "logs/map/lake/occlusion.log": "map: WARNING: of a method that was taken out\n",
+        "logs/mosaic.log": "mosaic: WARNING: of a step that no longer exists\n",
+        "benchmarks/map/hill/gan.tsv": "s\n7000\n",
+        "benchmarks/mosaic.tsv": "s\n9000\n",
+        "settings/fetch.yaml": "catalogue: old\n",
+        "settings/mosaic.yaml": "old: true\n",
+        "maps/hill/gan.tif": "",
+        "evaluation/warnings.txt": "few blocks\n",
+        "metrics/gan/warnings.txt": "none\n",
+    }
+    for name, text in old.items():
+        path = results / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return results
+
+
+def test_text_and_page_show_only_what_belongs_to_the_run(with_old_files):
+    run = json.dumps(RUN)
+    text = as_text(read_summary(with_old_files, parse_run(run)))
+    output = with_old_files / "summary.html"
+    arguments = ["summary", str(with_old_files), "--run", run]
+    printed = CliRunner().invoke(cli, arguments).output
+    assert CliRunner().invoke(cli, [*arguments, "-o", str(output)]).exit_code == 0
+    page = output.read_text(encoding="utf-8")
+    for shown in (text, printed, page):
+        assert "lake" in shown and "step fools it" in shown and "evaluate: few blocks" in shown
+        for old in ("hill", "taken out", "mosaic", "no valid pixel", "gan: none"):
+            assert old not in shown, old
+    assert "maps of lake: gan\n" in text, "neither occlusion's map nor one that does not exist"
+    assert "2 min 36 s in all jobs; longest: gan, 2 min 6 s" in text
+    assert "lambda_am" in page and "catalogue: old" not in page and "old: true" not in page
+
+
+def test_without_a_run_all_that_the_folder_holds_is_shown(with_old_files):
+    summary = read_summary(with_old_files)
+    assert summary.maps == {"hill": ["gan"], "lake": ["gan", "occlusion"]}
+    assert summary.seconds["mosaic"] == 9000 and set(summary.settings) >= {"fetch", "gan"}
+    assert any("hill has no valid pixel" in line for line in summary.warnings)
+
+
+def test_a_run_expands_all_combinations():
+    run = parse_run(
+        json.dumps(
+            {
+                "maps": {"method": ["gan"], "scene": ["a", "b"]},
+                "settings": [],
+                "jobs": {"tiles": {}, "fetch/{scene}": {"scene": []},
+                         "map/{s}/{m}": {"s": ["a", "b"], "m": ["x", "y"]}},
+            }
+        )
+    )  # fmt: skip
+    assert run.maps == [("a", "gan"), ("b", "gan")]
+    assert run.jobs == ["tiles", "map/a/x", "map/a/y", "map/b/x", "map/b/y"]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (None, "expected maps, jobs and settings"),
+        ({"jobs": {"map/{scene}": {}}}, "expected maps, jobs and settings"),
+        ({"jobs": ["map"]}, "expected maps, jobs and settings"),
+        ({"maps": {"scene": ["a"]}}, "expected maps, jobs and settings"),
+        ({"other": 1}, "expected maps, jobs and settings"),
+        ({"settings": ["../../etc/passwd"]}, "outside the folder"),
+        ({"jobs": {"/etc/{x}": {"x": ["passwd"]}}}, "outside the folder"),
+        ({"maps": {"scene": [".."], "method": ["gan"]}}, "outside the folder"),
+    ],
+)
+def test_a_run_of_another_form_is_refused(change, said):
+    text = "{" if change is None else json.dumps(RUN | change)
+    with pytest.raises(WildLensError, match=said) as error:
+        parse_run(text)
+    assert "\n" not in str(error.value)
+
+
+def test_a_broken_benchmark_file_is_named(results):
+    (results / "benchmarks/gan.tsv").write_text("seconds\n3\n")
+    with pytest.raises(WildLensError, match="is no benchmark file"):
+        read_summary(results)
+
+
+def test_what_has_no_evidence_is_said(results):
+    path = results / "evaluation/methods.csv"
+    head, first, *rest = path.read_text().splitlines()
+    lines = [f"{head},note", f"{first},no evidence: marks no pixel", *(f"{r}," for r in rest)]
+    path.write_text("\n".join(lines))
+    text = as_text(read_summary(results))
+    assert text.count("no evidence") == 1
+    assert re.search(r"gan .* no evidence: marks no pixel$", text, re.MULTILINE)

@@ -1,10 +1,52 @@
 # Summary: the run on one page.
 #
-# Reads tables, figures and captions. Gives results/summary.html.
+# Reads tables, figures, captions, and the logs, times and settings of this run. Gives
+# results/summary.html.
+
+
+import json
+
+FROM_DEMO = not settings.anthroprotect and any(
+    path.startswith(DEMO) for product in PRODUCTS.values() for path in product.paths
+)
+ALL_METHODS = [*MAP_METHODS, *dict.fromkeys(settings.attribution.extras)]
+OF_MAPS = {"scene": MAPPED, "method": ALL_METHODS}
+PARTS = settings.attribution.parts
+# what belongs to this run, for page and console: names of logs and benchmarks, maps, settings.
+# Files of earlier configurations may lie beside them
+RUN = json.dumps(
+    {
+        "maps": OF_MAPS,
+        "settings": [
+            *(["demo"] if FROM_DEMO else []),
+            *(["fetch"] if TO_FETCH else []),
+            *("scene", "landcover", "tiles", "classifier", "gan", "attribution", "evaluation"),
+        ],
+        "jobs": {
+            **({"demo": {}} if FROM_DEMO else {}),
+            "fetch/{scene}": {"scene": TO_FETCH},
+            "scene/{scene}": {"scene": list(PRODUCTS)},
+            "landcover/{scene}": {"scene": [*TRAINING, *WITH_LANDCOVER]},
+            "anthroprotect" if settings.anthroprotect else "tiles": {},
+            **{name: {} for name in ("train_classifier", "train_gan")},
+            **(
+                {"map/{scene}/{method}": OF_MAPS}
+                if PARTS == 1
+                else {
+                    "map/{scene}/{method}/{part}": OF_MAPS
+                    | {"part": [f"{k}-of-{PARTS}" for k in range(1, PARTS + 1)]},
+                    "join/{scene}/{method}": OF_MAPS,
+                }
+            ),
+            "attribute/{method}": {"method": TILE_METHODS},
+            **{name: {} for name in ("evaluate", "figures", "qgis", "catalogue")},
+        },
+    }
+)
 
 
 rule summary:
-    """Put the story of the run, its numbers, warnings and settings into one page."""
+    """Write the run's main numbers, figures, warnings and settings as one page."""
     input:
         methods=rules.evaluate.output.methods,
         scores=rules.evaluate.output.scores,
@@ -34,6 +76,7 @@ rule summary:
         code=code_digest("wildlens.summary.step"),
         results=subpath(output.page, parent=True),
         captions=lambda wildcards, input: os.path.dirname(input.captions[0]),
+        run=lambda wildcards: RUN,  # a function, since its braces are no wildcards of the rule
     shell:
         "wildlens --log {log:q} summary {params.results:q} --captions {params.captions:q}"
-        " --output {output.page:q}"
+        " --run {params.run:q} --output {output.page:q}"

@@ -1,6 +1,7 @@
 """Training curves and rates as CSV."""
 
 import csv
+import math
 from pathlib import Path
 
 import torch
@@ -10,11 +11,15 @@ from wildlens.files.atomic import atomic
 
 
 def write_table(path: Path, rows: list[dict]) -> None:
-    """Write rows with equal keys; the keys are the header."""
+    """Write rows with equal keys; the keys are the header, undefined numbers are empty cells."""
     with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+
+
+def _cell(value):
+    return "" if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def to_columns(rows: list[dict]) -> dict[str, Tensor]:

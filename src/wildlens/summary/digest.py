@@ -1,20 +1,22 @@
-"""What a run has made, where it lies, its main numbers, and what it was warned of."""
+"""Digest of a run: its results and where they are, main numbers, warnings, computing time."""
 
 import csv
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.progress import duration
 from wildlens.registry import methods
+from wildlens.summary.run import Run, everything_in
+from wildlens.warnings import NONE as NO_WARNING
 
 log = logging.getLogger(__name__)
 
-WARNING = "WARNING: "  # how the steps' log lines mark what a reader of the results must know
-REFERENCES = {"corine": "CORINE land cover", "truth": "exact land cover of the simulated region"}
-# what people open, in the order in which they should
+WARNING = "WARNING: "  # marks warnings in the log lines of the steps
+REFERENCES = {"corine": "CORINE land cover", "truth": "reference land cover of the simulation"}
+# results to open, in the order in which they are best read
 PLACES = (
     ("wildlens.qgz", "opens everything in QGIS, styled; the folder can be zipped and sent"),
     ("summary.html", "the run as one page: figures, numbers, warnings, settings"),
@@ -25,20 +27,27 @@ PLACES = (
     ("models", "classifier and generators, to map other scenes with"),
     ("stac/catalog.json", "all of it as a STAC catalogue, for other programs"),
 )
+# step -> file of its warnings
+SAVED = {
+    "classifier": "metrics/classifier/warnings.txt",
+    "gan": "metrics/gan/warnings.txt",
+    "evaluate": "evaluation/warnings.txt",
+}
 Row = dict[str, str]
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A results folder in short; what is not made yet is empty.
+    """Digest of a results folder; what does not exist yet is empty.
 
     Attributes:
-        folder: the results; places: (path within it, what it is) of what is there.
+        folder: the results; places: (path within it, description) of existing results.
         maps: scene -> methods.
         accuracy, methods, scores: rows of metrics/classifier/accuracy.csv,
             evaluation/methods.csv and evaluation/scores.csv, as text.
-        warnings: lines of the logs, each with the step that said it.
-        seconds: step -> seconds of computing, all its jobs together.
+        warnings: one line each, with the step that logged it.
+        seconds: step -> computing time of all its jobs, s.
+        settings: section -> YAML text.
     """
 
     folder: Path
@@ -49,9 +58,10 @@ class Summary:
     scores: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
 
     def best_rival(self, reference: str) -> Row | None:
-        """The row of methods.csv with the highest IoU that is neither the paper's nor a control."""
+        """The row of methods.csv with the highest IoU among rivals of the paper's method."""
         rows = [
             row for row in self.methods
             if row["reference"] == reference and row["iou"]
@@ -60,17 +70,23 @@ class Summary:
         return max(rows, key=lambda row: float(row["iou"]), default=None)
 
 
-def read_summary(folder: Path) -> Summary:
-    """Gather what a results folder holds.
+def read_summary(folder: Path, run: Run | None = None) -> Summary:
+    """Digest of a results folder.
+
+    Args:
+        run: what belongs to the run; None: all that the folder holds, which may include results,
+            warnings and times of earlier configurations.
 
     Raises:
         WildLensError: the folder does not exist, or a table in it cannot be read.
     """
     if not folder.is_dir():
         raise WildLensError(f"{folder}: is no folder of results; run snakemake first")
+    run = run or everything_in(folder)
     maps: dict[str, list[str]] = {}
-    for path in sorted(folder.glob("maps/*/*.tif")):
-        maps.setdefault(path.parent.name, []).append(path.stem)
+    for scene, method in run.maps:
+        if (folder / "maps" / scene / f"{method}.tif").is_file():
+            maps.setdefault(scene, []).append(method)
     return Summary(
         folder=folder,
         places=[(name, what) for name, what in PLACES if (folder / name).exists()],
@@ -78,15 +94,16 @@ def read_summary(folder: Path) -> Summary:
         accuracy=_rows(folder / "metrics/classifier/accuracy.csv"),
         methods=_rows(folder / "evaluation/methods.csv"),
         scores=_rows(folder / "evaluation/scores.csv"),
-        warnings=list(dict.fromkeys(_warnings(folder / "logs"))),
-        seconds=_seconds(folder / "benchmarks"),
+        warnings=list(dict.fromkeys([*_saved(folder), *_logged(folder / "logs", run.jobs)])),
+        seconds=_seconds(folder / "benchmarks", run.jobs),
+        settings=_settings(folder / "settings", run.settings),
     )
 
 
 def as_text(summary: Summary) -> str:
-    """The summary as lines for a console."""
+    """The digest as text for a console."""
     sections = [
-        (f"Made in {summary.folder}/", _made(summary)),
+        (f"Results in {summary.folder}/", _results(summary)),
         ("Main numbers", _numbers(summary)),
         ("Warnings", [f"  ! {line}" for line in summary.warnings] or ["  none"]),
     ]
@@ -98,11 +115,11 @@ def as_text(summary: Summary) -> str:
     return "\n".join(line for title, lines in sections if lines for line in (title, *lines))
 
 
-def _made(summary: Summary) -> list[str]:
+def _results(summary: Summary) -> list[str]:
     width = max((len(name) for name, _ in summary.places), default=0)
     lines = [f"  {name:<{width}}  {what}" for name, what in summary.places]
     lines += [f"  maps of {scene}: {', '.join(methods)}" for scene, methods in summary.maps.items()]
-    return lines or ["  nothing yet"]
+    return lines or ["  none yet"]
 
 
 def _numbers(summary: Summary) -> list[str]:
@@ -121,14 +138,15 @@ def _numbers(summary: Summary) -> list[str]:
         rows = [row for row in summary.methods if row["reference"] == reference]
         lines.append(
             f"  IoU with the target group, {REFERENCES.get(reference, reference)}"
-            f" ({rows[0]['tiles']} tiles; taking every pixel: {rounded(rows[0]['target_share'])})"
+            f" ({rows[0]['tiles']} tiles; marking every pixel: {rounded(rows[0]['target_share'])})"
         )
         for row in rows:
             iou, low, high, auroc = (
                 rounded(row[name]) for name in ("iou", "iou_low", "iou_high", "auroc")
             )
             name = f"{_label(row['method']):<{width}}"
-            lines.append(f"    {name} {iou} [{low}, {high}]   AUROC {auroc}")
+            note = f"   {row['note']}" if row.get("note") else ""
+            lines.append(f"    {name} {iou} [{low}, {high}]   AUROC {auroc}{note}")
     return lines
 
 
@@ -137,7 +155,7 @@ def _label(method: str) -> str:
 
 
 def rounded(text: str) -> str:
-    """A number of a table with three decimals; `-` where there is none."""
+    """A number of a table with three decimals; `-` for an empty cell."""
     return f"{float(text):.3f}" if text else "-"
 
 
@@ -145,18 +163,28 @@ def _time(summary: Summary, step: str) -> str:
     return duration(summary.seconds[step])
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path, delimiter: str = ",") -> list[Row]:
     if not path.is_file():
         return []
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+            return list(csv.DictReader(file, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
 
 
-def _warnings(logs: Path) -> Iterator[str]:
-    for path in sorted(logs.rglob("*.log")):
+def _saved(folder: Path) -> Iterator[str]:
+    """Warnings of the steps that save them in a file."""
+    for step, name in SAVED.items():
+        path = folder / name
+        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+            if line != NO_WARNING:
+                yield f"{step}: {line}"
+
+
+def _logged(logs: Path, jobs: Iterable[str]) -> Iterator[str]:
+    """Warnings in the logs of some jobs."""
+    for path in _files(logs, jobs, ".log"):
         text = path.read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines():
             step, marked, message = line.partition(WARNING)
@@ -164,12 +192,28 @@ def _warnings(logs: Path) -> Iterator[str]:
                 yield f"{step}{message}"
 
 
-def _seconds(benchmarks: Path) -> dict[str, float]:
-    """Seconds of each step, from Snakemake's benchmark files; several jobs of a step are added."""
+def _seconds(benchmarks: Path, jobs: Iterable[str]) -> dict[str, float]:
+    """Step -> seconds of all its jobs, from Snakemake's benchmark files."""
     total: dict[str, float] = {}
-    for path in sorted(benchmarks.rglob("*.tsv")):
+    for path in _files(benchmarks, jobs, ".tsv"):
         step = path.relative_to(benchmarks).parts[0].removesuffix(".tsv")
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file, delimiter="\t"):
+        for row in _rows(path, delimiter="\t"):
+            try:
                 total[step] = total.get(step, 0.0) + float(row["s"])
+            except (KeyError, TypeError, ValueError):
+                raise WildLensError(f"{path}: is no benchmark file of Snakemake") from None
     return total
+
+
+def _settings(folder: Path, sections: Iterable[str]) -> dict[str, str]:
+    paths = _files(folder, sections, ".yaml")
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): path.read_text(encoding="utf-8")
+        for path in paths
+    }
+
+
+def _files(folder: Path, names: Iterable[str], suffix: str) -> list[Path]:
+    """The existing files of these names, without their suffix, in a folder."""
+    paths = [folder / f"{name}{suffix}" for name in names]
+    return [path for path in paths if path.is_file()]

@@ -1,4 +1,4 @@
-"""The run as one HTML page that needs no network: its story with figures, numbers and settings."""
+"""The run as one self-contained HTML page: figures, main numbers, warnings, settings."""
 
 import base64
 import io
@@ -18,11 +18,12 @@ from wildlens.errors import WildLensError, one_line
 from wildlens.files.atomic import write_text
 from wildlens.progress import duration
 from wildlens.summary.digest import REFERENCES, Summary, read_summary, rounded
+from wildlens.summary.run import Run
 from wildlens.summary.template import TEMPLATE
 
 log = logging.getLogger(__name__)
 
-# the story: title, then figures and tables in order; captions have their names
+# section -> its figures and tables in order; captions have the same names
 STORY = (
     ("The data", ("tiles.png",)),
     ("The classifier", ("training.png", "accuracy.csv", "scores.csv")),
@@ -30,11 +31,11 @@ STORY = (
     ("How good it is", ("methods.png", "methods.csv")),
     ("What it highlights", ("classes.png",)),
 )
-# Snakemake's report shows a page as an address, of which browsers take 2 MB at most
+# Snakemake's report embeds a page as a data URI, which browsers limit to 2 MB
 MOST_BYTES = 1_500_000
 WIDTH = 1100  # of figures, pixels
 TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table"}
-# what fits on the page of a wide table; an interval stands behind its value
+# columns of wide tables that fit on the page; an interval follows its value
 COLUMNS = {
     "scores.csv": ("split", "image", "mean_score", "share_in_order", "l1_reflectance",
                    "change_kept_rounded", "change_kept_blur"),
@@ -62,14 +63,14 @@ class Item:
     more: str = ""
 
 
-def write_page(folder: Path, captions: Path | None, output: Path) -> None:
+def write_page(folder: Path, captions: Path | None, output: Path, run: Run | None = None) -> None:
     """Write the page of a results folder.
 
     Args:
-        folder: the results; captions: folder of `workflow.rst` and a `.rst` for each item, in
-            plain reStructuredText; None for none.
+        folder: the results; captions: folder of one `.rst` per figure and table; None for none.
+        run: what belongs to the run, see `read_summary`.
     """
-    summary = read_summary(folder)
+    summary = read_summary(folder, run)
     sections = [
         (title, [item for name in names if (item := _item(name, summary, captions)) is not None])
         for title, names in STORY
@@ -81,7 +82,6 @@ def write_page(folder: Path, captions: Path | None, output: Path) -> None:
         version=__version__,
         sections=[(title, items) for title, items in sections if items],
         references=REFERENCES,
-        settings=_settings(folder / "settings"),
         inputs=_inputs(folder / "evaluation/provenance.json"),
     )
     write_text(output, text)
@@ -93,7 +93,7 @@ def write_page(folder: Path, captions: Path | None, output: Path) -> None:
 
 
 def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
-    """One figure or table; None where it was not made."""
+    """One figure or table; None if it does not exist."""
     if name in TABLES:
         rows = getattr(summary, name.removesuffix(".csv"))
         if not rows:
@@ -108,7 +108,7 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
 
 
 def _picture(path: Path) -> str:
-    """A figure as data URI, as wide as the page and as small as it can be without showing it."""
+    """A figure as data URI, as wide as the page, compressed."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             image.thumbnail((WIDTH, WIDTH * 4))
@@ -120,7 +120,7 @@ def _picture(path: Path) -> str:
 
 
 def _caption(folder: Path | None, name: str) -> str:
-    """A caption as HTML: reStructuredText that may neither read files nor hold HTML of its own."""
+    """A caption as HTML; its reStructuredText can neither include files nor raw HTML."""
     path = None if folder is None else folder / f"{name}.rst"
     if path is None or not path.is_file():
         return ""
@@ -140,13 +140,8 @@ def _caption(folder: Path | None, name: str) -> str:
     return parts["body"]
 
 
-def _settings(folder: Path) -> dict[str, str]:
-    """Section -> its YAML text."""
-    return {path.stem: path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.yaml"))}
-
-
 def _inputs(path: Path) -> dict[str, str]:
-    """File -> digest of what the evaluation was made from; empty where it says nothing."""
+    """Input file of the evaluation -> digest; empty without provenance."""
     try:
         return json.loads(json.loads(path.read_text(encoding="utf-8"))["wildlens_inputs"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -154,7 +149,7 @@ def _inputs(path: Path) -> dict[str, str]:
 
 
 def _short(row: dict[str, str], columns: Sequence[str]) -> dict[str, str]:
-    """Some columns of a row, those that it has, with their intervals."""
+    """Those of the named columns that a row has, with their intervals."""
     return {name: _with_interval(row, name) for name in columns if name in row}
 
 
@@ -166,7 +161,7 @@ def _with_interval(row: dict[str, str], name: str) -> str:
 
 
 def _shown(value: str) -> str:
-    """A table's value: numbers with at most four digits, text as it is."""
+    """A table's value: numbers with four significant digits, text unchanged."""
     try:
         return f"{float(value):.4g}"
     except (TypeError, ValueError):

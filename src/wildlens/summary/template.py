@@ -1,4 +1,4 @@
-"""The HTML of the page: no script, no address outside it."""
+"""HTML template of the page: no script, no external resource."""
 
 TEMPLATE = """\
 <!DOCTYPE html>
@@ -6,7 +6,7 @@ TEMPLATE = """\
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>WildLens: what a run found</title>
+<title>WildLens: summary of a run</title>
 <style>
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto;
   padding: 0 1.5rem; }
@@ -37,10 +37,11 @@ summary { cursor: pointer; font-weight: 600; } footer { color: #666; margin: 3re
 <a href="#settings">Settings and provenance</a></nav>
 
 <h2 id="short">In short</h2>
-<p>A neural network, <em>the classifier</em>, learnt to tell satellite images of strictly protected
-land (score 1) from land shaped by people (score 0). Two further networks then redrew each image,
-with as little change as they could, so that its score rises (X+) or falls (X−). Where the two
-drawings differ most lies what the classifier takes for natural: the <em>attribution map</em>.</p>
+<p>A neural network, <em>the classifier</em>, learnt to distinguish satellite images of strictly
+protected land (score 1) from land shaped by people (score 0). Two further networks then generated, with as
+little change as possible, an image with a higher score (X+) and one with a lower score (X−). The
+<em>attribution map</em> is the difference of the two generated images: it is high where the
+classifier finds evidence for protected nature.</p>
 <ul class="numbers">
 {% for row in summary.accuracy if row.split == "test" %}
 <li><b>{{ row.accuracy | rounded }}</b>accuracy on {{ row.tiles }} test tiles</li>
@@ -52,17 +53,17 @@ drawings differ most lies what the classifier takes for natural: the <em>attribu
 <li><b>{{ row.iou | rounded }}</b>IoU of the paper's map with wetlands and bare land,<br>
 {{ references.get(row.reference, row.reference) }}; 95 % interval {{ row.iou_low | rounded }} to
 {{ row.iou_high | rounded }}<br>
-taking every pixel: {{ row.target_share | rounded }}
+marking every pixel: {{ row.target_share | rounded }}
 {%- set best = summary.best_rival(row.reference) %}
 {%- if best %}; the best other method, {{ best.method }}: {{ best.iou | rounded }}{% endif %}</li>
 {% endfor %}
 </ul>
-<h3>What this run warns of</h3>
+<h3>Warnings of this run</h3>
 <div class="{{ "warnings" if summary.warnings else "calm" }}">
 {% for line in summary.warnings %}<p>{{ line }}</p>{% else %}
-<p>Nothing: no step doubted its result.</p>{% endfor %}
+<p>None.</p>{% endfor %}
 </div>
-<h3>What was made</h3>
+<h3>Results</h3>
 <table>
 {% for name, what in summary.places %}<tr><td>{{ name }}</td><td>{{ what }}</td></tr>{% endfor %}
 {% for scene, methods in summary.maps.items() %}
@@ -92,19 +93,19 @@ taking every pixel: {{ row.target_share | rounded }}
 
 <h2 id="settings">Settings and provenance</h2>
 <p>WildLens {{ version }}. Each section of the configuration, defaults included:</p>
-{% for name, text in settings.items() %}
+{% for name, text in summary.settings.items() %}
 <details><summary>{{ name }}</summary><pre>{{ text }}</pre></details>
 {% endfor %}
 {% if summary.seconds %}
 <h3>Computing time</h3>
-<table><tr><th>step</th><th>all its jobs</th></tr>
+<table><tr><th>step</th><th>sum over its jobs</th></tr>
 {% for step, seconds in summary.seconds.items() %}
 <tr><td>{{ step }}</td><td>{{ seconds | duration }}</td></tr>
 {% endfor %}
 </table>
 {% endif %}
 {% if inputs %}
-<h3>What the evaluation was made from</h3>
+<h3>Inputs of the evaluation</h3>
 <table><tr><th>file</th><th>digest of its content</th></tr>
 {% for name, value in inputs.items() %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
 </table>
