@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -12,11 +12,9 @@ from torch import Tensor, nn
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.atomic import atomic
-from wildlens.networks.classifier import LocalClassifier, UNetClassifier
-from wildlens.networks.generator import Generator
+from wildlens.networks.architectures import GENERATOR, build_network
+from wildlens.registry import classifiers
 from wildlens.settings import TWO_CLASSES
-
-NETWORKS = {"unet": UNetClassifier, "local": LocalClassifier, "generator": Generator}
 
 
 def save(
@@ -31,7 +29,7 @@ def save(
     classes: Sequence[str] = (),
     target: str = "",
 ) -> None:
-    """Write networks of one `kind` (a key of NETWORKS), built from the same `arguments`.
+    """Write networks of one `kind` (`generator`, or an architecture), built from the same `arguments`.
 
     Args:
         networks: name in the file -> network.
@@ -92,17 +90,17 @@ def load_classifier(path: Path) -> nn.Module:
     It has the attributes `bands`, `tile_size`, `classes` (names by label), `target` (name of the
     class whose logit it gives) and `target_label`.
     """
-    networks = _load(path, ("unet", "local"), "classifier")
+    networks = _load(path, classifiers.records(), "classifier")
     return networks["classifier"]
 
 
 def load_generators(path: Path) -> tuple[nn.Module, nn.Module]:
     """(pattern-maximizer, pattern-minimizer): eval mode, frozen, with `bands` and `tile_size`."""
-    networks = _load(path, ("generator",), "generators")
+    networks = _load(path, (GENERATOR,), "generators")
     return networks["maximizer"], networks["minimizer"]
 
 
-def _load(path: Path, kinds: tuple[str, ...], what: str) -> dict[str, nn.Module]:
+def _load(path: Path, kinds: Container[str], what: str) -> dict[str, nn.Module]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -121,7 +119,7 @@ def _load(path: Path, kinds: tuple[str, ...], what: str) -> dict[str, nn.Module]
 def _build(metadata: dict[str, str], tensors: dict) -> dict[str, nn.Module]:
     networks = {}
     for name in sorted({key.partition(".")[0] for key in tensors}):
-        network = NETWORKS[metadata["kind"]](**json.loads(metadata["arguments"]))
+        network = build_network(metadata["kind"], json.loads(metadata["arguments"]))
         prefix = f"{name}."
         network.load_state_dict(
             {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -1,17 +1,15 @@
 """All attribution methods by name: those of this package, and those of other installed packages.
 
-Another package adds a method through an entry point of the group `wildlens.methods`: its name is
-the method's name, its value the `module:attribute` of a `MethodRecord`. The module of the record
-should not import torch, since the workflow reads the record when it is planned.
+Another package adds a method by an entry point of the group `wildlens.methods`.
 """
 
 import functools
-import importlib.metadata
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import get_args
 
-from wildlens.errors import WildLensError, one_line
+from wildlens.errors import WildLensError
+from wildlens.registry.entry_points import load_records
 from wildlens.registry.record import Form, MethodRecord, Role
 
 GROUP = "wildlens.methods"
@@ -199,15 +197,9 @@ BUILT_IN = (
 @functools.cache
 def records() -> Mapping[str, MethodRecord]:
     """All methods by name: methods of the paper, rivals, controls, layers; see BUILT_IN."""
-    found = {record.name: record for record in BUILT_IN}
-    points = importlib.metadata.entry_points(group=GROUP)
-    for point in sorted(points, key=lambda point: point.name):
-        if point.name in found:
-            raise WildLensError(
-                f"attribution method '{point.name}' of {_package(point)}: the name is taken"
-            )
-        found[point.name] = _load(point)
-    return MappingProxyType({record.name: record for record in _ordered(found.values())})
+    taken = {record.name for record in _ordered(BUILT_IN)}
+    found = [*BUILT_IN, *load_records(GROUP, MethodRecord, taken)]
+    return MappingProxyType({record.name: record for record in _ordered(found)})
 
 
 def find(name: str) -> MethodRecord:
@@ -257,23 +249,3 @@ def form_of(tags: Mapping[str, str], name: str, dtype: str) -> Form:
     if tags.get("wildlens_form") in FORMS:
         return tags["wildlens_form"]
     return record.form if record else "image" if dtype == "uint16" else "attribution"
-
-
-def _load(point: importlib.metadata.EntryPoint) -> MethodRecord:
-    try:
-        record = point.load()
-    except Exception as error:  # anything may be raised by another package's module
-        raise WildLensError(
-            f"attribution method '{point.name}' of {_package(point)} cannot be loaded:"
-            f" {one_line(error)}"
-        ) from None
-    if not isinstance(record, MethodRecord) or record.name != point.name:
-        raise WildLensError(
-            f"attribution method '{point.name}' of {_package(point)}: {point.value} is not a"
-            " MethodRecord of this name"
-        )
-    return record
-
-
-def _package(point: importlib.metadata.EntryPoint) -> str:
-    return point.dist.name if point.dist else point.value

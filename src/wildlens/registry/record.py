@@ -1,6 +1,6 @@
-"""The record of an attribution method: all that other code needs to know of it, without torch.
+"""Records of attribution methods and classifiers: what other code needs to know, without torch.
 
-Settings, workflow, tables, figures, QGIS and the catalogue read this record; none of them knows a
+Settings, workflow, tables, figures, QGIS and the catalogue read these records; none of them knows a
 method by its name.
 """
 
@@ -17,6 +17,17 @@ Context = Literal["pixel", "window", "tile"]
 Need = Literal["classifier", "generators", "training_tiles", "landcover"]
 FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
+
+
+def check_record(name: str, factory: str) -> None:
+    """Refuse a name that is no identifier, or a factory that is not `module:function`."""
+    if not NAME.fullmatch(name):
+        raise WildLensError(
+            f"'{name}' is no name of a method or classifier: use lower-case letters, digits and"
+            " underscores, and begin with a letter"
+        )
+    if not FACTORY.fullmatch(factory):
+        raise WildLensError(f"'{name}': factory '{factory}' is not of the form 'module:function'")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,16 +75,7 @@ class MethodRecord:
     randomisable: bool = False
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
-            raise WildLensError(
-                f"attribution method '{self.name}': a name has lower-case letters, digits and"
-                " underscores, and begins with a letter"
-            )
-        if not FACTORY.fullmatch(self.factory):
-            raise WildLensError(
-                f"attribution method '{self.name}': factory '{self.factory}' is not of the form"
-                " 'module:function'"
-            )
+        check_record(self.name, self.factory)
 
     @property
     def module(self) -> str:
@@ -100,3 +102,34 @@ class MethodRecord:
             settings=(*self.settings, "seed"),
             randomisable=False,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierRecord:
+    """An architecture of classifiers.
+
+    Attributes:
+        name: value of `classifier.architecture`, and kind of its model files.
+        title: what texts call it.
+        factory: `module:function` that builds the network; called with `bands`, `tile_size` and
+            `outputs` (numbers of bands, pixels and logits) and with `classifier.options`.
+        settings: fields of the section `classifier` that the factory takes, too.
+        wrapped: whether the factory gives a plain network, from standardised images (N, C, S, S) to
+            logits (N, outputs), which is put between standardisation and the target's logit. The
+            classifiers of this package have both inside.
+        any_size: whether it takes images of any size, not only tiles.
+        local_logits: whether its logit is the mean of logits of locations.
+        full_size_maps: whether it scores full-size maps (`activations`).
+    """
+
+    name: str
+    title: str
+    factory: str
+    settings: tuple[str, ...] = ()
+    wrapped: bool = True
+    any_size: bool = False
+    local_logits: bool = False
+    full_size_maps: bool = False
+
+    def __post_init__(self) -> None:
+        check_record(self.name, self.factory)

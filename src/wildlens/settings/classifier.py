@@ -1,19 +1,39 @@
 """`classifier`: the network that is explained, and its training."""
 
+import difflib
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from wildlens.registry import classifiers
 from wildlens.settings.section import Section
 from wildlens.settings.types import PRECISION, GroupName, Precision, Seed, Share
+
+
+def _known(name: str) -> str:
+    if name not in classifiers.records():
+        near = difflib.get_close_matches(name, classifiers.records(), n=1, cutoff=0.0)
+        raise ValueError(f"unknown architecture (did you mean '{near[0]}'?)")
+    return name
+
+
+BUILT_IN = [record.name for record in classifiers.BUILT_IN]
+ArchitectureName = Annotated[
+    str, AfterValidator(_known), WithJsonSchema({"type": "string", "enum": BUILT_IN})
+]
+Option = bool | int | float | str
 
 
 class Classifier(Section):
     """The network that is explained, and its training."""
 
-    architecture: Literal["unet", "local"] = Field(
+    architecture: ArchitectureName = Field(
         "local",
-        description="unet: the form of the paper's reference [3]; local: pooled local evidence",
+        description="unet: the form of the paper's reference [3]; local: mean of local logits; or"
+        " an architecture of another package",
+    )
+    options: dict[str, Option | list[Option]] = Field(
+        {}, description="Arguments of an architecture of another package"
     )
     target: GroupName = Field(
         "protected",
@@ -42,3 +62,12 @@ class Classifier(Section):
     )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and mixing")
+
+    @model_validator(mode="after")
+    def _options_go_to_another_package(self):
+        if self.options and self.architecture in BUILT_IN:
+            raise ValueError(
+                f"options: architecture '{self.architecture}' takes none; its settings are those of"
+                " this section"
+            )
+        return self

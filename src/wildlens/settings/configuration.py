@@ -2,6 +2,7 @@
 
 from pydantic import Field, model_validator
 
+from wildlens.registry import classifiers
 from wildlens.settings.attribution import Attribution
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.demo import Demo
@@ -49,7 +50,8 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _classifier_has_what_the_gan_needs(self):
-        if self.gan.activation == "local" and self.classifier.architecture != "local":
+        record = classifiers.find(self.classifier.architecture)
+        if self.gan.activation == "local" and not record.local_logits:
             raise ValueError(
                 "gan.activation: local needs classifier.architecture: local; set gan.activation: "
                 "score"

@@ -1,0 +1,71 @@
+"""Build a network from its kind and its arguments, as a model file names them."""
+
+import importlib
+from collections.abc import Callable, Mapping
+
+from torch import Tensor, nn
+
+from wildlens.networks.generator import Generator
+from wildlens.networks.one_vs_rest import TargetLogit
+from wildlens.networks.standardise import Standardise
+from wildlens.registry import classifiers
+
+GENERATOR = "generator"
+
+
+def build_network(kind: str, arguments: Mapping) -> nn.Module:
+    """A new network, with weights drawn from torch's current random state.
+
+    Args:
+        kind: `generator`, or the name of a classifier's architecture.
+        arguments: of its constructor.
+
+    Raises:
+        WildLensError: there is no such architecture.
+        TypeError, ValueError: the arguments do not suit it.
+    """
+    if kind == GENERATOR:
+        return Generator(**arguments)
+    record = classifiers.find(kind)
+    module, _, name = record.factory.partition(":")
+    factory = getattr(importlib.import_module(module), name)
+    return WrappedClassifier(factory, **arguments) if record.wrapped else factory(**arguments)
+
+
+class WrappedClassifier(nn.Module):
+    """A plain network of another package between standardisation and the target's logit.
+
+    Args:
+        factory: gives a network from (N, bands, S, S) standardised images to (N, outputs) logits;
+            called with bands, tile_size, outputs and `options`.
+        outputs, target: see `TargetLogit`.
+    """
+
+    def __init__(
+        self,
+        factory: Callable[..., nn.Module],
+        bands: int,
+        tile_size: int,
+        outputs: int = 1,
+        target: int = 0,
+        **options,
+    ):
+        super().__init__()
+        self.tile_size = tile_size
+        self.standardise = Standardise(bands)
+        self.body = factory(bands=bands, tile_size=tile_size, outputs=outputs, **options)
+        self.against_rest = TargetLogit(outputs, target)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(N, C, S, S) reflectance -> (N,) logits."""
+        return self.against_rest(self.class_logits(images))
+
+    def class_logits(self, images: Tensor) -> Tensor:
+        """(N, C, S, S) reflectance -> (N, outputs) logits."""
+        return self.body(self.standardise(images))
+
+    @property
+    def last_convolution(self) -> nn.Module:
+        """The layer that GradCAM looks at: the last convolution that the network defines."""
+        convolutions = [m for m in self.body.modules() if isinstance(m, nn.Conv2d)]
+        return convolutions[-1]
