@@ -1,7 +1,7 @@
 """Records that other installed packages add through entry points.
 
-The name of an entry point is the name of its record, its value the `module:attribute` of the record.
-The module should not import torch, since the workflow reads records when it is planned.
+The name of an entry point is the name of its record, its value the record's `module:attribute`. The
+module should not import torch, since the workflow reads records when it is planned.
 """
 
 import importlib.metadata

@@ -19,6 +19,7 @@ from wildlens import provenance
 from wildlens.errors import WildLensError
 from wildlens.files.tables import from_columns, to_columns, write_table
 from wildlens.networks import weights
+from wildlens.networks.architectures import build_network
 from wildlens.networks.device import choose_device, in_precision, on_device
 from wildlens.progress import duration, track
 from wildlens.settings import Classifier
@@ -138,7 +139,7 @@ def network_arguments(settings: Classifier, bands: int, tile_size: int, classes:
 def build(settings: Classifier, arguments: dict) -> nn.Module:
     """A fresh network from the present random state."""
     try:
-        return weights.NETWORKS[settings.architecture](**arguments)
+        return build_network(settings.architecture, arguments)
     except ValueError as error:
         raise WildLensError(
             f"classifier: {error}; change classifier.strides or tiles.size"
