@@ -29,7 +29,7 @@ def save(
     classes: Sequence[str] = (),
     target: str = "",
 ) -> None:
-    """Write networks of one `kind`, `generator` or an architecture, built from the same `arguments`.
+    """Write networks of one `kind`, `generator` or an architecture, of the same `arguments`.
 
     Args:
         networks: name in the file -> network.
