@@ -19,8 +19,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.utils.flop_counter import FlopCounterMode
 
 from wildlens.settings import Classifier, Gan
-from wildlens.train_classifier import step as train_classifier
-from wildlens.train_gan.step import Trainer, generator_arguments
+from wildlens.train_classifier.network import build, network_arguments
+from wildlens.train_gan.trainer import Trainer, generator_arguments
 from wildlens.training.classes import Classes
 from wildlens.training.processes import Processes
 
@@ -61,10 +61,8 @@ def classifier_step(settings: Classifier, data) -> tuple[torch.nn.Module, int]:
     """The network, and the operations of one training step."""
     with META:
         classes = Classes(["anthropogenic", "protected"], settings.target)
-        arguments = train_classifier.network_arguments(
-            settings, len(data.bands), data.tile_size, classes
-        )
-        network = train_classifier.build(settings, arguments)
+        arguments = network_arguments(settings, len(data.bands), data.tile_size, classes)
+        network = build(settings, arguments)
         images = torch.empty(settings.batch_size, len(data.bands), data.tile_size, data.tile_size)
         labels = torch.empty(settings.batch_size)
     with FlopCounterMode(display=False) as counter:

@@ -13,7 +13,7 @@ from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.settings import Gan
 from wildlens.train_gan import losses
-from wildlens.train_gan.step import Trainer, generator_arguments
+from wildlens.train_gan.trainer import Trainer, generator_arguments
 from wildlens.training.processes import Processes
 
 WINDOW, STRIDE = 16, 8

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 import xarray
 
@@ -20,12 +21,15 @@ from wildlens import settings
 from wildlens.attribution.create import create
 from wildlens.attribution.models import Models
 from wildlens.networks import weights
+from wildlens.networks.device import on_device
 from wildlens.tiles.store import open_tiles
-from wildlens.train_classifier import step as pattern_learning
-from wildlens.train_gan import step as pattern_enhancement
+from wildlens.train_classifier.network import build, network_arguments
+from wildlens.train_classifier.task import ClassifierTask
+from wildlens.train_gan.trainer import Trainer, generator_arguments
 from wildlens.training.classes import Classes
 from wildlens.training.data import load_training_set
 from wildlens.training.processes import Processes
+from wildlens.training.session import Session
 
 METHODS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam")
 CPU = torch.device("cpu")
@@ -103,21 +107,22 @@ def _classifier(run: Path, _: str, repeats: int) -> float:
     s = settings.load_section(settings.Classifier, run / "results/settings/classifier.yaml")
     data = load_training_set(run / "results" / "tiles.zarr")
     classes = Classes(data.classes, s.target)
-    arguments = pattern_learning.network_arguments(s, len(data.bands), data.tile_size, classes)
-    network = pattern_learning.build(s, arguments).to(memory_format=torch.channels_last)
-    course = pattern_learning.Course(
-        network, data.splits["train"], classes, s, CPU, Processes(), workers=0
-    )
-    batch = next(iter(course.epoch()))
-    return _seconds(lambda: course.step(batch), repeats) * s.epochs * course.batches
+    arguments = network_arguments(s, len(data.bands), data.tile_size, classes)
+    network = build(s, arguments).to(memory_format=torch.channels_last)
+    generator = np.random.default_rng(s.seed)
+    task = ClassifierTask(network, data, s, Session(), generator)
+    indices = task.epoch(generator)[0]
+    images, targets = task.prepare(task.draw(indices, generator), np.arange(len(indices)))
+    batch = on_device(images, CPU), targets
+    return _seconds(lambda: task.step(0, batch), repeats) * task.steps
 
 
 def _gan(run: Path, _: str, repeats: int) -> float:
     s = settings.load_section(settings.Gan, run / "results/settings/gan.yaml")
     data = load_training_set(run / "results" / "tiles.zarr")
     frozen = weights.load_classifier(run / "results/models/classifier.safetensors")
-    arguments = pattern_enhancement.generator_arguments(s, len(data.bands))
-    trainer = pattern_enhancement.Trainer.build(frozen, data, arguments, s, CPU, Processes())
+    arguments = generator_arguments(s, len(data.bands))
+    trainer = Trainer.build(frozen, data, arguments, s, CPU, Processes())
     images = data.splits["train"].images(torch.arange(s.batch_size).numpy())
     images = images[..., : s.crop, : s.crop].contiguous(memory_format=torch.channels_last)
     return _seconds(lambda: trainer.step(images, s.lambda_am), repeats) * s.steps

@@ -18,8 +18,8 @@ from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.networks.summary import layers, local_field
 from wildlens.settings import Settings
-from wildlens.train_classifier import step as classifier_training
-from wildlens.train_gan.step import Trainer, generator_arguments
+from wildlens.train_classifier.network import build, network_arguments
+from wildlens.train_gan.trainer import Trainer, generator_arguments
 from wildlens.training.classes import Classes
 from wildlens.training.processes import Processes
 
@@ -157,12 +157,12 @@ def test_memory_of_a_classifier_step_is_what_is_measured(architecture, tmp_path)
     chosen, classes = settings.classifier, Classes(settings.tiles.classes, "protected")
 
     def run():
-        arguments = classifier_training.network_arguments(chosen, 2, 64, classes)
-        network = classifier_training.build(chosen, arguments).train()
+        arguments = network_arguments(chosen, 2, 64, classes)
+        network = build(chosen, arguments).train()
         optimizer = torch.optim.AdamW(network.parameters())
         images, labels = torch.rand(8, 2, 64, 64), torch.ones(8)
         for _ in range(2):
-            loss = classifier_training._loss(network, classes, images, labels)
+            loss = classes.loss(network.class_logits(images), labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -227,9 +227,9 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 def train_classifier(tiles, output, metrics, settings, processes, **options) -> None:
     """Train the classifier on TILES to tell protected from anthropogenic land."""
     from wildlens.train_classifier.step import train
-    from wildlens.training.processes import launched
+    from wildlens.training.launch import launch
 
-    if launched(processes, again):
+    if launch(processes, again):
         return
     train(tiles, output, metrics, section("Classifier", settings), **options)
 
@@ -245,9 +245,9 @@ def train_classifier(tiles, output, metrics, settings, processes, **options) -> 
 def train_gan(tiles, classifier, output, metrics, settings, processes, **options) -> None:
     """Train pattern-maximizer and pattern-minimizer through the frozen classifier."""
     from wildlens.train_gan.step import train
-    from wildlens.training.processes import launched
+    from wildlens.training.launch import launch
 
-    if launched(processes, again):
+    if launch(processes, again):
         return
     train(tiles, classifier, output, metrics, section("Gan", settings), **options)
 

@@ -3,10 +3,11 @@
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -14,24 +15,42 @@ log = logging.getLogger(__name__)
 INTERVAL = 10.0  # seconds between two lines where there is no terminal
 
 
-def track(items: Iterable[T], what: str, total: int | None = None, unit: str = "it") -> Iterator[T]:
-    """Pass `items` through and show how far it is, how fast, and how long it will take.
+def track(
+    items: Iterable[T],
+    what: str,
+    total: int | None = None,
+    unit: str = "it",
+    done: int = 0,
+    detail: Callable[[], str] | None = None,
+) -> Iterator[T]:
+    """Iterate with progress, rate and remaining time.
 
-    In a terminal as a bar; elsewhere (a workflow's job, a cluster's log) as a log line at most
-    every ten seconds, so that a log file stays readable.
+    A bar in a terminal; elsewhere (a workflow's job, a cluster's log) a log line at most every ten
+    seconds, so that log files stay readable.
+
+    Args:
+        done: number of items of `total` done before. detail: text about the last items.
     """
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():
-        yield from tqdm(items, desc=what, total=total, unit=unit, leave=False)
+        with (
+            logging_redirect_tqdm(),
+            tqdm(items, what, total, unit=unit, leave=False, initial=done) as bar,
+        ):
+            for item in bar:
+                yield item
+                if detail is not None:
+                    bar.set_postfix_str(detail(), refresh=False)
         return
     start = last = time.monotonic()
-    for done, item in enumerate(items, start=1):
+    for count, item in enumerate(items, start=1):
         yield item
         now = time.monotonic()
         if now - last >= INTERVAL:
             last = now
-            log.info(_line(what, done, total, unit, now - start))
+            line = _line(what, done, count, total, unit, now - start)
+            log.info(line if detail is None else f"{line}; {detail()}")
 
 
 class Transfer:
@@ -68,8 +87,8 @@ class Transfer:
             log.info("%s: %.0f %%, %s, %s left", self.what, 100 * share, rate, left)
 
 
-def _line(what: str, done: int, total: int | None, unit: str, seconds: float) -> str:
-    rate = done / seconds
+def _line(what: str, before: int, count: int, total: int | None, unit: str, seconds: float) -> str:
+    rate, done = count / seconds, before + count
     if total is None:
         return f"{what}: {done} {unit}, {rate:.3g} {unit}/s"
     left = (total - done) / rate

@@ -26,9 +26,9 @@ from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator
 from wildlens.networks.summary import Layer
 from wildlens.settings import Settings
-from wildlens.train_classifier.step import build, network_arguments
+from wildlens.train_classifier.network import build, network_arguments
 from wildlens.train_gan.objective import Objective
-from wildlens.train_gan.step import generator_arguments
+from wildlens.train_gan.trainer import generator_arguments
 from wildlens.training.classes import Classes
 
 FLOAT = 4  # bytes
@@ -141,7 +141,7 @@ def _gan_step(
     images: Tensor,
     settings: Settings,
 ) -> Step:
-    """The generators' half of a step, which is the fuller one: see `training.gan.Trainer`."""
+    """The generators' half of a step, which is the fuller one: see `train_gan.trainer.Trainer`."""
     classifier.eval().requires_grad_(False)
     maximizer, minimizer = (generator.train() for generator in pair)
     discriminators = nn.ModuleDict(dict(zip(("maximizer", "minimizer"), judges, strict=True)))

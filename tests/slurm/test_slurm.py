@@ -202,7 +202,7 @@ def test_trainings_that_slurm_ended_went_on_from_their_checkpoints(cluster, runs
     assert [r["JobState"] for r in ended["gan"]] == ["TIMEOUT", "COMPLETED"]
     for training in ("classifier", "gan"):
         log = (runs["disturbed"].results / f"logs/{training}.log").read_text()
-        assert re.search(rf"{training}: goes on from step [1-9]\d*: ", log), log
+        assert re.search(rf"{training}: resuming from step [1-9]\d*: ", log), log
         assert not list((runs["disturbed"].results / "checkpoints").glob("*.safetensors"))
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from wildlens.training.data import TileSet, band_statistics
+from wildlens.training.data import TileSet
+from wildlens.training.statistics import band_statistics
 
 
 def tile_set(random, count=24, bands=2, side=32) -> TileSet:

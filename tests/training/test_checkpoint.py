@@ -19,10 +19,13 @@ from trainable import write_tiles
 
 from wildlens.errors import WildLensError
 from wildlens.settings import Classifier, Gan, dump_section
-from wildlens.train_classifier import step as train_classifier
-from wildlens.train_gan import step as train_gan
+from wildlens.train_classifier.step import train as train_classifier
+from wildlens.train_classifier.task import ClassifierTask
+from wildlens.train_gan.step import train as train_gan
+from wildlens.train_gan.task import GanTask
 from wildlens.training import checkpoint, state_file
-from wildlens.training.checkpoint import KEPT, Stopped
+from wildlens.training.checkpoint import KEPT, REJECTED, Stopped
+from wildlens.training.random_states import random_states, set_random_states
 
 # local: mixed batches; unet: torch's random numbers in dropout and pixel occlusion
 LOCAL = Classifier(architecture="local", width=4, epochs=2, batch_size=8, cutmix=0.5)
@@ -52,13 +55,13 @@ class Place:
         self.folder = folder
         self.tiles = write_tiles(folder / "tiles.zarr")
         self.classifier = folder / "c.safetensors"
-        train_classifier.train(self.tiles, self.classifier, folder / "c", LOCAL, device="cpu")
+        train_classifier(self.tiles, self.classifier, folder / "c", LOCAL, device="cpu")
 
     def run(self, kind: str, run: str, settings=None, seconds: float = 0, **options) -> None:
         """Train, with checkpoints in a folder of the run's own."""
         out = self.folder / run
         inputs = [self.tiles, self.classifier] if kind == "gan" else [self.tiles]
-        train = train_gan.train if kind == "gan" else train_classifier.train
+        train = train_gan if kind == "gan" else train_classifier
         train(
             *inputs, out / "model.safetensors", out / "metrics", settings or SETTINGS[kind],
             device="cpu", checkpoints=out / "checkpoints", checkpoint_seconds=seconds, **options,
@@ -78,9 +81,9 @@ class Place:
 
 SETTINGS = {"local": LOCAL, "unet": UNET, "gan": GAN}
 TAKES_A_STEP = {
-    "local": (train_classifier.Course, "step"),
-    "unet": (train_classifier.Course, "step"),
-    "gan": (train_gan.Trainer, "step"),
+    "local": (ClassifierTask, "step"),
+    "unet": (ClassifierTask, "step"),
+    "gan": (GanTask, "step"),
 }
 
 
@@ -156,7 +159,7 @@ def test_a_kill_at_any_step_loses_what_came_after_the_last_checkpoint_only(
         assert len(place.checkpoints(run)) == min(stop - 1, KEPT)
         caplog.clear()
         place.run(kind, run)
-        said = [r.getMessage() for r in caplog.records if "goes on from step" in r.getMessage()]
+        said = [r.getMessage() for r in caplog.records if "resuming from step" in r.getMessage()]
         assert len(said) == (stop > 1) and all(f"step {stop - 1}:" in line for line in said)
         assert place.results(run) == place.results(f"{kind}-whole"), stop
 
@@ -246,8 +249,8 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_is_gone_on_from(
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     for path in torn:
         assert sum(str(path) in w and "cannot be read" in w for w in warnings) == 1
-        assert (path.parent / "set-aside" / path.name).exists()
-    assert any("goes on from step 5:" in line for line in lines) == (how_many == 1)
+        assert (path.parent / REJECTED / path.name).exists()
+    assert any("resuming from step 5:" in line for line in lines) == (how_many == 1)
     assert place.results(run) == place.results(f"{kind}-whole")
 
 
@@ -264,24 +267,24 @@ def test_a_checkpoint_of_other_settings_data_or_code_is_set_aside_by_name(
 
     def warning(path: Path) -> str:
         (line,) = [r.getMessage() for r in caplog.records if str(path) in r.getMessage()]
-        assert f"moved to {path.parent / 'set-aside' / path.name}" in line and not path.exists()
+        assert f"moved to {path.parent / REJECTED / path.name}" in line and not path.exists()
         return line
 
     path = interrupted("gan-settings")
     place.run("gan", "gan-settings", GAN.model_copy(update={"rate": 0.5e-3, "crop": None}))
-    assert "was made with other gan.crop, gan.rate;" in warning(path)
+    assert "was made with different gan.crop, gan.rate;" in warning(path)
 
     path = interrupted("gan-data")
     with monkeypatch.context() as patch:
         patch.setattr(place, "tiles", write_tiles(place.folder / "other/tiles.zarr", seed=6))
         place.run("gan", "gan-data")
-    assert "was made with other tiles.zarr;" in warning(path)
+    assert "was made with different tiles.zarr;" in warning(path)
 
     path = interrupted("gan-code")
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "code_digest", lambda module: "edited")
         place.run("gan", "gan-code")
-    assert "was made with other code;" in warning(path)
+    assert "was made with different code;" in warning(path)
     assert place.results("gan-code") == place.results("gan-whole")
 
 
@@ -424,8 +427,8 @@ def test_a_state_comes_back_to_the_last_bit(tmp_path, seed):
 def test_random_states_go_on_where_they_were():
     generator, cpu = np.random.default_rng(3), torch.device("cpu")
     generator.integers(9, size=3, dtype=np.uint32)  # leaves half a word behind
-    states = checkpoint.random_states(generator.bit_generator.state, cpu)
+    states = random_states(generator.bit_generator.state, cpu)
     first = generator.random(5).tolist(), torch.rand(5).tolist()
     other = np.random.default_rng(4)
-    checkpoint.set_random_states(states, other, cpu)
+    set_random_states(states, other, cpu)
     assert (other.random(5).tolist(), torch.rand(5).tolist()) == first

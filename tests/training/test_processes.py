@@ -23,8 +23,9 @@ from wildlens.networks.device import choose_device
 from wildlens.settings import Classifier, Gan, dump_section
 from wildlens.train_classifier import step as train_classifier
 from wildlens.train_gan import step as train_gan
-from wildlens.training.processes import Processes, launched
-from wildlens.training.synchronised import of_whole_batch
+from wildlens.training.batch_layers import synchronise
+from wildlens.training.launch import launch
+from wildlens.training.processes import Processes
 
 # mixed batches, dropout, pixel occlusion, batch statistics: all that sees more than one image
 SETTINGS = {
@@ -67,7 +68,7 @@ def folder(tmp_path_factory):
         train(made, kind, "one")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WILDLENS_TEST_FOLDER", str(made))
-        assert launched(2, train_all_together)
+        assert launch(2, train_all_together)
     return made
 
 
@@ -127,7 +128,7 @@ def test_a_signal_ends_two_processes_after_one_step_and_one_goes_on(folder, capl
     assert said[-1] in (folder / "ended/gan/log.txt").read_text()
     train(folder, "gan", "ended", LONG, checkpoints=saved.parent)
     step = int(saved.stem.rpartition("-")[2])
-    assert f"gan: goes on from step {step}: {saved}" in caplog.text
+    assert f"gan: resuming from step {step}: {saved}" in caplog.text
     train(folder, "gan", "undisturbed", LONG)
     ended, undisturbed = (rows(folder, run, "gan") for run in ("ended", "undisturbed"))
     until = step + 3  # a GAN's rounding grows from step to step
@@ -152,7 +153,7 @@ def fail_beside_another(how: str) -> None:
 )
 def test_one_that_fails_ends_both_with_its_own_line(how, status, message):
     with pytest.raises(WildLensError, match=message) as error:
-        launched(2, partial(fail_beside_another, how))
+        launch(2, partial(fail_beside_another, how))
     assert error.value.exit_status == status
 
 
@@ -167,8 +168,8 @@ def test_a_batch_that_cannot_be_shared_is_refused():
 def test_one_process_is_left_as_it_is():
     network = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(), PixelOcclusion(0.2))
     layers = list(network)
-    assert list(of_whole_batch(network, Processes())) == layers
-    assert launched(1, pytest.fail) is False and launched(0, pytest.fail) is False
+    assert list(synchronise(network, Processes())) == layers
+    assert launch(1, pytest.fail) is False and launch(0, pytest.fail) is False
     assert [type(layer) for layer in layers] == [nn.BatchNorm2d, nn.Dropout, PixelOcclusion]
 
 

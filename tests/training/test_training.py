@@ -16,23 +16,28 @@ from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.settings import Classifier, Gan
 from wildlens.train_classifier import step as classifier_training
+from wildlens.train_classifier.accuracy import warnings_about as classifier_warnings
 from wildlens.train_classifier.cutmix import cutmix, draw_mix
+from wildlens.train_classifier.task import ClassifierTask
 from wildlens.train_gan import losses
 from wildlens.train_gan import step as gan_training
 from wildlens.train_gan.averaging import RunningMean
-from wildlens.training import data as training_data
-from wildlens.training.checkpoint import Checkpoints
-from wildlens.training.data import (
-    TrainingSet,
-    band_statistics,
-    batches,
+from wildlens.train_gan.schedule import activation_weight, rate_factor
+from wildlens.train_gan.task import GanTask
+from wildlens.train_gan.trainer import Trainer
+from wildlens.training import statistics
+from wildlens.training.augmentation import (
+    apply_symmetries,
     draw_crop,
     draw_symmetries,
-    load_training_set,
-    turned,
+    epoch_batches,
 )
-from wildlens.training.prefetch import made_ahead
+from wildlens.training.data import TrainingSet, load_training_set
+from wildlens.training.loop import Loop
+from wildlens.training.prefetch import prefetch
 from wildlens.training.processes import Processes
+from wildlens.training.session import Session
+from wildlens.training.statistics import band_statistics
 from wildlens.warnings import write_warnings
 
 
@@ -87,18 +92,34 @@ def training_set(seed=0, **options) -> TrainingSet:
     return TrainingSet(splits, mean, sd, ["B04", "B08"], splits["train"].stored.shape[-1])
 
 
-def trainer(settings: Gan, seed=0) -> tuple[gan_training.Trainer, TrainingSet]:
+def train_gan(trainer: Trainer, tiles, settings: Gan, workers: int = 0) -> list[dict]:
+    """Train in place; returns the curve."""
+    task = GanTask(trainer, tiles, settings)
+    Loop(task, Session(workers=workers), np.random.default_rng(settings.seed)).run()
+    return task.history
+
+
+def train_classifier(network, data: TrainingSet, settings: Classifier, workers: int = 0):
+    """Train in place, to the best weights; returns the curve."""
+    session, generator = Session(workers=workers), np.random.default_rng(settings.seed)
+    task = ClassifierTask(network, data, settings, session, generator)
+    Loop(task, session, generator).run()
+    task.finish()
+    return task.history
+
+
+def trainer(settings: Gan, seed=0) -> tuple[Trainer, TrainingSet]:
     data = training_set(seed)
     torch.manual_seed(seed)
     classifier = LocalClassifier(2, width=4)
     classifier.standardise.set_statistics(data.mean, data.sd)
     brief = Classifier(architecture="local", width=4, epochs=5, batch_size=8, cutmix=0)
-    classifier_training._fit(classifier, data, brief, torch.device("cpu"), Checkpoints.none())
+    train_classifier(classifier, data, brief)
     classifier.requires_grad_(False)
     arguments = {"bands": 2, "width": 4, "downsamplings": 1, "blocks": 2}
     device = torch.device("cpu")
     alone = Processes()
-    return gan_training.Trainer.build(classifier, data, arguments, settings, device, alone), data
+    return Trainer.build(classifier, data, arguments, settings, device, alone), data
 
 
 @pytest.mark.parametrize("natural", [True, False])
@@ -222,13 +243,13 @@ def test_a_change_weighs_more_where_activation_maximisation_has_ended(activation
 
 def test_schedules_of_the_two_phases():
     settings = Gan(steps=100, pretraining_steps=10, ramp_steps=5, lambda_am=0.5, decay_from=0.3)
-    weights = [gan_training.activation_weight(step, settings) for step in range(100)]
+    weights = [activation_weight(step, settings) for step in range(100)]
     assert weights[:10] == [0.0] * 10
     assert np.allclose(weights[10:15], [0.1, 0.2, 0.3, 0.4, 0.5]) and set(weights[15:]) == {0.5}
-    rates = [gan_training.rate_factor(step, settings) for step in range(101)]
+    rates = [rate_factor(step, settings) for step in range(101)]
     assert rates[:31] == [1.0] * 31 and rates[100] == 0.0
     assert np.allclose(np.diff(rates[30:]), -1 / 70)
-    assert gan_training.activation_weight(10, settings.model_copy(update={"ramp_steps": 0})) == 0.5
+    assert activation_weight(10, settings.model_copy(update={"ramp_steps": 0})) == 0.5
 
 
 def mixed_by(random, images, labels, form):
@@ -275,9 +296,7 @@ def test_one_cycle_schedule_starts_low_peaks_at_the_maximum_and_ends_near_zero()
     settings = Classifier(architecture="local", width=4, epochs=10, batch_size=4, max_rate=0.02)
     network = LocalClassifier(2, width=4)
     network.standardise.set_statistics(data.mean, data.sd)
-    history = classifier_training._fit(
-        network, data, settings, torch.device("cpu"), Checkpoints.none()
-    )
+    history = train_classifier(network, data, settings)
     rates = [row["rate"] for row in history]
     assert max(rates) == pytest.approx(0.02, rel=0.05) and rates[-1] < 0.02 / 100
     assert np.argmax(rates) in (2, 3)
@@ -296,7 +315,10 @@ def test_running_mean_follows_by_its_decay():
 def test_views_are_the_eight_symmetries_and_crops_lie_inside():
     random = np.random.default_rng(0)
     image = torch.arange(16.0).reshape(1, 1, 4, 4).expand(200, 1, 4, 4)
-    seen = {tuple(view.flatten().tolist()) for view in turned(image, draw_symmetries(200, random))}
+    seen = {
+        tuple(view.flatten().tolist())
+        for view in apply_symmetries(image, draw_symmetries(200, random))
+    }
     assert len(seen) == 8
     assert image[..., *draw_crop(4, 3, random)].shape == (200, 1, 3, 3)
     for side in (None, 9):
@@ -305,9 +327,9 @@ def test_views_are_the_eight_symmetries_and_crops_lie_inside():
 
 def test_batches_cover_without_repeats():
     random = np.random.default_rng(0)
-    chosen = np.concatenate(batches(103, 10, random))
+    chosen = np.concatenate(epoch_batches(103, 10, random))
     assert len(chosen) == 100 and len(set(chosen)) == 100
-    assert [len(b) for b in batches(3, 10, random)] == [3]
+    assert [len(b) for b in epoch_batches(3, 10, random)] == [3]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -408,7 +430,7 @@ def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
 @pytest.mark.parametrize(
     ("architecture", "accuracy", "fgsm", "said"),
     [
-        ("unet", 0.9, 0.1, "fools it"),
+        ("unet", 0.9, 0.1, "fools the classifier"),
         ("unet", 0.9, 0.6, None),
         ("local", 0.9, 0.1, None),
         ("local", 0.5, 0.1, "near chance"),
@@ -417,7 +439,7 @@ def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
 )
 def test_a_classifier_not_worth_explaining_is_said(architecture, accuracy, fgsm, said):
     row = {"split": "val", "tiles": 9, "accuracy": accuracy, "auroc": 0.9, "fgsm_accuracy": fgsm}
-    warnings = classifier_training._judge([row], architecture)
+    warnings = classifier_warnings([row], architecture)
     assert len(warnings) == (said is not None)
     assert all(said in warning for warning in warnings)
 
@@ -425,7 +447,11 @@ def test_a_classifier_not_worth_explaining_is_said(architecture, accuracy, fgsm,
 @pytest.mark.parametrize(("high", "low", "said"), [(0.9, 0.2, 0), (0.5, 0.45, 1), (0.2, 0.9, 1)])
 def test_scores_that_do_not_separate_are_said(high, low, said):
     early = {"score_max": 0.5, "score_min": 0.5}
-    warnings = gan_training._judge([early] * 30 + [{"score_max": high, "score_min": low}] * 20)
+    task = GanTask(None, [], Gan())
+    task.history = [early] * 30 + [{"score_max": high, "score_min": low}] * 20
+    means = [task.mean_of_last(key) for key in ("score_max", "score_min")]
+    assert means == pytest.approx([high, low])
+    warnings = gan_training.warnings_about(*means)
     assert len(warnings) == said and all("gan.lambda_am" in warning for warning in warnings)
 
 
@@ -442,8 +468,8 @@ def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
 def test_a_training_that_runs_away_stops_with_what_to_change(tiles, tmp_path, monkeypatch, loss):
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8)
     with monkeypatch.context() as patch:
-        broken = lambda network, *rest: network(rest[1]).sum() * 0 + loss  # noqa: E731
-        patch.setattr(classifier_training, "_loss", broken)
+        broken = lambda task, images, _: task.network(images).sum() * 0 + loss  # noqa: E731
+        patch.setattr(ClassifierTask, "loss", broken)
         with pytest.raises(WildLensError, match=r"step 1; lower classifier\.max_rate"):
             classifier_training.train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")
     classifier_training.train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")
@@ -487,7 +513,7 @@ def test_statistics_do_not_depend_on_how_much_is_counted_at_once(monkeypatch):
     stored = tile_set(np.random.default_rng(0)).stored.copy()
     stored[:, :, :5] = 0
     at_once = band_statistics(stored)
-    monkeypatch.setattr(training_data, "_AT_ONCE", 10_000)
+    monkeypatch.setattr(statistics, "_AT_ONCE", 10_000)
     assert all(map(torch.equal, at_once, band_statistics(stored)))
     valid = stored[:, 1][stored[:, 1] > 0] / 10_000
     assert at_once[0][1] == pytest.approx(valid.mean())
@@ -509,13 +535,13 @@ def test_batches_are_made_ahead_in_their_order_and_not_too_far(workers):
         time.sleep(0.002 * (plan % 3))  # later ones are sooner ready
         return plan * plan
 
-    for done, value in enumerate(made_ahead(plans(), make, workers)):
+    for done, value in enumerate(prefetch(plans(), make, workers)):
         assert value == done**2 and len(drawn) <= done + 1 + 2 * workers
     assert len(drawn) == 20
 
 
 def test_what_fails_in_a_worker_is_raised_where_the_batch_is_used():
-    batches_made = made_ahead([1, 0, 2], lambda plan: 1 / plan, workers=2)
+    batches_made = prefetch([1, 0, 2], lambda plan: 1 / plan, workers=2)
     assert next(batches_made) == 1
     with pytest.raises(ZeroDivisionError):
         next(batches_made)
@@ -528,17 +554,16 @@ def small_gan(**changes) -> Gan:
 
 
 def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
-    device, results = torch.device("cpu"), []
+    results = []
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=7, cutmix=0.5)
     for workers, in_memory in ((0, 2**30), (1, 2**30), (3, 0)):
         data = load_training_set(tiles, in_memory)
         t, _ = trainer(small_gan())
-        alone = Checkpoints.none()
         network = LocalClassifier(2, width=4)
         network.load_state_dict(t.objective.classifier.state_dict())
         curves = [
-            gan_training._fit(t, data.splits["train"], small_gan(), device, alone, workers),
-            classifier_training._fit(network, data, settings, device, alone, workers),
+            train_gan(t, data.splits["train"], small_gan(), workers),
+            train_classifier(network, data, settings, workers),
         ]
         results.append((curves, t.maximizer.state_dict() | network.state_dict()))
     for curves, states in results[1:]:
@@ -547,16 +572,16 @@ def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
 
 
 def test_bfloat16_takes_the_steps_of_float32_within_rounding():
-    device, data, curves = torch.device("cpu"), training_set(), {}
+    data, curves = training_set(), {}
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8, cutmix=0.5)
     for precision in ("float32", "bfloat16"):
         t, _ = trainer(small_gan(precision=precision))
         network = LocalClassifier(2, width=4)
         network.load_state_dict(t.objective.classifier.state_dict())
-        alone, changed = Checkpoints.none(), settings.model_copy(update={"precision": precision})
+        changed = settings.model_copy(update={"precision": precision})
         curves[precision] = [
-            gan_training._fit(t, data.splits["train"], t.objective.settings, device, alone),
-            classifier_training._fit(network, data, changed, device, alone),
+            train_gan(t, data.splits["train"], t.objective.settings),
+            train_classifier(network, data, changed),
         ]
         trained = [*t.maximizer.parameters(), *network.parameters()]
         assert all(parameter.dtype == torch.float32 for parameter in trained)

@@ -1,4 +1,4 @@
-"""Checkpoints: a training can be ended at any moment, and goes on from the last one."""
+"""Checkpoints: a training can be interrupted at any moment and resumes from the last one."""
 
 import json
 import logging
@@ -9,10 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from wildlens.errors import WildLensError, one_line
 from wildlens.provenance import code_digest
 from wildlens.settings import Section
@@ -21,16 +17,16 @@ from wildlens.training.processes import Processes
 
 log = logging.getLogger(__name__)
 
-# Five minutes of a training of days are cheap to lose, and a checkpoint of the published
-# configuration (1.4 GB, seconds) every five minutes costs little. Time and not steps: steps of
-# different settings and machines differ a thousandfold, and what a user loses is time.
+# Losing five minutes of a training of days costs little, and so does writing a checkpoint of the
+# published configuration (1.4 GB, seconds) every five minutes. The interval is a time and not a
+# number of steps, because the duration of a step differs a thousandfold between configurations.
 SECONDS = 300.0
-KEPT = 2
-ASIDE = "set-aside"
+KEPT = 2  # number of checkpoints
+REJECTED = "rejected"  # folder for checkpoints that cannot be resumed from
 
 
 class Stopped(WildLensError):
-    """A signal ended the training; what it had reached is saved."""
+    """A signal stopped the training after its state was saved."""
 
     def __init__(self, message: str, signal_number: int):
         super().__init__(message)
@@ -41,51 +37,51 @@ class Checkpoints:
     """The checkpoints of one training in a folder.
 
     Args:
-        folder: where they lie; None: the training keeps none, and cannot be resumed.
-        name: the training's name, with which messages and file names begin.
-        made_of: what a checkpoint must have been made of to be gone on from: label (of a setting,
-            an input, the code) -> value or digest.
+        folder: of the checkpoint files; None: none are written, and training cannot be resumed.
+        name: name of the training, the prefix of messages and file names.
+        fingerprint: what a checkpoint must match for training to resume from it: label (of a
+            setting, an input, the code) -> value or digest.
         seconds: time between two checkpoints; 0: one after every step.
-        processes: of the training. The first writes; all end after the same step. Their number
-            may be another when the training goes on.
+        processes: of the training. The first one writes; all stop after the same step. A training
+            may resume with another number of processes.
     """
 
     def __init__(
         self,
         folder: Path | None,
         name: str,
-        made_of: Mapping[str, str],
+        fingerprint: Mapping[str, str],
         seconds: float = SECONDS,
         processes: Processes | None = None,
     ):
-        self.folder, self.name, self.made_of = folder, name, dict(made_of)
+        self.folder, self.name, self.fingerprint = folder, name, dict(fingerprint)
         self.seconds, self.processes = seconds, processes or Processes()
         self._last = time.monotonic()
         self._signal = 0
 
     @classmethod
     def none(cls) -> "Checkpoints":
-        """Of a training that keeps none."""
+        """For a training without checkpoints."""
         return cls(None, "", {})
 
     def resume(self, restore: Callable[[dict], None]) -> None:
-        """Hand the newest whole checkpoint of this training to `restore`, if there is one.
+        """Pass the state of the newest usable checkpoint, if there is one, to `restore`.
 
-        One that is torn, or that other settings, data or code made, is moved to the folder
-        `set-aside`, with a warning that names it, and the one before is looked at.
+        A checkpoint that is corrupt, or that was made with different settings, data or code, is
+        moved to the folder `rejected` with a warning, and the one before it is tried.
         """
-        with self.processes.first_before_others():  # who then find what it has left
+        with self.processes.first_before_others():  # the others find what the first has left
             self._resume(restore)
 
     def _resume(self, restore: Callable[[dict], None]) -> None:
         for path in reversed(self._paths()):
             try:
-                state, made_of = state_file.read(path)
+                state, fingerprint = state_file.read(path)
             except ValueError as error:
-                self._set_aside(path, f"cannot be read ({error})")
+                self._reject(path, f"cannot be read ({error})")
                 continue
-            if changed := _differences(made_of, self.made_of):
-                self._set_aside(path, f"was made with other {', '.join(changed)}")
+            if changed := _differences(fingerprint, self.fingerprint):
+                self._reject(path, f"was made with different {', '.join(changed)}")
                 continue
             try:
                 restore(state)
@@ -93,14 +89,14 @@ class Checkpoints:
                 raise WildLensError(
                     f"{path}: does not fit this training: {one_line(error, 200)}; remove it"
                 ) from None
-            log.info("%s: goes on from step %d: %s", self.name, _step_of(path), path)
+            log.info("%s: resuming from step %d: %s", self.name, _step_of(path), path)
             return
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """While the block runs, SIGTERM and SIGINT (Ctrl-C) end the training at `reached`.
+        """While the block runs, SIGTERM and SIGINT (Ctrl-C) stop the training in `reached`.
 
-        Signals that follow do not cut the saving short: a scheduler or a shell may send several.
+        Further signals do not interrupt the saving: schedulers and shells may send several.
         """
         if self.folder is None:
             yield
@@ -119,15 +115,15 @@ class Checkpoints:
         self._signal = number
 
     def reached(self, step: int, state: Callable[[], dict]) -> None:
-        """Save `state()` if the time has come; after a signal save it and raise `Stopped`.
+        """Save `state()` if a checkpoint is due; after a signal save it and raise `Stopped`.
 
         Args:
-            step: steps done so far.
-            state: gives dicts and lists, nested, of tensors and of what JSON holds.
+            step: number of steps done.
+            state: returns nested dicts and lists of tensors and JSON values.
         """
         if self.folder is None:
             return
-        stopped = self.processes.highest(self._signal)
+        stopped = self.processes.maximum(self._signal)
         if not stopped and time.monotonic() - self._last < self.seconds:
             return
         path = self.folder / f"{self.name}-{step:08d}.safetensors"
@@ -139,30 +135,30 @@ class Checkpoints:
             name = signal.Signals(stopped).name
             raise Stopped(
                 f"{self.name}: stopped by {name} after step {step}; saved {path}: "
-                "the same command goes on from there",
+                "run the same command again to resume",
                 stopped,
             )
 
     def remove(self) -> None:
-        """Remove the checkpoints: the training is finished, and its result is written."""
+        """Remove the checkpoints, once the training is finished and its result is written."""
         for path in self._paths():
             path.unlink(missing_ok=True)
 
     def _save(self, path: Path, state: dict) -> None:
-        state_file.write(path, state, self.made_of)
+        state_file.write(path, state, self.fingerprint)
         for old in self._paths()[:-KEPT]:
             old.unlink(missing_ok=True)
 
     def _paths(self) -> list[Path]:
-        """Checkpoints by this name, oldest first."""
+        """Checkpoint files of this training, oldest first."""
         if self.folder is None or not self.folder.is_dir():
             return []
         pattern = re.compile(rf"{re.escape(self.name)}-\d{{8,}}\.safetensors")
         paths = (p for p in self.folder.iterdir() if pattern.fullmatch(p.name))
         return sorted(paths, key=_step_of)
 
-    def _set_aside(self, path: Path, why: str) -> None:
-        target = self.folder / ASIDE / path.name
+    def _reject(self, path: Path, why: str) -> None:
+        target = self.folder / REJECTED / path.name
         try:
             target.parent.mkdir(exist_ok=True)
             path.replace(target)
@@ -173,54 +169,17 @@ class Checkpoints:
         log.warning("%s: WARNING: %s %s; moved to %s", self.name, path, why, target)
 
 
-def made_of(name: str, settings: Section, record: Mapping[str, str], module: str) -> dict[str, str]:
-    """What the checkpoints of a training are made of, for `Checkpoints`.
+def fingerprint(
+    name: str, settings: Section, record: Mapping[str, str], module: str
+) -> dict[str, str]:
+    """Settings, inputs and code that a checkpoint must match for training to resume from it.
 
     Args:
-        name: the settings' section; record: of `provenance.record`, whose inputs are taken.
-        module: the training's, whose code is taken.
+        name: section of the settings. record: of `provenance.record`, whose inputs are used.
+        module: the training's module, whose code is used.
     """
     values = {f"{name}.{key}": repr(value) for key, value in settings.model_dump().items()}
     return values | json.loads(record["wildlens_inputs"]) | {"code": code_digest(module)}
-
-
-def random_states(drawn: dict, device: torch.device) -> dict:
-    """The states of a training's random generators: numpy's, torch's, and the device's.
-
-    Args:
-        drawn: numpy's, when the last batch that was used was drawn; others were drawn ahead.
-    """
-    states = {"numpy": drawn, "cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        states["cuda"] = torch.cuda.get_rng_state(device)
-    elif device.type == "mps":
-        states["mps"] = torch.mps.get_rng_state()
-    return states
-
-
-def set_random_states(
-    states: Mapping, generator: np.random.Generator, device: torch.device
-) -> None:
-    """Set what `random_states` gave; a device that the checkpoint has no state of keeps its own."""
-    generator.bit_generator.state = states["numpy"]
-    torch.set_rng_state(states["cpu"])
-    if device.type in states and device.type == "cuda":
-        torch.cuda.set_rng_state(states["cuda"], device)
-    elif device.type in states and device.type == "mps":
-        torch.mps.set_rng_state(states["mps"])
-
-
-def load_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
-    """Load an optimizer's state such that the next step has the same bits.
-
-    A file holds tensors row by row. Moments must again lie in memory as their weights do, or an
-    update runs through other kernels, with other rounding.
-    """
-    optimizer.load_state_dict(state)
-    for parameter, values in optimizer.state.items():
-        for key, value in values.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape:
-                values[key] = torch.empty_like(parameter).copy_(value)
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

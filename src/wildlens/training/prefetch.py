@@ -1,4 +1,4 @@
-"""Batches that are made by threads while the steps before them run."""
+"""Background prefetching of batches."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -11,25 +11,25 @@ P, T = TypeVar("P"), TypeVar("T")
 WORKERS = 2
 
 
-def made_ahead(plans: Iterable[P], make: Callable[[P], T], workers: int) -> Iterator[T]:
-    """`make(plan)` of each plan, in their order, whatever the number of workers.
+def prefetch(plans: Iterable[P], prepare: Callable[[P], T], workers: int) -> Iterator[T]:
+    """Yield `prepare(plan)` of each plan, in their order for any number of workers.
 
     Args:
-        plans: all that is random must be drawn in them: they are taken one after the other, up to
-            twice the workers ahead of what is asked for.
-        make: called in threads, of several plans at a time; must change nothing.
-        workers: number of threads; 0: none, and nothing is made before it is asked for.
+        plans: must make all random choices. They are taken one after the other, at most twice
+            `workers` in advance.
+        prepare: called in threads, for several plans at a time; must not change shared state.
+        workers: number of threads; 0: none, each plan is prepared when it is needed.
     """
     if workers == 0:
-        yield from map(make, plans)
+        yield from map(prepare, plans)
         return
     plans = iter(plans)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="batches")
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="prefetch")
     try:
-        made = deque(pool.submit(make, plan) for plan in islice(plans, 2 * workers))
-        while made:
-            batch = made.popleft().result()
-            made.extend(pool.submit(make, plan) for plan in islice(plans, 1))
+        pending = deque(pool.submit(prepare, plan) for plan in islice(plans, 2 * workers))
+        while pending:
+            batch = pending.popleft().result()
+            pending.extend(pool.submit(prepare, plan) for plan in islice(plans, 1))
             yield batch
     finally:
         pool.shutdown(cancel_futures=True)

@@ -1,7 +1,7 @@
-"""A training's state as one file: nested values and tensors, whole or refused.
+"""Checkpoint files: nested values and tensors with a digest; a corrupt file is refused.
 
-A safetensors file: all tensors, and in its metadata the rest of the state as JSON, what the state
-was made of, and a digest over everything. Nothing in it is ever executed.
+A safetensors file holds all tensors; its metadata hold the rest of the state as JSON, the
+fingerprint of the training and a digest of everything. Nothing in it is ever executed.
 """
 
 import hashlib
@@ -19,16 +19,19 @@ from wildlens.errors import one_line
 from wildlens.networks.weights import write_tensors
 
 
-def write(path: Path, state: dict, made_of: Mapping[str, str]) -> None:
+def write(path: Path, state: dict, fingerprint: Mapping[str, str]) -> None:
     """Write a checkpoint atomically."""
     tensors: dict[str, Tensor] = {}
-    metadata = {"state": json.dumps(_packed(state, tensors)), "made_of": json.dumps(dict(made_of))}
+    metadata = {
+        "state": json.dumps(_packed(state, tensors)),
+        "fingerprint": json.dumps(dict(fingerprint)),
+    }
     metadata["digest"] = _digest(tensors, metadata)
     write_tensors(path, tensors, metadata)
 
 
 def read(path: Path) -> tuple[dict, dict[str, str]]:
-    """State of a checkpoint, and what it was made of. ValueError says why it is not whole."""
+    """State and fingerprint of a checkpoint; ValueError says why a file is corrupt."""
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = dict(file.metadata() or {})
@@ -38,18 +41,23 @@ def read(path: Path) -> tuple[dict, dict[str, str]]:
     if metadata.pop("digest", None) != _digest(tensors, metadata):
         raise ValueError("its content does not match its digest")
     try:
-        return _unpacked(json.loads(metadata["state"]), tensors), json.loads(metadata["made_of"])
+        return _unpacked(json.loads(metadata["state"]), tensors), json.loads(
+            metadata["fingerprint"]
+        )
     except (KeyError, TypeError) as error:
-        raise ValueError(f"it is no checkpoint: {one_line(error, 200)}") from None
+        raise ValueError(f"it is not a checkpoint: {one_line(error, 200)}") from None
 
 
 def _packed(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """`value` for JSON; its tensors go to `tensors`, and leave their key. Tuples become lists."""
+    """Replace tensors in `value` by keys of `tensors`, so that JSON can hold it.
+
+    Tuples become lists.
+    """
     if isinstance(value, Tensor):
         key = str(len(tensors))
         tensors[key] = value.detach().cpu().contiguous()
         return {"tensor": key}
-    if isinstance(value, Mapping):  # as pairs, since keys of JSON are text only
+    if isinstance(value, Mapping):  # pairs, because keys in JSON are text
         return {"pairs": [[key, _packed(inner, tensors)] for key, inner in value.items()]}
     if isinstance(value, list | tuple):
         return [_packed(inner, tensors) for inner in value]

@@ -1,6 +1,6 @@
-"""Layers that see the whole batch, of which several processes hold a share each.
+"""Layers that depend on the whole batch, for several processes that hold a share of it each.
 
-Everything else in our networks treats each image by itself.
+All other layers of our networks treat each image by itself.
 """
 
 import torch
@@ -11,14 +11,14 @@ from wildlens.networks.classifier import PixelOcclusion
 from wildlens.training.processes import Processes
 
 
-def of_whole_batch(network: nn.Module, processes: Processes) -> nn.Module:
-    """The network with such layers in place of its own; weights and names stay.
+def synchronise(network: nn.Module, processes: Processes) -> nn.Module:
+    """Replace such layers of a network by ones that see all shares; weights and names stay.
 
-    On a GPU batch statistics are torch's own SyncBatchNorm, which runs nowhere else.
+    On GPUs batch statistics are computed by torch's SyncBatchNorm, which runs on GPUs only.
     """
     if processes.count == 1:
         return network
-    if processes.where.type == "cuda":
+    if processes.device.type == "cuda":
         network = nn.SyncBatchNorm.convert_sync_batchnorm(network)
     for name, layer in network.named_children():
         if type(layer) is nn.BatchNorm2d:
@@ -26,14 +26,14 @@ def of_whole_batch(network: nn.Module, processes: Processes) -> nn.Module:
         elif isinstance(layer, nn.Dropout | PixelOcclusion):
             setattr(network, name, Masked(layer, processes))
         else:
-            of_whole_batch(layer, processes)
+            synchronise(layer, processes)
     return network
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch normalisation by the mean and the variance over all processes.
+    """Batch normalisation by mean and variance over all processes.
 
-    In two passes, mean and then squared deviations, as accurate as that of one process.
+    Two passes (mean, then squared deviations) make it as accurate as in one process.
     """
 
     def __init__(self, layer: nn.BatchNorm2d, processes: Processes):
@@ -62,7 +62,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class _Sum(Function):
-    """A sum over processes through which gradients pass: each gets the sum of all of theirs."""
+    """Sum over the processes; the gradient is the sum of all processes' gradients."""
 
     @staticmethod
     def forward(context, tensor: Tensor, processes: Processes) -> Tensor:
@@ -75,9 +75,9 @@ class _Sum(Function):
 
 
 class Masked(nn.Module):
-    """A layer that multiplies by random numbers: drawn for the whole batch, of all the same."""
+    """A layer that multiplies by random numbers, drawn for the whole batch in every process."""
 
-    pointwise = True  # see networks.reach
+    pointwise = True  # see networks.receptive_field
 
     def __init__(self, layer: nn.Module, processes: Processes):
         super().__init__()
@@ -86,5 +86,6 @@ class Masked(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return x
-        whole = torch.ones_like(torch.cat([x.detach()] * self.processes.count))  # its layout
-        return x * self.processes.share(self.layer(whole))
+        # ones in the memory layout of the whole batch
+        ones = torch.ones_like(torch.cat([x.detach()] * self.processes.count))
+        return x * self.processes.share(self.layer(ones))

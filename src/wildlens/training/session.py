@@ -1,0 +1,52 @@
+"""Where a training runs: device, processes, checkpoints, prefetching threads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from wildlens.networks.device import choose_device
+from wildlens.settings import Section
+from wildlens.training.checkpoint import SECONDS, Checkpoints, fingerprint
+from wildlens.training.prefetch import WORKERS
+from wildlens.training.processes import Processes
+
+
+@dataclass(frozen=True)
+class Session:
+    """Where a training runs; by default on the CPU in one process, without checkpoints."""
+
+    device: torch.device = field(default_factory=partial(torch.device, "cpu"))
+    processes: Processes = field(default_factory=Processes)
+    checkpoints: Checkpoints = field(default_factory=Checkpoints.none)
+    workers: int = 0
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        settings: Section,
+        record: Mapping[str, str],
+        module: str,
+        *,
+        device: str = "auto",
+        checkpoints: Path | None = None,
+        checkpoint_seconds: float = SECONDS,
+        workers: int = WORKERS,
+    ) -> "Session":
+        """Choose the device and join the other processes of this training, if there are any.
+
+        Args:
+            name: section of the settings, and prefix of messages and checkpoint files.
+            record: of `provenance.record`. module: name of the training's module.
+            checkpoints: folder to resume from and to write a checkpoint to every
+                `checkpoint_seconds`; None: no checkpoints.
+            workers: threads that prefetch batches.
+        """
+        chosen = choose_device(device)
+        processes = Processes.joined(chosen)
+        mark = fingerprint(name, settings, record, module)
+        keeper = Checkpoints(checkpoints, name, mark, checkpoint_seconds, processes)
+        return cls(chosen, processes, keeper, workers)
