@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 import pyogrio
 import pytest
-from test_landcover import CODES, SCENE, read, write, write_scene
+from landcover_rasters import CODES, SCENE, read, write, write_scene
 
 from wildlens.errors import WildLensError
 from wildlens.landcover.step import build_landcover

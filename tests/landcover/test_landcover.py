@@ -8,6 +8,7 @@ import pytest
 import rasterio
 import rasterio.shutil
 from affine import Affine
+from landcover_rasters import CODES, SCENE, apply, at_centres, read, write, write_scene
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 
@@ -18,9 +19,7 @@ from wildlens.legend import CORINE
 from wildlens.scene.step import build_scene
 from wildlens.settings import Landcover, Scene
 
-CODES = np.array([c.code for c in CORINE.classes])
-# a scene of two windows at the foot of the Alps, and a CORINE clip around it
-SCENE = GeoBox((700, 600), Affine(10, 0, 640_003, 0, -10, 5_240_007), "EPSG:32632")
+# a CORINE clip around SCENE
 CLIP = GeoBox((160, 160), Affine(100, 0, 4_380_000, 0, -100, 2_692_000), "EPSG:3035")
 
 
@@ -30,51 +29,6 @@ def data() -> Path:
     if not root:
         pytest.skip("WILDLENS_TEST_DATA is not set")
     return Path(root)
-
-
-def write(path: Path, grid: GeoBox, values: np.ndarray, descriptions=(), nodata=None) -> Path:
-    values = values[None] if values.ndim == 2 else values
-    options = raster.profile(grid, count=len(values), dtype=values.dtype.name, nodata=nodata)
-    with rasterio.open(path, "w", **options) as dataset:
-        dataset.write(values)
-        for index, text in enumerate(descriptions, start=1):
-            dataset.set_band_description(index, text)
-    return path
-
-
-def write_scene(path: Path, grid: GeoBox = SCENE) -> Path:
-    return write(path, grid, np.ones(grid.shape, "uint8"))
-
-
-def read(path: Path) -> np.ndarray:
-    with rasterio.open(path) as dataset:
-        return dataset.read(1)
-
-
-def apply(affine: Affine, x, y):
-    a, b, c, d, e, f = affine[:6]
-    return a * x + b * y + c, d * x + e * y + f
-
-
-def at_centres(
-    values: np.ndarray, own: GeoBox, grid: GeoBox, doubt: float = 2e-6
-) -> tuple[np.ndarray, np.ndarray]:
-    """Values under all pixel centres of a grid by pyproj; and where that is beyond doubt.
-
-    Outside `own` it is 0. In doubt is what lies within `doubt` pixels of a border.
-    """
-    rows, columns = grid.shape
-    xy = apply(grid.affine, *np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5))
-    if own.crs != grid.crs:
-        xy = Transformer.from_crs(grid.crs.to_wkt(), own.crs.to_wkt(), always_xy=True).transform(
-            *xy
-        )
-    column, row = apply(~own.affine, *xy)
-    near = [np.abs(axis - np.round(axis)) < doubt for axis in (column, row)]
-    column, row = np.floor(column).astype(int), np.floor(row).astype(int)
-    inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
-    taken = values[row.clip(0, values.shape[0] - 1), column.clip(0, values.shape[1] - 1)]
-    return np.where(inside, taken, 0), ~np.logical_or(*near)
 
 
 def assert_nearest(path: Path, indices: np.ndarray, own: GeoBox, grid: GeoBox) -> None:

@@ -6,10 +6,10 @@ import geopandas
 import numpy as np
 import pytest
 import shapely
+from landcover_rasters import apply, at_centres, read, write, write_scene
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
 from rasterio.transform import from_origin
-from test_landcover import apply, at_centres, read, write, write_scene
 
 from wildlens.landcover.majority import majority, points_along, refined
 from wildlens.landcover.step import build_landcover
@@ -71,7 +71,7 @@ def test_majority_is_that_of_a_plain_count(tmp_path, name):
     source = write(tmp_path / "clc.tif", own, indices.astype("uint8"))
     build_landcover(source, write_scene(tmp_path / "s.tif", SCENE), tmp_path / "lc.tif", MAJORITY)
     assert points_along(own, SCENE) == points
-    samples, certain = at_centres(indices, own, refined(SCENE, points), doubt=2e-3)
+    samples, certain = at_centres(indices, own, refined(SCENE, points), tolerance=2e-3)
     expected = naive(samples, points)
     sure = certain.reshape(90, points, 70, points).all(axis=(1, 3))
     assert sure.mean() > 0.4  # of pixels with 81 points, many have one near a border
