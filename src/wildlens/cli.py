@@ -187,8 +187,9 @@ def landcover(source: Path, scene: Path, output: Path, settings: Path | None) ->
 @click.option("--areas", type=existing, required=True, help="Protected areas (WDPA polygons).")
 @output
 @click.option("--footprints", type=new, required=True, help="GeoPackage of the tiles' outlines.")
+@click.option("--sites", type=new, help="CSV of the protected sites, and why some do not count.")
 @settings_file
-def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> None:
+def tiles(scenes, landcovers, truths, areas, output, footprints, sites, settings) -> None:
     """Cut labelled tiles from scenes and split them into training, validation and test.
 
     Give --scene, --landcover and --truth once for each scene, in the same order.
@@ -196,7 +197,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, settings) -> No
     from wildlens.tiles.step import build_tiles
 
     build_tiles(
-        scenes, landcovers, truths, areas, output, footprints, section("Tiles", settings)
+        scenes, landcovers, truths, areas, output, footprints, section("Tiles", settings), sites
     )  # fmt: skip
 
 

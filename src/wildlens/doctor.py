@@ -219,7 +219,7 @@ def _open_landcover(path: Path) -> str:
 
 
 def _open_vector(path: Path) -> str:
-    from wildlens.areas.sites import polygon_layers
+    from wildlens.areas.layers import polygon_layers
 
     layers = polygon_layers(path)
     return f"{path.name}, {len(layers)} layer{'s' * (len(layers) != 1)} of polygons"

@@ -10,10 +10,13 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import crossing
+import geopandas
 import numpy as np
 import pystac
 import pytest
 import rasterio
+import shapely
 from attributed import BOG
 from jsonschema import Draft7Validator
 from pystac.extensions.classification import ClassificationExtension
@@ -21,7 +24,7 @@ from pystac.extensions.mlm import AssetGeneralMLMExtension, MLMExtension
 from pystac.extensions.projection import ProjectionExtension
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
-from result_folder import BANDS, SIDE, Results, write_map, write_stack
+from result_folder import BANDS, SIDE, CrossingResults, Results, write_map, write_stack
 
 from wildlens.catalogue.step import build_catalogue
 from wildlens.errors import WildLensError
@@ -40,26 +43,31 @@ class Described(Results):
     def __init__(self, folder):
         super().__init__(folder)
         self.models = [
-            self._model("classifier", LocalClassifier(4, width=4), "local"),
-            self._model("generators", Generator(4, width=2, blocks=1), "generator"),
+            write_model(self.folder, "classifier", LocalClassifier(4, width=4), "local"),
+            write_model(self.folder, "generators", Generator(4, width=2, blocks=1), "generator"),
         ]
         self.output = self.folder / "stac"
 
-    def _model(self, name, network, kind):
-        path = self.folder / f"models/{name}.safetensors"
-        arguments = {"bands": 4, "width": 4} if kind == "local" else {"bands": 4, "width": 2}
-        provenance = {"wildlens_settings": "seed: 3\n", "wildlens_version": "0.1.0"}
-        weights.save(
-            path, {name: network}, kind=kind, arguments=arguments, bands=list(BANDS),
-            tile_size=64, provenance=provenance,
-        )  # fmt: skip
-        return path
-
     def build(self, **changed) -> pystac.Catalog:
-        names = ("scenes", "landcovers", "maps", "models", "footprints", "output")
-        arguments = {name: getattr(self, name) for name in names}
-        build_catalogue(**(arguments | changed))
-        return pystac.Catalog.from_file(str(arguments["output"] / "catalog.json"))
+        return build(self, **changed)
+
+
+def write_model(folder, name, network, kind):
+    path = folder / f"models/{name}.safetensors"
+    arguments = {"bands": 4, "width": 4} if kind == "local" else {"bands": 4, "width": 2}
+    provenance = {"wildlens_settings": "seed: 3\n", "wildlens_version": "0.1.0"}
+    weights.save(
+        path, {name: network}, kind=kind, arguments=arguments, bands=list(BANDS),
+        tile_size=64, provenance=provenance,
+    )  # fmt: skip
+    return path
+
+
+def build(results, **changed) -> pystac.Catalog:
+    names = ("scenes", "landcovers", "maps", "models", "footprints", "output")
+    arguments = {name: getattr(results, name) for name in names}
+    build_catalogue(**(arguments | changed))
+    return pystac.Catalog.from_file(str(arguments["output"] / "catalog.json"))
 
 
 @pytest.fixture
@@ -148,6 +156,29 @@ def test_a_raster_is_described_as_it_is(results):
         "name": "B04", "data_type": "uint16", "nodata": 0, "raster:scale": 0.0001,
         "raster:offset": 0, "eo:common_name": "red",
     }  # fmt: skip
+
+
+def test_boxes_and_outlines_across_the_antimeridian_are_split(tmp_path):
+    results = CrossingResults(tmp_path)
+    results.models = [
+        write_model(results.folder, "classifier", LocalClassifier(4, width=4), "local")
+    ]
+    results.output = results.folder / "stac"
+    catalogue = build(results)
+    scenes, models = catalogue.get_child("scenes"), catalogue.get_child("models")
+    item, model = scenes.get_item("wrangel"), models.get_item("classifier")
+    expected = crossing.box_of(crossing.GRID)
+    assert expected[0] > 179.9 and expected[2] < -179.9
+    for box in (item.bbox, model.bbox, *(c.extent.spatial.bboxes[0] for c in (scenes, models))):
+        assert box == pytest.approx(expected, abs=1e-4)
+    for outline in (item.geometry, model.geometry):
+        assert outline["type"] == "MultiPolygon" and len(outline["coordinates"]) == 2
+        shape = shapely.geometry.shape(outline)
+        assert crossing.widest(shape) < 0.07 and shape.is_valid
+        assert all(part.exterior.is_ccw for part in shape.geoms)
+    own = geopandas.GeoSeries([shapely.geometry.shape(item.geometry)], crs=4326).to_crs(32660)
+    assert own.area[0] == pytest.approx(3600**2, rel=1e-6)
+    assert flaws(results.output) == []
 
 
 def test_a_map_says_its_unit_its_statistics_and_where_it_comes_from(results):

@@ -25,7 +25,9 @@ from wildlens.files.atomic import atomic, write_text
 from wildlens.files.tables import write_table
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
-from wildlens.tiles import step
+from wildlens.settings import TWO_CLASSES
+from wildlens.tiles.footprints import write_footprints
+from wildlens.tiles.labels import SHARES
 from wildlens.tiles.store import write_tileset
 from wildlens.training import state_file
 
@@ -81,12 +83,13 @@ def footprints(path: Path, seed: int) -> None:
     left = noise(seed, count)
     columns = {name: [f"{name} {i}" for i in left] for name in ("name", "scene", "split")}
     table = geopandas.GeoDataFrame(
-        columns | {"label": 1, "reason": "", "block": "b"} | dict.fromkeys(step.SHARES, 0.5),
+        columns
+        | {"label": 1, "reason": "", "block": "b", "repeated_in": ""}
+        | dict.fromkeys(SHARES, 0.5),
         geometry=shapely.box(left, 0, left + 1, 1),
         crs="EPSG:4326",
     )
-    with atomic(path) as file:
-        step.write_footprints(file, table, step.TWO_CLASSES, {"wildlens_step": "tiles"})
+    write_footprints(path, table, TWO_CLASSES, {"wildlens_step": "tiles"})
 
 
 def model(path: Path, seed: int) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import crossing
 import geopandas
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ SYSTEM_PYTHON = "/usr/bin/python3"  # Debian builds QGIS for this one
 DRAW = Path(__file__).with_name("draw.py")
 
 
-class Results(result_folder.Results):
-    """The same, of which a project is made."""
+class Projects:
+    """A project is made of the results."""
 
     def build(self, **changed) -> ElementTree:
         names = ("scenes", "landcovers", "maps", "footprints", "areas", "output")
@@ -34,6 +35,14 @@ class Results(result_folder.Results):
             assert archive.namelist() == ["wildlens.qgs"]
             text = archive.read("wildlens.qgs")
         return ElementTree.fromstring(text)
+
+
+class Results(Projects, result_folder.Results):
+    """Two scenes, and the project of them."""
+
+
+class Crossing(Projects, result_folder.CrossingResults):
+    """A scene across the antimeridian, and the project of it."""
 
 
 @pytest.fixture
@@ -96,6 +105,25 @@ def test_only_areas_that_count_are_kept_and_only_where_scenes_lie(results):
     assert kept["site_id"].tolist() == ["7"] and kept["category"].tolist() == ["Ia"]
     west, _, east, _ = degrees(grid_at(500_000, np.zeros((SIDE, SIDE)))).bounds
     assert kept.total_bounds[2] - kept.total_bounds[0] < 1.01 * (east - west) + 0.005
+
+
+def test_extents_across_the_antimeridian_are_not_the_globe(tmp_path):
+    results = Crossing(tmp_path)
+    root = results.build()
+    extents = {
+        layer.findtext("layername"): [float(value.text) for value in layer.find("extent")]
+        for layer in root.iterfind(".//maplayer")
+    }
+    west, south, east, north = crossing.box_of(crossing.GRID)
+    expected = [west, south, east + 360, north]
+    assert extents["Tiles: label and split"] == pytest.approx(expected, abs=1e-4)
+    west, _, east, _ = extents["Protected areas"]
+    assert (west, east) == pytest.approx((179.98, 180.03), abs=1e-3)
+    kept = geopandas.read_file(results.folder / "areas.gpkg")
+    assert kept["site_id"].tolist() == ["7"]
+    assert crossing.widest(kept.geometry[0]) < 0.04
+    view = root.find(".//DefaultViewExtent")
+    assert float(view.get("xmax")) - float(view.get("xmin")) == 3600
 
 
 def test_the_same_result_gives_the_same_project(results):

@@ -59,6 +59,8 @@ def pretend(name: str):
             return
         if footprints and name in ("tiles", "anthroprotect"):
             write(footprints, text)
+        if values.get("sites"):
+            write(values["sites"], text)
 
     return make
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import crossing
 import geopandas
 import numpy as np
 import shapely
 from attributed import BOG, FOREST, grid_at
 from odc.geo.geobox import GeoBox
 
+from wildlens.areas.antimeridian import to_degrees
 from wildlens.files.raster import writing_cog, writing_geotiff
 from wildlens.legend import CORINE
 
@@ -77,3 +79,33 @@ class Results:
                  "geometry": [beyond, beyond]}  # fmt: skip
         geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)
         self.output = at("wildlens.qgz")
+
+
+class CrossingResults(Results):
+    """The scene `wrangel` across the antimeridian, its tiles, and a site on both sides."""
+
+    def __init__(self, folder: Path):
+        super().__init__(folder)
+        at = self.folder.joinpath
+        stored = np.full((4, crossing.SIDE, crossing.SIDE), 900, np.uint16)
+        form = {"count": 4, "dtype": "uint16", "nodata": 0, "descriptions": BANDS}
+        self.scenes = [at("scenes/wrangel.tif")]
+        with writing_geotiff(
+            self.scenes[0], crossing.GRID, tags={**TAKEN, **VERSION}, **form
+        ) as new:
+            new.write(stored)
+        self.landcovers, self.maps = [], []
+        boxes = [crossing.GRID[:, left : left + 120].extent.geom for left in (0, 100, 240)]
+        outlines = geopandas.GeoSeries(boxes, crs=32660).segmentize(200)
+        tiles = {"scene": ["wrangel"] * 3, "label": ["protected", "anthropogenic", "protected"],
+                 "split": ["train"] * 3, "geometry": to_degrees(outlines)}  # fmt: skip
+        self.footprints.unlink()
+        geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
+        sites = {
+            "WDPAID": [7, 8],
+            "IUCN_CAT": ["Ia", "Ia"],
+            "STATUS": ["Designated"] * 2,
+            "geometry": [shapely.box(-179.97, 68.88, 179.98, 68.9), shapely.box(0, 68, 10, 69)],
+        }
+        self.areas.unlink()
+        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)

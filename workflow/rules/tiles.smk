@@ -1,6 +1,7 @@
 # Tiles: the training set, cut from the training scenes and split in space.
 #
-# Reads scenes, their land cover, protected areas. Gives results/tiles.zarr, results/tiles.gpkg.
+# Reads scenes, their land cover, protected areas. Gives results/tiles.zarr, results/tiles.gpkg,
+# and results/sites.csv: the protected sites near the scenes, and why some do not count.
 
 
 rule tiles:
@@ -14,6 +15,7 @@ rule tiles:
     output:
         tiles=directory("results/tiles.zarr"),
         footprints="results/tiles.gpkg",
+        sites="results/sites.csv",
     log:
         "results/logs/tiles.log",
     benchmark:
@@ -30,4 +32,4 @@ rule tiles:
     shell:
         "wildlens --log {log:q} tiles {params.scenes:q} {params.landcovers:q} {params.truths:q}"
         " --areas {input.areas:q} --output {output.tiles:q} --footprints {output.footprints:q}"
-        " --settings {input.settings:q}"
+        " --sites {output.sites:q} --settings {input.settings:q}"

@@ -15,16 +15,19 @@ import pandas
 import shapely
 
 from wildlens.anthroprotect.dataset import PARTS, SIZE, Folder, open_folder, read_table, read_tile
-from wildlens.areas.polygons import DEGREES
+from wildlens.areas.antimeridian import DEGREES, split, to_degrees
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.settings import TWO_CLASSES, Landcover, Scene, Tiles, dump_section
+from wildlens.tiles.checks import check_splits
+from wildlens.tiles.footprints import write_footprints
 from wildlens.tiles.labels import UNLABELLED
+from wildlens.tiles.repeats import repeated_in
 from wildlens.tiles.splits import DROPPED, SPLITS, drop_near, whole_groups
-from wildlens.tiles.step import check_splits, coordinates_of, write_footprints
+from wildlens.tiles.step import coordinates_of
 from wildlens.tiles.store import STEP, write_tileset
 
 log = logging.getLogger(__name__)
@@ -94,7 +97,12 @@ def build_tiles(
     tiles = _assemble(table, reason, pandas.DataFrame(surveyed, index=rows.index), settings)
     check_splits(tiles, advice=_ADVICE)
     log.info("%s: of %d tiles %s", folder.root, len(tiles), _counts(tiles["reason"]))
-    chosen = tiles[tiles["split"].isin(SPLITS)]
+    selected = tiles["split"].isin(SPLITS)
+    repeats = repeated_in(tiles.geometry[selected], tiles["name"][selected])
+    tiles["repeated_in"] = repeats.str.join(", ").reindex(tiles.index, fill_value="")
+    if count := (repeats.str.len() > 0).sum():
+        log.info("%s: %d tiles show ground of which others show at least half", folder.root, count)
+    chosen = tiles[selected]
     provenance = {
         **record(STEP, settings, [folder.table]),
         "wildlens_files": _digest(folder, chosen["file"]),
@@ -105,8 +113,7 @@ def build_tiles(
         coordinates = coordinates_of(chosen, scene.bands)
         coordinates.attrs = {**provenance, "tile_size": SIZE}
         write_tileset(target, coordinates, _pixels(chosen["file"], tile))
-        with atomic(footprints) as file:
-            write_footprints(file, tiles, TWO_CLASSES, provenance)
+        write_footprints(footprints, tiles, TWO_CLASSES, provenance)
     log.info("%s: %d tiles of %d x %d px and bands %s, from AnthroProtect", output, len(chosen),
              SIZE, SIZE, ", ".join(scene.bands))  # fmt: skip
 
@@ -190,11 +197,11 @@ def _outlines(tiles: pandas.DataFrame) -> np.ndarray:
     tall = half / 111_320
     wide = tall / np.cos(np.radians(tiles["lat"]))
     lon, lat = tiles["lon"], tiles["lat"]
-    outlines = shapely.box(lon - wide, lat - tall, lon + wide, lat + tall)
+    outlines = split(shapely.box(lon - wide, lat - tall, lon + wide, lat + tall))
     for epsg, rows in tiles.groupby("epsg"):
         left, top, side = rows["left"], rows["top"], SIZE * PIXEL
         boxes = geopandas.GeoSeries(shapely.box(left, top - side, left + side, top), crs=int(epsg))
-        outlines[tiles.index.get_indexer(rows.index)] = boxes.to_crs(DEGREES).to_numpy()
+        outlines[tiles.index.get_indexer(rows.index)] = to_degrees(boxes).to_numpy()
     return outlines
 
 

@@ -1,7 +1,7 @@
 """Protected areas: the polygons of a file that count, and their pixels on a grid."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import geopandas
@@ -10,19 +10,20 @@ import pandas
 import pyogrio
 import shapely
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 from rasterio.features import rasterize
 
-from wildlens.areas.antimeridian import unwrapped, within_180
-from wildlens.areas.sites import (
+from wildlens.areas.antimeridian import (
     DEGREES,
-    REALMS,
     Bounds,
-    Layer,
-    counting,
-    polygon_layers,
-    read_sites,
+    bounding_box,
+    boxes_of,
+    grid_outline,
+    unwrap,
+    within_180,
 )
+from wildlens.areas.criteria import REALMS, Criteria, tally
+from wildlens.areas.layers import Layer, polygon_layers
+from wildlens.areas.sites import read_sites
 from wildlens.errors import WildLensError
 
 log = logging.getLogger(__name__)
@@ -37,28 +38,38 @@ def read_areas(
     realms: Sequence[str] = REALMS,
     oecm: bool = False,
 ) -> geopandas.GeoDataFrame:
-    """The protected areas of a file that count.
+    """The protected areas of a file that count: the rows of `select_sites` without a reason.
 
-    A site counts by its IUCN category, status and realm, if it is a polygon; see `sites.counting`.
+    Returns
+    -------
+    GeoDataFrame in EPSG:4326 with columns `site_id` (str), `category` (str) and valid polygons or
+    multipolygons as `geometry`, within -180..180 degrees.
+    """
+    sites = select_sites(path, Criteria(categories, statuses, realms, oecm), bounds)
+    return that_count(sites)
+
+
+def select_sites(
+    path: Path, criteria: Criteria, bounds: Bounds | None = None
+) -> geopandas.GeoDataFrame:
+    """All sites of a file, and why those that do not count are left out.
 
     Parameters
     ----------
     path
         Shapefile, GeoPackage, GeoJSON, file geodatabase or FlatGeobuf, in any CRS and any spelling
         of the columns; or a zip of such files, or of such zips: all of its polygons.
-    categories, statuses
-        Values of IUCN_CAT and STATUS, in upper or lower case.
+    criteria
+        Which sites count.
     bounds
-        West, south, east, north in degrees: sites whose bounding box lies elsewhere are not read.
-    realms
-        Terrestrial, coastal, marine sites; see `REALMS`.
-    oecm
-        Whether other effective conservation measures count, too.
+        West, south, east, north in degrees, west > east across the antimeridian: sites whose
+        bounding box lies elsewhere are not read.
 
     Returns
     -------
-    GeoDataFrame in EPSG:4326 with columns `site_id` (str), `category` (str) and valid polygons or
-    multipolygons as `geometry`, within -180..180 degrees.
+    GeoDataFrame in EPSG:4326, one row per site, with the text columns of `sites.read_sites`,
+    `reason` (why it is left out; empty if it counts) and `geometry`: valid polygons or
+    multipolygons within -180..180 degrees, None for sites that are left out.
 
     Raises
     ------
@@ -69,45 +80,37 @@ def read_areas(
     tables = read_sites(layers, bounds)
     parts = []
     for layer, table in zip(layers, tables, strict=True):
-        if table is None:
-            continue
-        few = table[counting(table, categories, statuses, realms, oecm)]
-        if len(few):
-            parts.append(_with_geometry(layer, few))
-    sites = pandas.concat([table for table in tables if table is not None])
-    if parts:
-        read = pandas.concat(parts, ignore_index=True)
-        broken = ~read.geometry.is_valid & read.geometry.notna()
-        read.geometry = _repaired(read.geometry.array)
-        areas = read[~read.geometry.is_empty].reset_index(drop=True)
-    if not parts or areas.empty:
-        raise WildLensError(_nothing_left(path, sites, categories, statuses, realms, bounds))
+        if table is not None:
+            reasons = criteria.exclusions(table)
+            parts.append(_with_geometry(layer, table.assign(reason=reasons)))
+    sites = geopandas.GeoDataFrame(pandas.concat(parts, ignore_index=True), crs=DEGREES)
+    read = sites["reason"] == ""
+    shapes = sites.geometry.array[read]
+    broken = int((~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)).sum())
+    repaired = _repaired(shapes)
+    flat = shapely.is_empty(repaired)
+    sites.loc[read, "geometry"] = repaired
+    sites.loc[sites.index[read][flat], ["reason", "geometry"]] = ["no area", None]
+    areas = that_count(sites)
+    if areas.empty:
+        raise WildLensError(_nothing_left(path, sites, criteria, bounds))
     log.info(
         "%s: %d of %d sites count (%s); %d geometries repaired, %d without area left out",
-        path, len(areas), len(sites), _tally(areas["category"]), broken.sum(),
-        len(read) - len(areas),
+        path, len(areas), len(sites), tally(areas["category"]), broken, flat.sum(),
     )  # fmt: skip
-    return areas[["site_id", "category", "geometry"]]
+    return sites
 
 
-def degree_bounds(grid: GeoBox) -> list[Bounds]:
-    """Boxes in degrees that hold a grid with a small margin; two where it crosses the antimeridian.
+def that_count(sites: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
+    """The sites of `select_sites` that count, with the columns of `read_areas`."""
+    columns = ["site_id", "category", "geometry"]
+    return sites.loc[sites["reason"] == "", columns].reset_index(drop=True)
 
-    The outline is densified: between two corners, the edge of a UTM grid leaves their box.
-    """
-    height, width = grid.shape
-    step = np.linspace(0, 1, 65)
-    low, high = np.zeros_like(step), np.ones_like(step)
-    columns = np.concatenate([step, step, low, high]) * width
-    rows = np.concatenate([low, high, step, step]) * height
-    x, y = grid.pix2wld(columns, rows)
-    lon, lat = Transformer.from_crs(grid.crs.to_wkt(), DEGREES, always_xy=True).transform(x, y)
-    margin = 0.002
-    south, north = lat.min() - margin, lat.max() + margin
-    if np.ptp(lon) <= 180:
-        return [(lon.min() - margin, south, lon.max() + margin, north)]
-    west, east = lon[lon > 0].min() - margin, lon[lon <= 0].max() + margin
-    return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+def degree_bounds(grids: Iterable[GeoBox], margin: float = 0.002) -> Bounds:
+    """Box in degrees that holds grids with a small margin; west > east across the antimeridian."""
+    west, south, east, north = bounding_box(map(grid_outline, grids))
+    return west - margin, south - margin, east + margin, north + margin
 
 
 def cut_areas(areas: geopandas.GeoDataFrame, grid: GeoBox) -> geopandas.GeoDataFrame:
@@ -117,7 +120,7 @@ def cut_areas(areas: geopandas.GeoDataFrame, grid: GeoBox) -> geopandas.GeoDataF
     infinite, or fall onto the grid.
     """
     parts = []
-    for bounds in degree_bounds(grid):
+    for bounds in boxes_of(degree_bounds([grid])):
         box = shapely.box(*bounds)
         near = areas.iloc[areas.sindex.query(box, predicate="intersects")]
         parts.append(near.set_geometry(_polygons(shapely.intersection(near.geometry.array, box))))
@@ -159,7 +162,7 @@ def _repaired(geometries: np.ndarray) -> np.ndarray:
     flat = shapely.force_2d(np.asarray(geometries, dtype=object))
     finite = np.isfinite(shapely.bounds(flat)).all(axis=1)  # not so of None and of empty ones
     flat[~finite] = shapely.Polygon()
-    valid = shapely.make_valid(unwrapped(flat), method="structure", keep_collapsed=False)
+    valid = shapely.make_valid(unwrap(flat), method="structure", keep_collapsed=False)
     return _polygons(within_180(_polygons(valid)))
 
 
@@ -174,25 +177,22 @@ def _polygons(geometries: np.ndarray) -> np.ndarray:
 
 
 def _with_geometry(layer: Layer, sites: pandas.DataFrame) -> geopandas.GeoDataFrame:
-    read = layer.read(
-        pyogrio.read_dataframe, columns=[], fid_as_index=True, fids=sites.index.to_numpy(),
-        on_invalid="ignore",
-    )  # fmt: skip
-    return read[["geometry"]].join(sites).to_crs(DEGREES)
+    """Sites of a layer with the geometry of those that have no reason to be left out."""
+    wanted = sites.index[sites["reason"] == ""].to_numpy()
+    shapes = geopandas.GeoSeries([None] * len(sites), index=sites.index, crs=DEGREES)
+    if len(wanted):
+        read = layer.read(
+            pyogrio.read_dataframe, columns=[], fid_as_index=True, fids=wanted,
+            on_invalid="ignore",
+        )  # fmt: skip
+        shapes[read.index] = read.geometry.to_crs(DEGREES)
+    return geopandas.GeoDataFrame(sites, geometry=shapes)
 
 
-def _nothing_left(path: Path, sites, categories, statuses, realms, bounds) -> str:
+def _nothing_left(
+    path: Path, sites: pandas.DataFrame, criteria: Criteria, bounds: Bounds | None
+) -> str:
     where = "" if bounds is None else " near the scenes"
     if sites.empty:
         return f"{path}: has no site{where}; check that the file holds the region of the scenes"
-    return (
-        f"{path}: no polygon counts of {len(sites)} sites{where}:"
-        f" categories found {_tally(sites['category'])}, wanted {', '.join(categories)}"
-        f" (tiles.categories); statuses found {_tally(sites['status'])},"
-        f" wanted {', '.join(statuses)} (tiles.statuses); realms found {_tally(sites['realm'])},"
-        f" wanted {', '.join(realms)} (tiles.realms)"
-    )
-
-
-def _tally(values: pandas.Series) -> str:
-    return ", ".join(f"{value or 'none'} {n}" for value, n in values.value_counts().items())
+    return f"{path}: no polygon counts of {len(sites)} sites{where}: {criteria.describe(sites)}"

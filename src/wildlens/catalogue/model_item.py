@@ -12,8 +12,10 @@ import safetensors
 import shapely
 import yaml
 
+from wildlens.areas.antimeridian import Bounds, bounding_box, box_polygon
 from wildlens.catalogue.raster_item import FILE, Place, file_fields, origin
 from wildlens.errors import WildLensError, one_line
+from wildlens.files import vector
 from wildlens.files.reflectance import SCALE
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
@@ -41,7 +43,7 @@ def model_item(
     """
     metadata, parameters, size = _read(path)
     kind, bands = metadata["kind"], json.loads(metadata["bands"])
-    outline, names = _learnt_from(footprints, places)
+    bounds, names = _learnt_from(footprints, places)
     known = [places[name] for name in names if name in places] or list(places.values())
     properties = {
         "mlm:name": f"wildlens {path.stem}",
@@ -56,8 +58,8 @@ def model_item(
     }
     item = pystac.Item(
         path.stem,
-        outline.__geo_interface__,
-        list(outline.bounds),
+        shapely.geometry.mapping(shapely.orient_polygons(box_polygon(bounds))),
+        list(bounds),
         None,
         properties,
         min(place.start for place in known),
@@ -159,14 +161,15 @@ def _settings(metadata: Mapping[str, str]) -> dict:
     return settings if isinstance(settings, dict) else {}
 
 
-def _learnt_from(footprints: Path | None, places: Mapping[str, Place]):
-    """Outline (degrees) of the tiles that a model learnt from, and the names of their scenes."""
+def _learnt_from(footprints: Path | None, places: Mapping[str, Place]) -> tuple[Bounds, list[str]]:
+    """Box (degrees) of the tiles that a model learnt from, and the names of their scenes."""
     if footprints is None:
-        outlines = [shapely.geometry.shape(place.outline) for place in places.values()]
-        return shapely.box(*shapely.total_bounds(outlines)), list(places)
+        return bounding_box(place.outline for place in places.values()), list(places)
+    source = vector.gdal_source(footprints)
     try:
-        frame = pyogrio.read_dataframe(footprints).to_crs(4326)
-    except (RuntimeError, ValueError) as error:  # pyogrio's, pyproj's
+        (layer, _), *_ = vector.list_layers(footprints, source)
+        frame = vector.read(pyogrio.read_dataframe, footprints, source, layer=layer).to_crs(4326)
+    except ValueError as error:  # pyproj's
         reason = one_line(error)
         raise WildLensError(f"{footprints}: cannot be read as tiles: {reason}") from None
     if "split" in frame:
@@ -175,4 +178,4 @@ def _learnt_from(footprints: Path | None, places: Mapping[str, Place]):
     if frame.empty:
         raise WildLensError(f"{footprints}: holds no tiles")
     names = frame["scene"].unique().tolist() if "scene" in frame else list(places)
-    return shapely.box(*frame.total_bounds), names
+    return bounding_box(frame.geometry), names

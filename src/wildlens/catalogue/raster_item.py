@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import pystac
 import rasterio
+import shapely
 from odc.geo.geobox import GeoBox
-from odc.geo.geom import Geometry
 
+from wildlens.areas.antimeridian import bounding_box, grid_outline
 from wildlens.errors import WildLensError
 from wildlens.files.raster import grid_of, open_raster
 from wildlens.files.reflectance import SCALE
@@ -41,7 +42,7 @@ COG_TYPE = pystac.MediaType.COG
 TIFF_TYPE = pystac.MediaType.GEOTIFF
 FIRST_LAUNCH = datetime(2015, 6, 23, tzinfo=UTC)  # of a Sentinel-2: no image is older
 TITLES = {"reflectance": "Reflectance (X)", "landcover": "CORINE land cover"}
-EDGE = 10_000  # m at most between two corners of an outline: a straight edge is bent in degrees
+EDGES = 16  # of each side of an outline: straight sides of a grid are curves in degrees
 
 
 @dataclass(frozen=True)
@@ -57,19 +58,15 @@ class Place:
     start: datetime
     end: datetime
 
-    @property
-    def outline(self) -> dict:
-        """The grid's border in degrees, as GeoJSON."""
-        return self._in_degrees.geom.__geo_interface__
+    @cached_property
+    def outline(self) -> shapely.Polygon | shapely.MultiPolygon:
+        """The grid's border in degrees, in parts where it crosses the antimeridian."""
+        return shapely.orient_polygons(grid_outline(self.grid, EDGES))
 
     @property
     def bounds(self) -> list[float]:
-        """West, south, east, north in degrees."""
-        return list(self._in_degrees.boundingbox)
-
-    @cached_property
-    def _in_degrees(self) -> Geometry:
-        return self.grid.extent.to_crs("EPSG:4326", EDGE)
+        """West, south, east, north in degrees; west > east across the antimeridian."""
+        return list(bounding_box([self.outline]))
 
 
 def read_place(scene: Path) -> Place:
@@ -98,7 +95,7 @@ def raster_item(scene: str, place: Place, assets: Mapping[str, Path], root: Path
     exact = place.start == place.end
     item = pystac.Item(
         scene,
-        place.outline,
+        shapely.geometry.mapping(place.outline),
         place.bounds,
         place.start if exact else None,
         properties=_projection(place.grid),

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pystac
+import shapely
 from pystac.layout import BestPracticesLayoutStrategy
 
+from wildlens.areas.antimeridian import bounding_box
 from wildlens.catalogue import raster_item
 from wildlens.catalogue.model_item import model_item
 from wildlens.errors import WildLensError
@@ -119,7 +121,7 @@ def _collection(
     collection = pystac.Collection(
         name,
         description,
-        pystac.Extent.from_items(items),
+        pystac.Extent(_spatial(items), pystac.Extent.from_items(items).temporal),
         title,
         stac_extensions=[uri for uri in extensions if "/mlm/" in uri],
         license="other",
@@ -127,3 +129,9 @@ def _collection(
     )
     collection.add_items(items)
     return collection
+
+
+def _spatial(items: Sequence[pystac.Item]) -> pystac.SpatialExtent:
+    """The box of all items; pystac's own goes once around the Earth if one crosses 180 degrees."""
+    box = bounding_box(shapely.geometry.shape(item.geometry) for item in items)
+    return pystac.SpatialExtent([list(box)])

@@ -4,15 +4,19 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import odc.geo.geom
+import pandas
+import pyogrio
 import rasterio
 import shapely
 from odc.geo.geom import Geometry
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
 
-from wildlens.errors import WildLensError, one_line
+from wildlens.areas.layers import Layer, polygon_layers
+from wildlens.errors import WildLensError
 from wildlens.files import raster
 from wildlens.settings import Clip
 
@@ -53,19 +57,10 @@ def area_of(box: Clip | None, polygons: Path | None) -> Area | None:
         return Area(odc.geo.geom.box(*box, DEGREES), box)
     if polygons is None:
         return None
-    import geopandas
-
-    try:
-        frame = geopandas.read_file(polygons)
-    except (RuntimeError, OSError, ValueError) as error:
-        reason = one_line(error)
-        raise WildLensError(f"{polygons}: cannot be read as polygons: {reason}") from None
-    if frame.crs is None:
-        raise WildLensError(f"{polygons}: has no coordinate reference system")
-    shapes = frame.geometry[frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"])]
+    shapes = pandas.concat([_polygons(layer) for layer in polygon_layers(polygons)])
     if shapes.empty:
         raise WildLensError(f"{polygons}: has no polygon")
-    outline = shapes.to_crs(DEGREES).make_valid().union_all()
+    outline = shapes.make_valid().union_all()
     west, south, east, north = map(float, outline.bounds)
     return Area(Geometry(outline, DEGREES), (west, south, east, north))
 
@@ -96,3 +91,12 @@ def share_of(
     pixel = dataset.transform.a**2
     land = max(outline.area, pixel)
     return min(1.0, float(np.count_nonzero(clear & ~outside) * pixel / land))
+
+
+def _polygons(layer: Layer) -> geopandas.GeoSeries:
+    """The polygons of a layer, in degrees."""
+    frame = layer.read(pyogrio.read_dataframe, columns=[])
+    if frame.crs is None:
+        raise WildLensError(f"{layer.path}: has no coordinate reference system")
+    kinds = frame.geometry.geom_type
+    return frame.geometry[kinds.isin(["Polygon", "MultiPolygon"])].to_crs(DEGREES)

@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.archives import File, gdal_name
 from wildlens.files.atomic import atomic, scratch
+from wildlens.files.vector import gdal_source
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
 
@@ -40,7 +41,8 @@ def open_raster(path: File | str) -> Iterator[rasterio.DatasetReader]:
     """
     suffix = Path(path).suffix if isinstance(path, str) else path.suffix
     try:
-        dataset = rasterio.open(gdal_name(path), driver=_DRIVERS.get(suffix.lower()))
+        name = gdal_source(path) if isinstance(path, Path) else gdal_name(path)
+        dataset = rasterio.open(name, driver=_DRIVERS.get(suffix.lower()))
     except rasterio.errors.RasterioIOError as error:
         raise WildLensError(f"{path}: cannot be opened as a raster: {one_line(error)}") from None
     with dataset:

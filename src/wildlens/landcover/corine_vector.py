@@ -11,12 +11,12 @@ from pyproj import Transformer
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
-from wildlens.errors import WildLensError, one_line
+from wildlens.errors import WildLensError
+from wildlens.files import vector
 from wildlens.legend import CORINE
 
 SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb", ".gdb")
 
-_DRIVERS = ("ESRI Shapefile", "GPKG", "GeoJSON", "OpenFileGDB", "FlatGeobuf")
 _FIELD = re.compile(r"code_\d\d", re.IGNORECASE)  # CODE_18, Code_12
 _MISSING = ("", "990", "995", "999")
 _NAMED = 8
@@ -30,19 +30,19 @@ def polygon_reader(path: Path, grid: GeoBox) -> Callable[[Window], np.ndarray]:
         grid: only polygons near it are read.
 
     Raises:
-        WildLensError: no such layer or field, several of them, or codes that CORINE does not have.
+        WildLensError: no such layer or field, several of them, codes that CORINE does not have, or
+            edits that are not merged into the file.
     """
-    layer, field = _layer(path)
-    try:
-        info = pyogrio.read_info(path, layer=layer)
-        if info["crs"] is None:
-            raise WildLensError(f"{path}: has no coordinate reference system (is its .prj there?)")
-        box = grid.footprint(info["crs"]).boundingbox
-        polygons = pyogrio.read_dataframe(
-            path, layer=layer, columns=[field], bbox=tuple(box), on_invalid="ignore"
-        )
-    except RuntimeError as error:  # all of pyogrio's errors
-        raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
+    source = vector.gdal_source(path)
+    layer, field = _layer(path, source)
+    info = vector.read(pyogrio.read_info, path, source, layer=layer)
+    if info["crs"] is None:
+        raise WildLensError(f"{path}: has no coordinate reference system (is its .prj there?)")
+    box = grid.footprint(info["crs"]).boundingbox
+    polygons = vector.read(
+        pyogrio.read_dataframe, path, source,
+        layer=layer, columns=[field], bbox=tuple(box), on_invalid="ignore",
+    )  # fmt: skip
     codes = polygons[field].map(_text)
     known = {str(c.code): c.index for c in CORINE.classes} | dict.fromkeys(_MISSING, 0)
     unknown = sorted(set(codes) - known.keys())
@@ -64,20 +64,18 @@ def polygon_reader(path: Path, grid: GeoBox) -> Callable[[Window], np.ndarray]:
     return read
 
 
-def _layer(path: Path) -> tuple[str, str]:
+def _layer(path: Path, source: str) -> tuple[str, str]:
     """The layer of polygons that has a field of CORINE codes, and that field."""
     found, seen = [], []
-    try:
-        for layer, kind in pyogrio.list_layers(path):
-            if not kind or "Polygon" not in kind:
-                continue
-            info = pyogrio.read_info(path, layer=layer)
-            if info["driver"] not in _DRIVERS:
-                raise WildLensError(f"{path}: is {info['driver']}, expected {', '.join(_DRIVERS)}")
-            seen += [f"{layer}.{name}" for name in info["fields"]]
-            found += [(layer, str(name)) for name in info["fields"] if _FIELD.fullmatch(str(name))]
-    except RuntimeError as error:
-        raise WildLensError(f"{path}: cannot be opened as polygons: {one_line(error)}") from None
+    for layer, kind in vector.list_layers(path, source):
+        if not kind or "Polygon" not in kind:
+            continue
+        info = vector.read(pyogrio.read_info, path, source, layer=layer)
+        if info["driver"] not in vector.DRIVERS:
+            expected = ", ".join(vector.DRIVERS)
+            raise WildLensError(f"{path}: is {info['driver']}, expected {expected}")
+        seen += [f"{layer}.{name}" for name in info["fields"]]
+        found += [(layer, str(name)) for name in info["fields"] if _FIELD.fullmatch(str(name))]
     if len(found) != 1:
         names = ", ".join(".".join(f) for f in found) or ", ".join(seen[:_NAMED]) or "no polygons"
         raise WildLensError(

@@ -11,8 +11,10 @@ import pandas as pd
 import pyogrio
 from pyproj import CRS
 
+from wildlens.areas.antimeridian import DEGREES, Bounds, bounding_box
 from wildlens.areas.polygons import cut_areas, degree_bounds, read_areas
 from wildlens.errors import WildLensError
+from wildlens.files import vector
 from wildlens.files.atomic import atomic
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.landcover.class_counts import count_classes
@@ -149,10 +151,13 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
 def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:
     renderer = tiles_renderer(settings.classes)
     write_vector_style(renderer, path)
-    info = pyogrio.read_info(path)
+    source = vector.gdal_source(path)
+    (name, _), *_ = vector.list_layers(path, source)
+    tiles = vector.read(pyogrio.read_dataframe, path, source, layer=name, columns=[])
+    extent = _extent(bounding_box(tiles.geometry.to_crs(DEGREES)))
     return Layer(
-        "Tiles: label and split", f"{_relative(path, folder)}|layername={info['layer_name']}",
-        CRS.from_user_input(info["crs"]), tuple(info["total_bounds"]), renderer, shown=True,
+        "Tiles: label and split", f"{_relative(path, folder)}|layername={name}",
+        CRS.from_user_input(DEGREES), extent, renderer, shown=True,
         note="Outlines of the tiles that were cut, why they got their label, and their split.",
     )  # fmt: skip
 
@@ -160,8 +165,7 @@ def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:
 def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) -> Layer:
     """Protected areas, cut to the scenes and kept beside the project."""
     grids = [read_grid(path) for path in scenes]
-    boxes = np.array([box for grid in grids for box in degree_bounds(grid)])
-    bounds = (*boxes[:, :2].min(axis=0), *boxes[:, 2:].max(axis=0))
+    bounds = degree_bounds(grids)
     areas = read_areas(
         source, settings.categories, settings.statuses, bounds,
         realms=settings.realms, oecm=settings.oecm,
@@ -174,12 +178,20 @@ def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) 
     write_vector_style(renderer, path)
     return Layer(
         "Protected areas", f"./{path.name}|layername={AREAS}", CRS.from_user_input(whole.crs),
-        tuple(whole.total_bounds) if len(whole) else bounds, renderer, shown=True, note=AREAS_NOTE,
+        _extent(bounding_box(whole.geometry) if len(whole) else bounds), renderer, shown=True,
+        note=AREAS_NOTE,
     )  # fmt: skip
+
+
+def _extent(bounds: Bounds) -> Extent:
+    """A box in degrees for QGIS, whose extents reach beyond 180 degrees, not back to -180."""
+    west, south, east, north = bounds
+    return west, south, east + 360 * (east < west), north
 
 
 def _write_areas(areas: geopandas.GeoDataFrame, path: Path) -> None:
     with atomic(path) as temporary:
+        vector.remove_pending(path)
         try:
             pyogrio.write_dataframe(
                 areas, temporary, driver="GPKG", layer=AREAS, geometry_type="MultiPolygon",

@@ -1,24 +1,23 @@
-"""What each tile of a scene holds: its shares, the label they give it, and where it lies."""
+"""Class fractions, label and outline of each tile of a scene."""
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import geopandas
 import numpy as np
 import pandas
 import rasterio
 import shapely
-from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from wildlens.areas.polygons import DEGREES, cut_areas, rasterize_areas
+from wildlens.areas.antimeridian import to_degrees
+from wildlens.areas.polygons import cut_areas, rasterize_areas
 from wildlens.errors import WildLensError
 from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.settings import Tiles, classes_in_order
+from wildlens.tiles.sources import Source
 
 log = logging.getLogger(__name__)
 
@@ -26,26 +25,10 @@ PROTECTED, ANTHROPOGENIC, UNLABELLED = 1, 0, -1
 SHARES = ("protected_share", "anthropogenic_share", "missing_share")
 
 
-@dataclass(frozen=True)
-class Source:
-    """A scene, its grid, its bands, and the rasters on the same grid."""
-
-    scene: Path
-    landcover: Path
-    truth: Path | None
-    grid: GeoBox
-    bands: tuple[str, ...]
-
-    @property
-    def name(self) -> str:
-        """Name of the scene, as its tiles bear it."""
-        return self.scene.stem
-
-
-def survey(
+def label_tiles(
     source: Source, areas: geopandas.GeoDataFrame, settings: Tiles
 ) -> geopandas.GeoDataFrame:
-    """All tiles of a scene, side by side from its upper-left corner; what is left over is not used.
+    """Label all tiles of a scene: side by side from its upper left corner, the remainder unused.
 
     Parameters
     ----------
@@ -58,12 +41,12 @@ def survey(
 
     Returns
     -------
-    One row for each tile, with its outline in EPSG:4326 and the columns `name`
-    ('{scene}_r{row}_c{col}', counted in tiles), `scene`, `row`, `col` (offset in the scene, px,
-    int32), `crs`, the three SHARES (0..1; the anthropogenic one is a share of the pixels that have
-    land cover, NaN where none has), a share for each further class, `label` (1 protected,
-    0 anthropogenic, from 2 on further classes in their order, -1 none) and `reason` (why it has no
-    label, else empty).
+    One row per tile, with its outline in EPSG:4326 (split at the antimeridian) and the columns
+    `name` ('{scene}_r{row}_c{col}', counted in tiles), `scene`, `row`, `col` (offset in the scene,
+    px, int32), `crs`, the three SHARES (0..1; the anthropogenic one is a share of the pixels with
+    land cover, NaN if there are none), a share for each of `tiles.other_classes`, `label`
+    (1 protected, 0 anthropogenic, from 2 on other classes in their order, -1 none) and `reason`
+    (why it has no label, else empty).
     """
     size = settings.size
     height, width = source.grid.shape
@@ -152,7 +135,7 @@ def _places(source: Source, size: int) -> geopandas.GeoDataFrame:
             "crs": f"EPSG:{crs.epsg}" if crs.epsg else crs.to_wkt(),
         },
         # long edges are bent in other projections
-        geometry=outlines.segmentize(2000).to_crs(DEGREES),
+        geometry=to_degrees(outlines.segmentize(2000)),
     )
 
 

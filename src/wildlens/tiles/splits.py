@@ -12,7 +12,7 @@ import pandas
 import shapely
 from pyproj import Transformer
 
-from wildlens.areas.polygons import DEGREES
+from wildlens.areas.antimeridian import DEGREES
 
 SPLITS = ("train", "val", "test")  # from lax to strict
 DROPPED = "dropped"
@@ -114,11 +114,20 @@ def block_names(footprints: geopandas.GeoSeries, block_km: float) -> np.ndarray:
 
 
 def _centres(outlines: np.ndarray) -> np.ndarray:
-    """Centres of polygons in degrees as unit vectors (N, 3): the antimeridian is no place there."""
-    points, owner = shapely.get_coordinates(shapely.get_exterior_ring(outlines), return_index=True)
-    last = np.append(np.diff(owner) > 0, True)  # a ring ends in its first point: count it once
+    """Centres of polygons in degrees as unit vectors (N, 3), which know no antimeridian.
+
+    Of a polygon the mean of its corners, of one that is split the mean of its parts by area.
+    """
     total = np.zeros((len(outlines), 3))
-    np.add.at(total, owner[~last], _vectors(points[~last]))
+    whole = shapely.get_type_id(outlines) == shapely.GeometryType.POLYGON
+    rings = shapely.get_exterior_ring(outlines[whole])
+    points, owner = shapely.get_coordinates(rings, return_index=True)
+    last = np.append(np.diff(owner) > 0, True)  # a ring ends in its first point: count it once
+    np.add.at(total, np.flatnonzero(whole)[owner[~last]], _vectors(points[~last]))
+    parts, owner = shapely.get_parts(outlines[~whole], return_index=True)
+    middles = _vectors(shapely.get_coordinates(shapely.centroid(parts)))
+    weighted = middles * shapely.area(parts)[:, None]
+    np.add.at(total, np.flatnonzero(~whole)[owner], weighted)
     return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
