@@ -1,5 +1,6 @@
 """The command line: help without heavy imports, and errors in one line without traceback."""
 
+import hashlib
 import re
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from wildlens import provenance
 from wildlens.cli import cli
 from wildlens.train_classifier import step as training
 from wildlens.training.checkpoint import SECONDS
@@ -90,8 +92,9 @@ def test_a_wrong_setting_is_one_line_and_status_1(tmp_path):
 def test_an_unexpected_error_reaches_the_log_with_its_traceback(tmp_path):
     log = tmp_path / "summary.log"
     code = (
-        "from wildlens import cli, summary\n"
-        "summary.read_summary = lambda folder: {}['nobody foresaw this']\n"
+        "from wildlens import cli\n"
+        "from wildlens.summary import digest\n"
+        "digest.read_summary = lambda *_: {}['nobody foresaw this']\n"
         "cli.main()\n"
     )
     command = [sys.executable, "-c", code, "--log", log, "summary", tmp_path]
@@ -102,6 +105,21 @@ def test_an_unexpected_error_reaches_the_log_with_its_traceback(tmp_path):
     assert first == f"wildlens: unexpected error, please report it: {problem}"
     assert second.startswith("Traceback") and last == problem
     assert run.stderr == log.read_text()
+
+
+def test_a_large_result_is_hashed_when_it_is_written(tmp_path, monkeypatch):
+    source, output = tmp_path / "clc.tif", tmp_path / "landcover.tif"
+    source.touch()
+
+    def build(source, scene, output, settings):
+        output.write_bytes(b"land cover")
+
+    monkeypatch.setattr("wildlens.landcover.step.build_landcover", build)
+    command = ["landcover", str(source), "--scene", str(source), "--output", str(output)]
+    result = CliRunner().invoke(cli, command)
+    assert result.exit_code == 0, result.output
+    monkeypatch.setattr(provenance, "_sha256", lambda path: b"hashed again")
+    assert provenance.sha256(output) == hashlib.sha256(b"land cover").hexdigest()
 
 
 def test_an_unreadable_raster_is_one_line_and_status_1(tmp_path):

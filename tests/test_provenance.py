@@ -1,7 +1,9 @@
 """Where results come from: digests of code, of files and of folders, and the record of a step."""
 
+import hashlib
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -150,3 +152,63 @@ def test_a_record_gives_settings_and_inputs_back(tmp_path):
 
 def test_a_record_of_a_step_without_settings(tmp_path):
     assert provenance.record("figures", None, [])["wildlens_settings"] == ""
+
+
+def test_a_remembered_digest_is_that_of_the_content_and_is_read_once(tmp_path, monkeypatch):
+    path = tmp_path / "map.tif"
+    path.write_bytes(b"map")
+    digest, total = provenance.digest(path), hashlib.sha256(b"map").hexdigest()
+    provenance.remember(path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".map.tif.digest", "map.tif"]
+
+    def fail(*_):
+        raise AssertionError("the file was hashed again")
+
+    monkeypatch.setattr(provenance, "_sha256", fail)
+    assert provenance.digest(path) == digest and provenance.sha256(path) == total
+
+
+def test_a_remembered_digest_of_a_folder_counts_its_files(tmp_path, monkeypatch):
+    folder = tmp_path / "tiles.zarr"
+    (folder / "c").mkdir(parents=True)
+    (folder / "c/0").write_bytes(b"x")
+    digest = provenance.digest(folder)
+    provenance.remember(folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(provenance, "_digest", lambda path: "hashed again")
+        assert provenance.digest(folder) == digest
+        (folder / "c/1").write_bytes(b"y")
+        assert provenance.digest(folder) == "hashed again"
+
+
+@pytest.mark.parametrize("change", ["content", "touch", "copy", "sidecar", "foreign"])
+def test_a_remembered_digest_of_another_file_is_not_taken(tmp_path, change):
+    path = tmp_path / "map.tif"
+    path.write_bytes(b"one")
+    provenance.remember(path)
+    state, sidecar = path.stat(), tmp_path / ".map.tif.digest"
+    if change == "content":  # as long, and written a moment later
+        path.write_bytes(b"two")
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    elif change == "touch":
+        os.utime(path, ns=(0, 0))
+    elif change == "copy":  # without its time
+        (tmp_path / "new").write_bytes(b"six")
+        (tmp_path / "new").replace(path)
+        os.utime(path, ns=(0, 5))
+    elif change == "sidecar":
+        sidecar.write_text("[]")
+    else:
+        sidecar.write_text(json.dumps({"signature": provenance._signature(path), "digest": 3}))
+    plain = tmp_path / "plain"
+    plain.write_bytes(path.read_bytes())
+    assert provenance.digest(path) == provenance.digest(plain)
+    assert provenance.sha256(path) == provenance.sha256(plain)
+
+
+def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
+    path = tmp_path / "map.tif"
+    path.write_bytes(b"map")
+    (tmp_path / ".map.tif.digest").mkdir()  # what is in the way cannot be replaced
+    provenance.remember(path)
+    assert provenance.digest(path)

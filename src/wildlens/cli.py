@@ -99,6 +99,13 @@ def section(model_name: str, path: Path | None):
     return settings.load_section(getattr(settings, model_name), path)
 
 
+def remember(output: Path) -> None:
+    """Save the digest of a large result: later steps record it without reading the file again."""
+    from wildlens import provenance
+
+    provenance.remember(output)
+
+
 @cli.command()
 @output
 @settings_file
@@ -166,6 +173,7 @@ def scene(products, output, settings, offsets, clip) -> None:
     offset = offsets[0] if len(offsets) == 1 else offsets or None
     build_scene(products, output, chosen, offset=offset, clip=clip)
     write_scene_style(output, chosen.bands)
+    remember(output)
 
 
 @cli.command()
@@ -178,6 +186,7 @@ def landcover(source: Path, scene: Path, output: Path, settings: Path | None) ->
     from wildlens.landcover.step import build_landcover
 
     build_landcover(source, scene, output, section("Landcover", settings))
+    remember(output)
 
 
 @cli.command()
@@ -199,6 +208,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, sites, settings
     build_tiles(
         scenes, landcovers, truths, areas, output, footprints, section("Tiles", settings), sites
     )  # fmt: skip
+    remember(output)
 
 
 @cli.command()
@@ -216,6 +226,7 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
         folder, output, footprints, section("Tiles", settings), section("Scene", scene_settings),
         section("Landcover", landcover_settings),
     )  # fmt: skip
+    remember(output)
 
 
 @cli.command("train-classifier")
@@ -283,6 +294,7 @@ def map_(scene, method, classifier, generators, tiles, output, settings, device,
     )  # fmt: skip
     if part is None:
         write_map_style(output, title(method))
+        remember(output)
 
 
 @cli.command()
@@ -297,6 +309,7 @@ def join(parts, method, output) -> None:
 
     run(parts, output)
     write_map_style(output, title(method))
+    remember(output)
 
 
 @cli.command()
@@ -314,6 +327,7 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
     attribute_tiles(
         tiles, method, classifier, generators, output, section("Attribution", settings), device
     )  # fmt: skip
+    remember(output)
 
 
 @cli.command()

@@ -1,9 +1,11 @@
 """Where a result comes from: package version, settings, and digests of inputs and of code."""
 
 import ast
+import contextlib
 import functools
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -49,21 +51,83 @@ def _labels(paths: Sequence[Path]) -> list[str]:
 def digest(path: Path) -> str:
     """Digest of a file's content, or of all files under a folder with their relative names.
 
-    Hidden files in a folder do not count: workflow managers and file browsers leave them there.
+    Hidden files in a folder do not count: workflow managers and file browsers leave them there. A
+    digest that `remember` saved is taken if the file was not touched since.
     """
-    total = hashlib.blake2b(digest_size=16)
     try:
-        files = [path]
-        if path.is_dir():
-            files = sorted(p for p in path.rglob("[!.]*") if p.is_file())
-        for file in files:
-            if path.is_dir():
-                total.update(file.relative_to(path).as_posix().encode() + b"\0")
-            with file.open("rb") as stream:
-                total.update(hashlib.file_digest(stream, "sha256").digest())
+        return _remembered(path).get("digest") or _digest(path)
     except OSError as error:
         raise WildLensError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file's content, as `sha256sum` prints it; see `digest` for when it is read."""
+    try:
+        return _remembered(path).get("sha256") or _sha256(path).hex()
+    except OSError as error:
+        raise WildLensError(f"{error.filename}: cannot be read: {error.strerror}") from None
+
+
+def remember(path: Path) -> None:
+    """Hash a finished result once and save its digests beside it, in a hidden file.
+
+    All steps record what they read, and a catalogue lists checksums: without this, each of them
+    would read every raster as a whole. Sizes and times of modification tell whether the file is
+    still the same; if not, it is hashed again. Where nothing can be saved, that is no error.
+    """
+    found = {"signature": _signature(path), "digest": _digest(path)}
+    if path.is_file():
+        found["sha256"] = _sha256(path).hex()
+    target = _sidecar(path)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}")
+    with contextlib.suppress(OSError):
+        temporary.write_text(json.dumps(found), encoding="utf-8")
+        temporary.replace(target)
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f".{path.name}.digest")
+
+
+def _remembered(path: Path) -> dict[str, str]:
+    """Saved digests of a file or folder; empty if there are none, or it was touched since."""
+    try:
+        found = json.loads(_sidecar(path).read_text(encoding="utf-8"))
+        fits = found["signature"] == _signature(path)
+        texts = all(isinstance(value, str) for value in found.values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return {}
+    return found if fits and texts else {}
+
+
+def _signature(path: Path) -> str:
+    """Digest of names, sizes and times of modification."""
+    total = hashlib.blake2b(digest_size=16)
+    for file in _files(path):
+        state = file.stat()
+        name = file.relative_to(path).as_posix()
+        total.update(f"{name}\0{state.st_size}\0{state.st_mtime_ns}\n".encode())
     return total.hexdigest()
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(p for p in path.rglob("[!.]*") if p.is_file())
+    return [path]
+
+
+def _digest(path: Path) -> str:
+    total = hashlib.blake2b(digest_size=16)
+    for file in _files(path):
+        if path.is_dir():
+            total.update(file.relative_to(path).as_posix().encode() + b"\0")
+        total.update(_sha256(file))
+    return total.hexdigest()
+
+
+def _sha256(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").digest()
 
 
 def code_digest(module: str) -> str:

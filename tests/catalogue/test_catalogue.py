@@ -26,6 +26,7 @@ from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
 from result_folder import BANDS, SIDE, CrossingResults, Results, write_map, write_stack
 
+from wildlens import provenance
 from wildlens.catalogue.step import build_catalogue
 from wildlens.errors import WildLensError
 from wildlens.networks import weights
@@ -295,6 +296,20 @@ def test_what_cannot_be_described_is_refused_and_the_catalogue_stays(results, ch
     with pytest.raises(WildLensError, match=said):
         results.build(**change)
     assert (results.output / "catalog.json").read_bytes() == before
+
+
+def test_rasters_that_were_hashed_when_written_are_not_hashed_again(results, monkeypatch):
+    results.build()
+    first = (results.output / "attributions/lake/lake.json").read_text()
+    for path in results.maps:
+        provenance.remember(path)
+    hashed = []
+    monkeypatch.setattr(
+        provenance, "_sha256", lambda path: hashed.append(path.name) or hashlib.sha256().digest()
+    )
+    results.build()
+    assert (results.output / "attributions/lake/lake.json").read_text() == first
+    assert "field.tif" in hashed and not {"gan.tif", "occlusion.tif"} & set(hashed)
 
 
 def test_a_map_on_another_grid_is_refused(results):

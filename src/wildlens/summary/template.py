@@ -38,10 +38,10 @@ summary { cursor: pointer; font-weight: 600; } footer { color: #666; margin: 3re
 
 <h2 id="short">In short</h2>
 <p>A neural network, <em>the classifier</em>, learnt to distinguish satellite images of strictly
-protected land (score 1) from land shaped by people (score 0). Two further networks then generated, with as
-little change as possible, an image with a higher score (X+) and one with a lower score (X−). The
-<em>attribution map</em> is the difference of the two generated images: it is high where the
-classifier finds evidence for protected nature.</p>
+protected land (score 1) from land shaped by people (score 0). Two further networks then generated,
+with as little change as possible, an image with a higher score (X+) and one with a lower score
+(X−). The <em>attribution map</em> is the difference of the two generated images: it is high where
+the classifier finds evidence for protected nature.</p>
 <ul class="numbers">
 {% for row in summary.accuracy if row.split == "test" %}
 <li><b>{{ row.accuracy | rounded }}</b>accuracy on {{ row.tiles }} test tiles</li>
