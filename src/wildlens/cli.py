@@ -9,6 +9,7 @@ import click
 
 from wildlens import __version__
 from wildlens.errors import WildLensError
+from wildlens.files.environment import use_own_data
 
 # MB of blocks that GDAL keeps; its own default is a share of the machine, which a job may not have
 CACHE = "256"
@@ -77,6 +78,7 @@ def cli(log: Path | None) -> None:
     catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
     dataset is given. `doctor` says before a run what would stop it, `networks` what is trained.
     """
+    use_own_data()
     os.environ.setdefault("GDAL_CACHEMAX", CACHE)
     rank = os.environ.get("RANK")  # of several processes that train together
     handlers: list[logging.Handler] = [logging.StreamHandler()]

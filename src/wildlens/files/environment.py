@@ -1,0 +1,27 @@
+"""Environment variables that lead GDAL and PROJ to the data of another program."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+# set by QGIS, PostGIS, conda and clusters' modules; data and plugins fit one version only
+VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
+# package -> folder of its own data, which its wheel brings along
+_DATA = {"rasterio": "proj_data", "pyogrio": "proj_data", "pyproj": "proj_dir/share/proj"}
+
+
+def use_own_data() -> None:
+    """Let rasterio, pyogrio and pyproj use the data that they bring along.
+
+    To be called before they are imported. Where one of them has no data of its own (conda,
+    distributions), the variables stay: they may be meant for it.
+    """
+    if all(_has_data(package, folder) for package, folder in _DATA.items()):
+        for name in VARIABLES:
+            os.environ.pop(name, None)
+
+
+def _has_data(package: str, folder: str) -> bool:
+    spec = importlib.util.find_spec(package)
+    folders = (spec and spec.submodule_search_locations) or []
+    return any((Path(path) / folder / "proj.db").is_file() for path in folders)
