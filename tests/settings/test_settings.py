@@ -128,6 +128,15 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (configuration(tiles={"validation": 0}), "tiles.validation: "),
         (configuration(tiles={"validation": 0.5, "test": 0.5}), "leave a share for training"),
         (configuration(tiles={"anthropogenic_classes": [112, 9]}), "anthropogenic_classes.1: "),
+        (configuration(tiles={"anthropogenic_classes": [250]}), "250 is no CORINE code"),
+        (
+            configuration(tiles={"anthropogenic_classes": [1, 8]}),  # as YAML reads 010
+            "is no CORINE code (111 to 523, without a leading zero) or group (1 to 52)",
+        ),
+        (
+            configuration(tiles={"other_classes": {"forest": {"codes": [312, 600]}}}),
+            "tiles.other_classes.forest.codes.1: 600 is no CORINE code (111 to 523)",
+        ),
         (configuration(classifier={"epochs": "many"}), "classifier.epochs: "),
         (configuration(classifier={"max_rate": float("nan")}), "classifier.max_rate: "),
         (configuration(classifier={"strides": []}), "classifier.strides: "),

@@ -288,7 +288,6 @@ def _nothing(region):
         (_same_name, {}, "another scene is called 'north'"),
         (_broken, {}, r"north.tif: cannot be"),
         (_nothing, {"size": 512}, r"north.tif: is smaller than a tile; lower tiles.size \(512\)"),
-        (_nothing, {"anthropogenic_classes": [250]}, "250 is no CORINE code"),
         (_proposed, {}, r"areas.gpkg: no polygon counts of 12 sites.*Proposed 12.*tiles.statuses"),
         (_nothing, {"protected_min_share": 1.0, "size": 256}, "none of 2 tiles is protected.*ask"),
         (_nothing, {"anthropogenic_classes": [523]}, r"is anthropogenic: \d+ are un.* 0 of one"),

@@ -19,7 +19,14 @@ Latitude = Annotated[float, Field(ge=-90, le=90)]
 Clip = tuple[Longitude, Latitude, Longitude, Latitude]
 Address = Annotated[str, Field(pattern=r"^https?://[^\s@]+$", max_length=2000)]
 MgrsTile = Annotated[str, Field(pattern=r"^\d{1,2}[C-HJ-NP-X][A-HJ-NP-Z][A-HJ-NP-V]$")]
-CorineCode = Annotated[int, Field(ge=111, le=523)]
+
+
+def _code(value: Any) -> Any:
+    """Refuse a whole number that is no code of CORINE."""
+    if isinstance(value, int) and value not in _CODES:
+        zero = ", without a leading zero" if value < min(_CODES) else ""
+        raise ValueError(f"{value} is no CORINE code (111 to 523{zero}) or group (1 to 52)")
+    return value
 
 
 def _classes(value: Any) -> Any:
@@ -34,6 +41,8 @@ def _classes(value: Any) -> Any:
     return list(dict.fromkeys(codes)) if all(isinstance(c, int) for c in codes) else codes
 
 
+_CODES = frozenset(c.code for c in CORINE.classes)
+CorineCode = Annotated[int, Field(ge=111, le=523), BeforeValidator(_code)]
 CorineCodes = Annotated[list[CorineCode], BeforeValidator(_classes)]
 
 Precision = Literal["float32", "bfloat16"]

@@ -12,7 +12,6 @@ from rasterio.windows import Window
 
 from wildlens.areas.antimeridian import to_degrees
 from wildlens.areas.polygons import cut_areas, rasterize_areas
-from wildlens.errors import WildLensError
 from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
 from wildlens.progress import track
@@ -52,9 +51,8 @@ def label_tiles(
     height, width = source.grid.shape
     used = width // size * size
     areas = cut_areas(areas, source.grid)
-    wanted = {"anthropogenic_classes": settings.anthropogenic_classes}
-    wanted |= {f"other_classes.{name}.codes": c.codes for name, c in settings.other_classes.items()}
-    anthropogenic, *others = (_lookup(codes, key) for key, codes in wanted.items())
+    anthropogenic = _membership(settings.anthropogenic_classes)
+    others = [_membership(other.codes) for other in settings.other_classes.values()]
     shares = []
     with open_raster(source.scene) as scene, open_raster(source.landcover) as landcover:
         tops = range(0, height - size + 1, size)
@@ -63,9 +61,9 @@ def label_tiles(
             missing = (read(scene, window=window) == 0).any(axis=0)
             classes = read_classes(landcover, window)
             inside = rasterize_areas(areas, source.grid[top : top + size, :used])
-            held = [other[classes] for other in others]
-            shares.append(_shares(inside, classes > 0, anthropogenic[classes], missing, held))
-    tiles = _places(source, size)
+            of_others = [other[classes] for other in others]
+            shares.append(_shares(inside, classes > 0, anthropogenic[classes], missing, of_others))
+    tiles = _outlines(source, size)
     tiles[[*SHARES, *map(share_of, settings.other_classes)]] = np.concatenate(shares)
     tiles["label"], tiles["reason"] = _labels(tiles, settings)
     _log_counts(source.name, tiles, settings)
@@ -73,24 +71,21 @@ def label_tiles(
 
 
 def read_classes(dataset: rasterio.DatasetReader, window: Window) -> np.ndarray:
-    """Class indices of a window, uint8 (H, W), 0 = none; what the legend lacks is refused."""
+    """Class indices of a window, uint8 (H, W), 0 = none; refused if not in the legend."""
     classes = read(dataset, 1, window=window)
     CORINE.check(classes, dataset.name)
     return classes
 
 
 def share_of(name: str) -> str:
-    """The column of the share of a further class."""
+    """Name of the column with the share of one of `tiles.other_classes`."""
     return f"{name}_share"
 
 
-def _lookup(codes: Sequence[int], key: str) -> np.ndarray:
-    """Which class indices belong to these codes, bool (256,)."""
+def _membership(codes: Sequence[int]) -> np.ndarray:
+    """Whether each class index belongs to these codes, bool (256,)."""
     table = np.zeros(256, dtype=bool)
-    try:
-        table[CORINE.indices_of(codes)] = True
-    except KeyError as error:
-        raise WildLensError(f"tiles.{key}: {error.args[0]} is no CORINE code") from None
+    table[CORINE.indices_of(codes)] = True
     return table
 
 
@@ -101,9 +96,10 @@ def _shares(
     missing: np.ndarray,
     others: Sequence[np.ndarray] = (),
 ) -> np.ndarray:
-    """SHARES of a row of n tiles, then of each further class, (n, 3 + others).
+    """SHARES of a row of n tiles, then the share of each other class, (n, 3 + others).
 
-    From its masks, bool (size, n * size).
+    Args:
+        inside, covered, anthropogenic, missing, others: masks, bool (size, n * size).
     """
     size = len(inside)
     # rows, tiles, columns: the pixels of a tile are counted over the outer two
@@ -111,14 +107,14 @@ def _shares(
         mask.reshape(size, -1, size).sum(axis=(0, 2))
         for mask in (inside, covered, missing, anthropogenic, *others)
     ]
-    protected, valid, lost, *of_classes = counts
+    protected, valid, invalid, *of_classes = counts
     shares = np.full((len(of_classes), len(valid)), np.nan)
     np.divide(of_classes, valid, out=shares, where=valid > 0)
-    return np.stack([protected / size**2, shares[0], lost / size**2, *shares[1:]], axis=1)
+    return np.stack([protected / size**2, shares[0], invalid / size**2, *shares[1:]], axis=1)
 
 
-def _places(source: Source, size: int) -> geopandas.GeoDataFrame:
-    """Name, offset, CRS and outline of all tiles of a scene, row by row."""
+def _outlines(source: Source, size: int) -> geopandas.GeoDataFrame:
+    """Name, offset, CRS and outline of all tiles of a scene, row by row of tiles."""
     height, width = source.grid.shape
     row, col = np.indices((height // size, width // size)).reshape(2, -1)
     corner_col = (col[:, None] + [0, 1, 1, 0]) * size
@@ -140,7 +136,7 @@ def _places(source: Source, size: int) -> geopandas.GeoDataFrame:
 
 
 def _labels(tiles: pandas.DataFrame, settings: Tiles) -> tuple[np.ndarray, np.ndarray]:
-    """Label of each tile, int8 (N,), and why it has none, str (N,), empty where it has one."""
+    """Label of each tile, int8 (N,), and the reason if it has none, str (N,), else empty."""
     share, anthropogenic = tiles["protected_share"], tiles["anthropogenic_share"]
     unprotected = share <= settings.unprotected_max_share
     built = anthropogenic >= settings.anthropogenic_min_share
