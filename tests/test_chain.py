@@ -13,6 +13,7 @@ import pytest
 import rasterio
 import rio_cogeo
 import xarray
+from outputs_page import documented_columns
 from safetensors import safe_open
 
 from wildlens.settings import Attribution
@@ -152,6 +153,16 @@ def test_tables_have_their_columns_and_methods(results, table, columns, methods)
     assert content and columns <= set(content[0])
     if methods:
         assert {row["method"] for row in content} == set(methods)
+
+
+def test_every_table_has_the_documented_columns(results):
+    for name, documented in documented_columns().items():
+        with (results / name).open(newline="", encoding="utf-8") as file:
+            written = next(csv.reader(file))
+        if name.endswith("confusion.csv"):  # one column per class
+            written = [re.sub("^predicted .*", "predicted {class}", column) for column in written]
+            written = list(dict.fromkeys(written))
+        assert written == documented, name
 
 
 def test_figures_are_pictures(results):
