@@ -27,7 +27,7 @@ from wildlens.training.processes import Processes
 ROOT = Path(__file__).parents[1]
 META = torch.device("meta")
 TRAINING_TILES = 19_123  # of AnthroProtect, as published
-PEAKS = {"bfloat16": 989e12, "float32 (TF32)": 494e12}  # H100 SXM, dense, by its data sheet
+PEAKS = {"bfloat16": 989e12, "float32": 67e12}  # H100 SXM, dense, by its data sheet
 REACHED = (0.15, 0.40)  # share of the peak: assumed, as seen elsewhere of such networks
 SCALING = (0.70, 0.90)  # of each of several GPUs: assumed
 

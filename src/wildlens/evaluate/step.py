@@ -47,7 +47,7 @@ from wildlens.evaluate.tables import (
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
 from wildlens.evaluate.texture import texture_row
 from wildlens.files.atomic import write_text
-from wildlens.files.reflectance import SCALE
+from wildlens.files.reflectance import to_reflectance
 from wildlens.progress import track
 from wildlens.registry.record import RANDOMISED
 from wildlens.settings import Evaluation
@@ -187,7 +187,7 @@ def _image_texture(tiles: Path, names: np.ndarray) -> dict:
     means = []
     for name in names.tolist():
         stored = store["reflectance"].isel(tile=position[name]).values
-        mean = stored.mean(axis=0, dtype=np.float32) / SCALE
+        mean = to_reflectance(stored).mean(axis=0)
         means.append(np.where((stored > 0).all(axis=0), mean, np.float32(np.nan)))
     return texture_row(IMAGE, np.stack(means))
 

@@ -12,7 +12,7 @@ from wildlens.figures.footprints import Picture
 from wildlens.figures.imagery import stretch_for
 from wildlens.figures.scene_maps import SceneView
 from wildlens.files.raster import grid_of, open_raster, read, read_grid
-from wildlens.files.reflectance import SCALE
+from wildlens.files.reflectance import to_reflectance
 from wildlens.legend import CORINE
 from wildlens.registry import methods
 
@@ -50,7 +50,7 @@ def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> Sce
         name=path.stem,
         crs=f"EPSG:{grid.crs.epsg}" if grid.crs.epsg else "own reference system",
         pixel_m=abs(grid.affine.a) * grid.shape[1] / shape[1],
-        reflectance=np.where(valid, stored / np.float32(SCALE), 0).astype(np.float32),
+        reflectance=np.where(valid, to_reflectance(stored), np.float32(0)),
         valid=valid,
         bands=bands,
         landcover=_read_classes(landcover, path, grid) if landcover else None,

@@ -13,7 +13,7 @@ from wildlens.evaluate.samples import REFERENCES, open_attributions, read_attrib
 from wildlens.evaluate.target_groups import in_group
 from wildlens.figures.examples import Example
 from wildlens.figures.overlays import Overlaid, choose_by_fit, fits_of
-from wildlens.files.reflectance import SCALE
+from wildlens.files.reflectance import to_reflectance
 from wildlens.registry import methods
 from wildlens.tiles.store import open_tiles
 
@@ -71,7 +71,7 @@ def read_overlays(
         Overlaid(
             name=str(names[i]),
             reason=reason,
-            image=(stored[i] / np.float32(SCALE)).astype(np.float32),
+            image=to_reflectance(stored[i]),
             valid=(stored[i] > 0).all(axis=0),
             target=in_group(classes[i], targets),
             attributions={method: values[i] for method, values in maps.items()},

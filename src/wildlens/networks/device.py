@@ -10,11 +10,12 @@ from wildlens.errors import WildLensError
 
 
 def choose_device(name: str) -> torch.device:
-    """`auto` takes the GPU that the machine (or the scheduler) gives, else the CPU.
+    """The device of a name; `auto` is the GPU that the machine or the scheduler gives, or the CPU.
 
-    A scheduler gives GPUs by CUDA_VISIBLE_DEVICES: no others are seen, so the first is ours. Of
-    several processes that train together, each takes the one of its own number.
+    Schedulers set CUDA_VISIBLE_DEVICES, so the first visible GPU is ours. Of several processes of
+    one training each takes the GPU with its own number. Turns TF32 off: see `full_float32`.
     """
+    full_float32()
     if name == "auto":
         name = "mps" if torch.backends.mps.is_available() else "cpu"
         name = "cuda" if torch.cuda.is_available() else name
@@ -36,19 +37,29 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name, int(own))
 
 
-def in_precision(precision: str, where: torch.device) -> AbstractContextManager:
-    """Where `precision` is bfloat16, convolutions and products of matrices are computed in it.
+def full_float32() -> None:
+    """Compute float32 on GPUs with all 24 bits of the significand, as processors do.
 
-    Weights, sums over a batch and results of float32 stay as they are.
+    By default torch computes float32 convolutions on GPUs in TF32, with 11 bits.
+    """
+    cuda, cudnn = torch.backends.cuda, torch.backends.cudnn
+    cuda.matmul.allow_tf32 = cudnn.allow_tf32 = False
+    if hasattr(cudnn, "conv"):  # since torch 2.9; has priority over a global setting of others
+        for operations in (cuda.matmul, cudnn.conv, cudnn.rnn):
+            operations.fp32_precision = "ieee"
+
+
+def in_precision(precision: str, where: torch.device) -> AbstractContextManager:
+    """Compute convolutions and matrix products in bfloat16, if that is the `precision`.
+
+    Weights, sums over a batch and results stay float32.
     """
     if precision == "float32":
+        full_float32()
         return nullcontext()
     return torch.autocast(where.type, torch.bfloat16)
 
 
 def on_device(images: Tensor, where: torch.device) -> Tensor:
-    """A batch where it is used, with the bands of a pixel side by side; from pinned memory, later.
-
-    The copy runs beside the GPU's work, which waits for it where it is needed.
-    """
+    """Copy a batch to a device, channels last; from pinned memory the copy is asynchronous."""
     return images.to(where, memory_format=torch.channels_last, non_blocking=True)

@@ -1,16 +1,14 @@
-"""From stored integers to what networks take: reflectance in [0, 1], and missing pixels."""
+"""Stored pixels as network input: reflectance in [0, 1], missing pixels filled."""
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from wildlens.files.reflectance import SCALE
+from wildlens.files.reflectance import to_reflectance
 
 
 def to_images(stored: np.ndarray, fill: Tensor) -> tuple[Tensor, Tensor]:
-    """Stored pixels as network input, missing ones filled with the band mean.
-
-    The mean is what carries no evidence: a standardised 0.
+    """Stored pixels as network input; missing ones get the band mean, a standardised 0.
 
     Args:
         stored: (N, C, H, W) uint16, reflectance x 10000, 0 = missing. A pixel that is missing in
@@ -21,8 +19,7 @@ def to_images(stored: np.ndarray, fill: Tensor) -> tuple[Tensor, Tensor]:
         images (N, C, H, W) float32 reflectance, and valid (N, H, W) bool.
     """
     missing = torch.from_numpy((stored == 0).any(axis=1))
-    # numpy converts: torch has few operations on uint16
-    images = torch.from_numpy(stored.astype(np.float32) / SCALE).clamp_(max=1.0)
+    images = torch.from_numpy(to_reflectance(stored))
     if missing.any():
         images = torch.where(missing[:, None], fill[:, None, None], images)
     return images, ~missing

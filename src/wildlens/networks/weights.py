@@ -90,17 +90,19 @@ def load_classifier(path: Path) -> nn.Module:
     It has the attributes `bands`, `tile_size`, `classes` (names by label), `target` (name of the
     class whose logit it gives) and `target_label`.
     """
-    networks = _load(path, classifiers.records(), "classifier")
+    networks = _load(path, classifiers.records(), "classifier", ("classifier",))
     return networks["classifier"]
 
 
 def load_generators(path: Path) -> tuple[nn.Module, nn.Module]:
     """(pattern-maximizer, pattern-minimizer): eval mode, frozen, with `bands` and `tile_size`."""
-    networks = _load(path, (GENERATOR,), "generators")
+    networks = _load(path, (GENERATOR,), "generators", ("maximizer", "minimizer"))
     return networks["maximizer"], networks["minimizer"]
 
 
-def _load(path: Path, kinds: Container[str], what: str) -> dict[str, nn.Module]:
+def _load(
+    path: Path, kinds: Container[str], what: str, names: Sequence[str]
+) -> dict[str, nn.Module]:
     try:
         with safetensors.safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
@@ -109,9 +111,14 @@ def _load(path: Path, kinds: Container[str], what: str) -> dict[str, nn.Module]:
         raise WildLensError(f"{path}: is no model file (safetensors): {error}") from None
     if metadata.get("kind") not in kinds:
         raise WildLensError(f"{path}: holds no {what} (kind: {metadata.get('kind', 'not given')})")
+    missing = set(names) - {key.partition(".")[0] for key in tensors}
+    if missing:
+        raise WildLensError(
+            f"{path}: holds no {' and no '.join(sorted(missing))}; train the {what} again"
+        )
     try:
         return _build(metadata, tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = one_line(error, 200)
         raise WildLensError(f"{path}: its weights do not fit its description: {reason}") from None
 

@@ -15,12 +15,14 @@ def band_statistics(
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation by band over valid pixels; (C,) float32 reflectance each.
 
+    Of the values that networks see: reflectance above 1, as of saturated pixels, counts as 1.
+
     Args:
         stored: (M, C, S, S) uint16.
-        rows: the tiles that count; None: all.
+        rows: indices of the tiles to use; None: all.
     """
     means, sds = [], []
-    values = np.arange(2**16) / SCALE
+    values = np.minimum(np.arange(2**16), SCALE) / SCALE  # as `to_reflectance`, in float64
     for counts in _value_counts(stored, np.arange(len(stored)) if rows is None else rows):
         counts[0] = 0
         mean = np.average(values, weights=counts)
