@@ -5,15 +5,16 @@
 
 Two kinds of places are filled, both marked by comments that do not show:
 
-    <!-- number {"file": "demo/methods.csv", "where": {"method": "gan"}, "column": "auroc"} -->0.92<!-- end -->
+    <!-- number {"file": "demo/methods.csv", "where": {"method": "gan"}, "column": "auroc"} -->
+    (the number) <!-- end -->
 
     <!-- table {"file": "demo/methods.csv", "where": {"reference": "truth"},
          "columns": {"method": "method", "auroc": "AUROC"}} -->
     ...
     <!-- end -->
 
-`format` is of Python's format language, `.2f` by default; `scale` multiplies before it. A column of a
-table may put several of a file together: `{"{iou} ({iou_low} to {iou_high})": "IoU"}`.
+`format` is of Python's format language, `.2f` by default; `scale` multiplies before it. A column of
+a table may put several of a file together: `{"{iou} ({iou_low} to {iou_high})": "IoU"}`.
 """
 
 import argparse

@@ -87,8 +87,8 @@ def _sort_metadata(file: BinaryIO) -> None:
 def load_classifier(path: Path) -> nn.Module:
     """A trained classifier: eval mode, frozen.
 
-    It has the attributes `bands`, `tile_size`, `classes` (names by label), `target` (name of the
-    class whose logit it gives) and `target_label`.
+    It has the attributes `kind` (its architecture), `bands`, `tile_size`, `classes` (names by
+    label), `target` (name of the class whose logit it gives) and `target_label`.
     """
     networks = _load(path, classifiers.records(), "classifier", ("classifier",))
     return networks["classifier"]
@@ -131,6 +131,7 @@ def _build(metadata: dict[str, str], tensors: dict) -> dict[str, nn.Module]:
         network.load_state_dict(
             {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
         )
+        network.kind = metadata["kind"]
         network.bands = json.loads(metadata["bands"])
         network.tile_size = int(metadata["tile_size"])
         network.classes = json.loads(metadata.get("classes", json.dumps(TWO_CLASSES)))

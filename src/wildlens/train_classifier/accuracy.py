@@ -7,6 +7,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from wildlens.registry import classifiers
 from wildlens.training.classes import Classes
 from wildlens.training.data import TileSet
 
@@ -83,7 +84,7 @@ def warnings_about(accuracy: list[dict], architecture: str) -> list[str]:
             "validation accuracy is near chance: there is nothing to explain; "
             "train longer (classifier.epochs) or on more tiles"
         ]
-    if architecture == "unet" and rows["val"]["fgsm_accuracy"] < BRITTLE:
+    if not classifiers.find(architecture).local_logits and rows["val"]["fgsm_accuracy"] < BRITTLE:
         return [
             "a very small change of the pixels fools the classifier; explanations of such "
             "classifiers were seen to collapse: train with more cutmix or a smaller width"

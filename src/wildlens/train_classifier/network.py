@@ -4,25 +4,21 @@ from torch import nn
 
 from wildlens.errors import WildLensError
 from wildlens.networks.architectures import build_network
+from wildlens.registry import classifiers
 from wildlens.settings import Classifier
 from wildlens.training.classes import Classes
 
 
 def network_arguments(settings: Classifier, bands: int, tile_size: int, classes: Classes) -> dict:
     """Arguments of the network's constructor, as the model file holds them."""
-    several = {"outputs": classes.outputs, "target": classes.number} if classes.outputs > 1 else {}
-    if settings.architecture == "local":
-        return {"bands": bands, "width": settings.width, **several}
+    record = classifiers.find(settings.architecture)
+    values = settings.model_dump(mode="json")
     return {
         "bands": bands,
-        "tile_size": tile_size,
-        "width": settings.width,
-        "depth": settings.depth,
-        "maps": settings.maps,
-        "strides": list(settings.strides),
-        "dropout": settings.dropout,
-        "pixel_occlusion": settings.pixel_occlusion,
-        **several,
+        **({"tile_size": tile_size} if record.wrapped or not record.any_size else {}),
+        **{name: values[name] for name in record.settings},
+        **settings.options,
+        **({"outputs": classes.outputs, "target": classes.number} if classes.outputs > 1 else {}),
     }
 
 
@@ -30,7 +26,6 @@ def build(settings: Classifier, arguments: dict) -> nn.Module:
     """A new network, with weights drawn from torch's current random state."""
     try:
         return build_network(settings.architecture, arguments)
-    except ValueError as error:
-        raise WildLensError(
-            f"classifier: {error}; change classifier.strides or tiles.size"
-        ) from None
+    except (TypeError, ValueError) as error:
+        hint = "classifier.options" if settings.options else "classifier.strides or tiles.size"
+        raise WildLensError(f"classifier: {error}; change {hint}") from None

@@ -16,7 +16,7 @@ from wildlens import provenance
 from wildlens.errors import WildLensError
 from wildlens.files.tables import write_table
 from wildlens.networks import weights
-from wildlens.networks.classifier import UNetClassifier
+from wildlens.registry import classifiers
 from wildlens.settings import Gan
 from wildlens.train_gan.task import GanTask
 from wildlens.train_gan.trainer import Trainer, generator_arguments
@@ -78,13 +78,14 @@ def _check(
     """Refuse a classifier that does not fit the tiles or the settings."""
     if classifier.bands != data.bands:
         raise WildLensError(f"{path}: was trained on {classifier.bands}, {tiles} has {data.bands}")
-    if settings.activation == "local" and not hasattr(classifier, "local_logits"):
+    record = classifiers.find(classifier.kind)
+    if settings.activation == "local" and not record.local_logits:
         raise WildLensError(
             f"{path}: gives one logit per image and no local logits, which gan.activation: local "
             "needs; set gan.activation: score"
         )
     side = min(settings.crop or data.tile_size, data.tile_size)
-    if isinstance(classifier, UNetClassifier) and side != classifier.tile_size:
+    if not record.any_size and side != classifier.tile_size:
         raise WildLensError(
             f"{path}: takes images of {classifier.tile_size} px only, not of {side} px; set "
             "gan.crop to null, and tiles.size to the value that the classifier was trained with"
