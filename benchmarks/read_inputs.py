@@ -25,9 +25,9 @@ from wildlens.landcover.corine import decode_corine
 from wildlens.landcover.corine_vector import polygon_reader
 from wildlens.landcover.step import choose_band
 from wildlens.legend import CORINE
-from wildlens.scene.offset import decide_offset
+from wildlens.scene.open_band import check_integers
 from wildlens.scene.products import open_product
-from wildlens.scene.resampling import check_integers
+from wildlens.scene.scaling import decide_scaling
 from wildlens.settings import Tiles
 
 POLYGONS = (".shp", ".gpkg")
@@ -100,7 +100,7 @@ def product(path: Path) -> str:
             with raster.open_raster(file.path) as dataset:
                 check_integers(dataset, file.index)
         try:
-            use = f"{decide_offset(found, [first], None).of_band[first]} applied"
+            use = f"{decide_scaling(found, [first], None).offset[first]:g} applied"
         except WildLensError as error:
             use = f"asked for: {str(error).rpartition('; ')[2]}"
     crs = f"EPSG:{found.grid.crs.epsg}" if found.grid.crs.epsg else "another CRS"

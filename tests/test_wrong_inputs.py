@@ -201,18 +201,18 @@ PRODUCTS = {
     "no band names": (lambda f: scene(stack(f, descriptions=[])), "describe its bands as B02"),
     "a band twice": (lambda f: scene(stack(f, descriptions=["B2", "B02", "B3", "B4"])),
                      "several bands described as B02"),
-    "an empty folder": (lambda f: scene(f), "is no product that WildLens can read: give a SAFE"),
+    "an empty folder": (lambda f: scene(f), "is not a product that WildLens can read: give a SAFE"),
     "an empty file": (lambda f: scene(write_text(f / "a.tif", "")), "cannot be opened as a raster"),
-    "a text file": (lambda f: scene(write_text(f / "a.txt", "B02")), "is no product"),
+    "a text file": (lambda f: scene(write_text(f / "a.txt", "B02")), "is not a product"),
     "a virtual raster in disguise": (virtual, "cannot be opened as a raster"),
     "a broken zip": (broken_zip, "cannot be opened as a zip archive"),
-    "a zip of something else": (lambda f: scene(zipped(f, {"a/b.txt": ""})), "is no product"),
+    "a zip of something else": (lambda f: scene(zipped(f, {"a/b.txt": ""})), "is not a product"),
     "a damaged zip": (damaged_member, "MTD_MSIL2A.xml: cannot be read: Bad CRC"),
     "metadata that are no XML": (lambda f: metadata(f, "<a>"), "is no sound XML"),
-    "metadata of something else": (lambda f: metadata(f, "<a/>"), "is no Level-2A metadata"),
+    "metadata of something else": (lambda f: metadata(f, "<a/>"), "is not Level-2A metadata"),
     "entities in metadata": (doctype, "is no sound XML"),
-    "metadata that lead outside": (outside, "IMAGE_FILE is no path inside the product"),
-    "a list of items": (lambda f: scene(item(f, type="FeatureCollection")), "is no STAC item"),
+    "metadata that lead outside": (outside, "IMAGE_FILE is not a path inside the product"),
+    "a list of items": (lambda f: scene(item(f, type="FeatureCollection")), "is not a STAC item"),
     "an item without bands": (lambda f: scene(item(f, assets={"visual": {}})), "none of its 1"),
     "offset against metadata": (lambda f: scene(safe(f, ADDED, 1100), "--offset=0"),
                                 "leave `offset` out"),
@@ -220,15 +220,15 @@ PRODUCTS = {
                                  "its metadata state offsets, but none for B03"),
     "offset in doubt": (lambda f: scene(stack(f, 1100)), "give `offset: -1000`, or `offset: 0`"),
     "offset applied twice": (
-        lambda f: scene(safe(f, ADDED), *settings(f, offset_doubt="refuse")),
+        lambda f: scene(safe(f, ADDED), *settings(f, offset_conflict="refuse")),
         "looks as if it had been applied before",
     ),
     "offset not applied": (
-        lambda f: scene(safe(f, low=1100), *settings(f, offset_doubt="refuse")),
+        lambda f: scene(safe(f, low=1100), *settings(f, offset_conflict="refuse")),
         "looks as if the offset of +1000 were still in the numbers",
     ),
     "a clip elsewhere": (lambda f: scene(safe(f), "--clip", 8, 50, 9, 51), "does not touch"),
-    "a clip turned round": (lambda f: scene(safe(f), "--clip", 9, 50, 8, 51), "is no box"),
+    "a clip turned round": (lambda f: scene(safe(f), "--clip", 9, 50, 8, 51), "is not a box"),
     "products of two zones": (
         lambda f: mosaic(f, settings(f, bands=["B02"]), crs="EPSG:32634"),
         "b: its CRS is EPSG:32634, that of",
@@ -236,7 +236,7 @@ PRODUCTS = {
     "products beside each other's pixels": (
         lambda f: mosaic(f, settings(f, bands=["B02"]),
                          transform=Affine(10, 0, 499983, 0, -10, 8900040)),
-        "b: its pixels lie 3 m and 0 m beside those of",
+        "b: its pixels are offset by 3 m and 0 m from those of",
     ),
     "three offsets for two products": (lambda f: mosaic(f, ["--offset=0", "--offset=-1000"]),
                                        "3 offsets for 2 products"),
@@ -244,7 +244,7 @@ PRODUCTS = {
         lambda f: mosaic(f, settings(f, bands=["B02", "B03"])), "a: has no B03"
     ),
     "a CRS in degrees": (
-        lambda f: scene(safe(f), *settings(f, crs="EPSG:4326")), "no projected system in metres"
+        lambda f: scene(safe(f), *settings(f, crs="EPSG:4326")), "not a projected system in metres"
     ),
     "a CRS that is none": (
         lambda f: scene(safe(f), *settings(f, crs="EPSG:99999")), "EPSG:99999 is not known"

@@ -128,27 +128,27 @@ def demo(output: Path, settings: Path | None) -> None:
 @click.option("--item", help="Address of one STAC item, instead of a search.")
 @click.option("--band", "bands", multiple=True, help="Band, such as B02; default: those of scene.")
 @settings_file
-@click.option("--list", "only_list", is_flag=True, help="Only say what there is, a line a tile.")
-def fetch(output, bands, settings, only_list, **wanted) -> None:
-    """Search a STAC API for the clearest product of an area and fetch what is needed of it.
+@click.option("--list", "only_list", is_flag=True, help="Only list products, one line per tile.")
+def fetch(output, bands, settings, only_list, **options) -> None:
+    """Search a STAC API for the clearest product of an area, and fetch the bands of the area.
 
-    If interrupted, a second call goes on.
+    If interrupted, a second call resumes.
     """
     from wildlens.fetch.step import clearest, fetch_product
-    from wildlens.settings import Scene, Wanted, validate
+    from wildlens.settings import FetchRequest, Scene, validate
 
-    given = {key: value for key, value in wanted.items() if value is not None}
+    given = {key: value for key, value in options.items() if value is not None}
     if "polygons" in given:
         given["polygons"] = str(given["polygons"])
-    wish = validate(given, Wanted, "fetch")
+    request = validate(given, FetchRequest, "fetch")
     bands = validate({"bands": list(bands)}, Scene, "fetch").bands if bands else Scene().bands
     chosen = section("Fetch", settings)
     if only_list:
-        click.echo("\n".join(clearest(wish, bands, chosen)))
+        click.echo("\n".join(clearest(request, bands, chosen)))
     elif output is None:
         raise click.UsageError("Missing option '--output' / '-o' (or '--list').")
     else:
-        fetch_product(output, wish, bands, chosen)
+        fetch_product(output, request, bands, chosen)
 
 
 @cli.command()
@@ -163,8 +163,14 @@ def fetch(output, bands, settings, only_list, **wanted) -> None:
     help="DN to add, for products without metadata; once for all, or once for each.",
 )
 @click.option("--clip", type=float, nargs=4, help="West, south, east, north in degrees.")
-def scene(products, output, settings, offsets, clip) -> None:
-    """Bring PRODUCTS (SAFE, STAC item, GeoTIFF, band folder) into the form of one scene.
+@click.option(
+    "--scl",
+    type=existing,
+    multiple=True,
+    help="Raster of the scene classification, for products without one; once for each.",
+)
+def scene(products, output, settings, offsets, clip, scl) -> None:
+    """Convert PRODUCTS (SAFE, STAC item, GeoTIFF, band folder) into one scene.
 
     Several products of one date are merged: the clearest comes first.
     """
@@ -173,7 +179,7 @@ def scene(products, output, settings, offsets, clip) -> None:
 
     chosen = section("Scene", settings)
     offset = offsets[0] if len(offsets) == 1 else offsets or None
-    build_scene(products, output, chosen, offset=offset, clip=clip)
+    build_scene(products, output, chosen, offset=offset, clip=clip, scl=scl)
     write_scene_style(output, chosen.bands)
     remember(output)
 

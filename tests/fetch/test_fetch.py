@@ -27,7 +27,7 @@ from wildlens.fetch.step import CHOSEN, fetch_product
 from wildlens.fetch.tokens import Bearer, SharedAccess
 from wildlens.scene.products import open_product
 from wildlens.scene.step import build_scene
-from wildlens.settings import Fetch, Scene, Wanted
+from wildlens.settings import Fetch, FetchRequest, Scene
 
 CRS = "EPSG:32634"
 SIDE = 900  # px at 10 m: 9 km
@@ -162,13 +162,13 @@ def world(servers, monkeypatch):
     return servers
 
 
-def wanted(**values) -> Wanted:
-    return Wanted(**({"box": BOX, "dates": SUMMER} | values))
+def fetch_request(**values) -> FetchRequest:
+    return FetchRequest(**({"box": BOX, "dates": SUMMER} | values))
 
 
 def fetched(world, folder, dialect="earth-search", bands=BANDS, **values) -> Path:
     output = folder / "north/item.json"
-    fetch_product(output, wanted(**values), bands, world.settings(dialect))
+    fetch_product(output, fetch_request(**values), bands, world.settings(dialect))
     return output
 
 
@@ -225,17 +225,19 @@ def test_the_clearest_over_the_area_is_taken_not_over_the_tile(world, tmp_path, 
     caplog.set_level(logging.INFO)
     product = fetched(world, tmp_path)  # "clouds-here" has less cloud by its catalogue
     assert json.loads(product.read_text())["id"] == "best"
-    assert "clouds-here: 2023-07-10, cloud 5.0 % of its tile; 0.0 % of the area" in caplog.text
+    assert (
+        "clouds-here: 2023-07-10, cloud cover of its tile 5.0 %; 0.0 % of the area" in caplog.text
+    )
     assert "old" not in caplog.text  # the same day, processed anew
 
 
 def test_many_pages_are_read_and_clouds_asked_for(world):
     settings = world.settings()
-    year = wanted(dates=("2023-01-01", "2023-12-31"), max_cloud=100)
+    year = fetch_request(dates=("2023-01-01", "2023-12-31"), max_cloud=100)
     area = area_of(BOX, None)
     found = search(web.Web(settings), catalogue_of(settings), year, area)
     assert len({one["id"] for one in found}) == len(found) == 254  # all but "next"
-    found = search(web.Web(settings), catalogue_of(settings), wanted(max_cloud=20), area)
+    found = search(web.Web(settings), catalogue_of(settings), fetch_request(max_cloud=20), area)
     assert sorted(one["id"] for one in found) == ["best", "clouds-here", "old"]
 
 
@@ -319,7 +321,7 @@ def test_tokens_go_to_their_own_hosts_only(world, tmp_path):
         elsewhere = other.replace("127.0.0.1", "localhost") + "/secret/B02.jp2"
         world.files.faults["secret/B02.jp2"] = [elsewhere] * 9
         with pytest.raises(WildLensError, match=r"answers 401|refuses the token"):
-            fetch_product(tmp_path / "y/item.json", wanted(), ["B02"], settings)
+            fetch_product(tmp_path / "y/item.json", fetch_request(), ["B02"], settings)
         assert files.requests and {authorization for _, _, authorization, _ in files.requests} == {
             ""
         }
@@ -345,10 +347,10 @@ def test_tokens_are_for_their_domain_and_no_other(address, gets):
 def test_an_item_by_its_address(world, tmp_path):
     address = f"{world.api}/collections/earth-search/items/later"
     output = tmp_path / "one/item.json"
-    fetch_product(output, Wanted(item=address, box=BOX), BANDS, world.settings())
+    fetch_product(output, FetchRequest(item=address, box=BOX), BANDS, world.settings())
     assert json.loads(output.read_text())["id"] == "later"
     output = tmp_path / "whole/item.json"
-    fetch_product(output, Wanted(item=address), ["B11"], world.settings())
+    fetch_product(output, FetchRequest(item=address), ["B11"], world.settings())
     with rasterio.open(tmp_path / "whole/B11.tif") as dataset:
         assert dataset.shape == (SIDE // 2, SIDE // 2)
 
@@ -366,8 +368,8 @@ def test_real_items_keep_what_they_say_of_the_offset(world, tmp_path, provider):
                 found["href"] = f"{world.address}/clear/{band}.tif"
         (world.files.folder / "real.json").write_text(json.dumps(real))
         output = tmp_path / path.stem / "item.json"
-        wish = Wanted(item=f"{world.address}/real.json")
-        fetch_product(output, wish, BANDS, world.settings())
+        request = FetchRequest(item=f"{world.address}/real.json")
+        fetch_product(output, request, BANDS, world.settings())
         before, after = open_product(path), open_product(output)
         assert after.offset == {band: before.offset[band] for band in BANDS}
         assert after.quantification == before.quantification
@@ -382,8 +384,8 @@ def test_polygons_decide_what_must_be_clear(world, tmp_path):
     path = tmp_path / "land.gpkg"
     geopandas.GeoSeries([strips], crs=CRS).to_frame("geometry").to_file(path)
     output = tmp_path / "north/item.json"
-    wish = Wanted(polygons=str(path), dates=SUMMER)
-    fetch_product(output, wish, ["B02"], world.settings(looked_at=1))
+    request = FetchRequest(polygons=str(path), dates=SUMMER)
+    fetch_product(output, request, ["B02"], world.settings(candidates=1))
     assert json.loads(output.read_text())["id"] == "clouds-here"
 
 
@@ -406,16 +408,18 @@ def test_one_broken_candidate_does_not_stop_the_others(world, tmp_path, caplog):
     world.files.faults["cloudy/SCL.tif"] = [404]
     product = fetched(world, tmp_path, bands=["B02"])
     assert json.loads(product.read_text())["id"] == "best"
-    assert "clouds-here: is passed over" in caplog.text
+    assert "clouds-here: is skipped" in caplog.text
 
 
 def test_clouds_are_kept_out_where_a_server_does_not_look_for_them():
     cloudy = [item("earth-search", f"{cloud}", "x", day="2023-07-20", cloud=cloud)
               for cloud in (70, 40)]  # fmt: skip
     area = area_of(BOX, None)
-    with pytest.raises(WildLensError, match=r"the clearest has 40 % of cloud: raise `max_cloud`"):
-        candidates(cloudy, wanted(max_cloud=30), BANDS, area, "x")
-    ranked = candidates(cloudy, wanted(max_cloud=50), BANDS, area, "x")
+    with pytest.raises(
+        WildLensError, match=r"the clearest has 40 % cloud cover: raise `max_cloud`"
+    ):
+        candidates(cloudy, fetch_request(max_cloud=30), BANDS, area, "x")
+    ranked = candidates(cloudy, fetch_request(max_cloud=50), BANDS, area, "x")
     assert [one.name for one in ranked] == ["40"]
 
 
@@ -432,7 +436,7 @@ def test_the_rule_of_the_choice_is_that_of_its_page():
     ]
     box = GeoBox((100, 200), Affine(10, 0, LEFT + 2900, 0, -10, TOP - 3000), CRS).extent
     area = area_of(tuple(box.to_crs("EPSG:4326").boundingbox), None)
-    ranked = candidates(items, wanted(max_cloud=100), BANDS, area, "x")
+    ranked = candidates(items, fetch_request(max_cloud=100), BANDS, area, "x")
     assert [c.name for c in ranked] == ["new", "earlier", "cloudier", "half"]
     assert [round(c.covers, 1) for c in ranked] == [1, 1, 1, 0.5]
 
@@ -442,12 +446,12 @@ def asset(found: dict, key: str, **values) -> dict:
     return found
 
 
-def lone_item(world, tmp_path, change) -> Wanted:
+def lone_item(world, tmp_path, change) -> FetchRequest:
     """An item that a hostile or careless server gives, by its address."""
     found = item("earth-search", "lone", f"{world.address}/clear", day="2023-07-20", cloud=0)
     change(found)
     (world.files.folder / "lone.json").write_text(json.dumps(found))
-    return Wanted(item=f"{world.address}/lone.json", box=BOX)
+    return FetchRequest(item=f"{world.address}/lone.json", box=BOX)
 
 
 SEARCHES = {
@@ -463,7 +467,7 @@ SEARCHES = {
     "cloudy by the catalogue": ({"max_cloud": 0.5}, {}, "raise `max_cloud`"),
     "cloudy by the pixels": (
         {"dates": ("2023-07-10", "2023-07-10")}, {},
-        "clouds-here: is the clearest of 1 looked at, and shows 0 % of the area",
+        "clouds-here: is the clearest of 1 products, and shows 0 % of the area",
     ),
     "too much": ({}, {"max_gb": 1e-5}, "max_gb"),
 }  # fmt: skip
@@ -471,11 +475,13 @@ SEARCHES = {
 
 @pytest.mark.parametrize("case", SEARCHES)
 def test_searches_in_vain_are_one_line(world, tmp_path, case):
-    wish, settings, said = SEARCHES[case]
+    request, settings, said = SEARCHES[case]
     values = {k: v.replace("FILES", world.address) if isinstance(v, str) else v
               for k, v in settings.items()}  # fmt: skip
     with pytest.raises(WildLensError) as caught:
-        fetch_product(tmp_path / "x/item.json", wanted(**wish), BANDS, world.settings(**values))
+        fetch_product(
+            tmp_path / "x/item.json", fetch_request(**request), BANDS, world.settings(**values)
+        )
     assert said in str(caught.value) and "\n" not in str(caught.value)
     assert not (tmp_path / "x/item.json").exists()
 
@@ -488,7 +494,7 @@ ITEMS = {
     "a file of this machine": (href("file:///etc/passwd"), "no http or https address"),
     "a relative path": (href("../../../etc/passwd"), "no http or https address"),
     "another scheme": (href("ftp://127.0.0.1/x.tif"), "no http or https address"),
-    "a bucket": (href("s3://bucket/B02.tif"), "it lies at 's3://bucket/B02.tif'"),
+    "a bucket": (href("s3://bucket/B02.tif"), "its href is 's3://bucket/B02.tif'"),
     "credentials in it": (href("http://a:b@127.0.0.1/x.tif"), "no http or https address"),
     "no address at all": (href(None), "no http or https address"),
     "not there": (href("FILES/clear/B99.tif"), "B99.tif: the server answers 404"),
@@ -497,20 +503,20 @@ ITEMS = {
     "level 1C": (
         lambda found: found["properties"].update({"s2:product_type": "S2MSI1C"}), "Level-1C",
     ),
-    "no properties": (lambda found: found.update(properties=[]), "is no STAC item"),
-    "no assets": (lambda found: found.update(assets=[1]), "is no STAC item"),
+    "no properties": (lambda found: found.update(properties=[]), "is not a STAC item"),
+    "no assets": (lambda found: found.update(assets=[1]), "is not a STAC item"),
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("case", ITEMS)
 def test_hostile_items_are_refused_in_one_line(world, tmp_path, case):
     change, said = ITEMS[case]
-    wish = lone_item(world, tmp_path, change)
+    request = lone_item(world, tmp_path, change)
     text = (world.files.folder / "lone.json").read_text().replace("FILES", world.address)
     (world.files.folder / "lone.json").write_text(text)
     output = tmp_path / "x/item.json"
     with pytest.raises(WildLensError) as caught:
-        fetch_product(output, wish, BANDS, world.settings())
+        fetch_product(output, request, BANDS, world.settings())
     assert said in str(caught.value) and "\n" not in str(caught.value)
     assert not output.exists()
 
@@ -528,7 +534,7 @@ def test_names_of_items_lead_nowhere(world, tmp_path):
 
 
 FAULTS = {
-    "a circle": (lambda world: [f"{world.address}/clear/B02.tif"] * 99, "leads on more than 5"),
+    "a circle": (lambda world: [f"{world.address}/clear/B02.tif"] * 99, "more than 5 redirects"),
     "to another scheme": (lambda world: ["ftp://127.0.0.1/x"] * 9, "no http or https address"),
     "to a file": (lambda world: ["file:///etc/passwd"] * 9, "no http or https address"),
     "never well": (lambda world: [503] * 99, "the server answers 503, tried 3 times"),

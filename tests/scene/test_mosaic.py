@@ -202,6 +202,9 @@ def test_saturated_pixels_stay_apart_when_reprojected(tmp_path):
     build_scene(path, tmp_path / "s.tif", Scene(bands=["B02"], crs="EPSG:32632"), offset=0)
     scene = read(tmp_path / "s.tif")
     assert 12 <= (scene == 65535).sum() <= 20
+    assert set(np.unique(scene)) == {0, 3000, 65535}, (
+        "neighbours are means of what is not saturated"
+    )
 
 
 def test_a_product_that_is_on_the_wanted_grid_is_not_touched(tmp_path):
@@ -237,8 +240,8 @@ def test_pixels_in_degrees_go_in_where_a_crs_is_set(tmp_path):
 @pytest.mark.parametrize(
     ("crs", "message"),
     [
-        ("EPSG:4326", "no projected system in metres"),
-        ("EPSG:2263", "no projected system in metres"),
+        ("EPSG:4326", "not a projected system in metres"),
+        ("EPSG:2263", "not a projected system in metres"),
         ("EPSG:99999", "EPSG:99999 is not known"),
         ("EPSG:32733", "scene.crs"),
     ],

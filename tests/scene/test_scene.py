@@ -13,7 +13,8 @@ from products import grid, image_entry, numbers, write_safe, write_tif
 
 from wildlens.errors import WildLensError
 from wildlens.files import raster
-from wildlens.scene.step import build_scene, stored_values
+from wildlens.scene.layer import stored_values
+from wildlens.scene.step import build_scene
 from wildlens.settings import Scene
 
 TALL = (1032, 24)  # three windows, the last of them not full
@@ -101,6 +102,18 @@ def test_a_scene_is_a_raster_that_tells_all_of_itself(tmp_path, safe, caplog):
     assert {"MTD_MSIL2A.xml", "MTD_TL.xml"} < set(inputs)
     assert f"{100 * valid:.1f} % valid" in caplog.text
     assert [p.name for p in output.parent.iterdir()] == ["scene.tif"]
+
+
+def test_saturated_pixels_of_a_coarse_band_are_counted_in_the_log(tmp_path, caplog):
+    images = {"B02": np.full((60, 72), 3000, "uint16"), "B11": np.full((30, 36), 3000, "uint16")}
+    images["B11"][7, 9] = 65535
+    root = write_safe(tmp_path, images, shape=(60, 72))
+    with caplog.at_level(logging.INFO, "wildlens"):
+        build_scene(root, tmp_path / "scene.tif", Scene(bands=["B02", "B11"]))
+    expected = np.full((60, 72), 3000)
+    expected[14:16, 18:20] = 65535
+    np.testing.assert_array_equal(read(tmp_path / "scene.tif")[1], expected)
+    assert "4 px saturated" in caplog.text
 
 
 @pytest.mark.parametrize("quantification", [10_000, 1000, 12_345])
@@ -321,7 +334,7 @@ def test_a_clip_is_the_part_of_the_whole_that_covers_its_box(tmp_path, safe, res
 
 @pytest.mark.parametrize(
     ("clip", "message"),
-    [((10, 60, 11, 61), "does not touch the box"), ((11, 60, 10, 61), "is no box")],
+    [((10, 60, 11, 61), "does not touch the box"), ((11, 60, 10, 61), "is not a box")],
 )
 def test_a_clip_that_cannot_be_meant_is_refused(tmp_path, safe, clip, message):
     with pytest.raises(WildLensError, match=message):

@@ -135,8 +135,8 @@ def test_paths_of_an_item_are_followed(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda item: item.update(type="FeatureCollection"), "is no STAC item"),
-        (lambda item: item.pop("assets"), "is no STAC item"),
+        (lambda item: item.update(type="FeatureCollection"), "is not a STAC item"),
+        (lambda item: item.pop("assets"), "is not a STAC item"),
         (lambda item: item.update(properties=None), "its properties are NoneType"),
         (lambda item: item.update(assets=[]), "its assets are list"),
         (lambda item: item.update(assets={"visual": {}}), "none of its 1 assets is a Sentinel-2"),
@@ -145,7 +145,7 @@ def test_paths_of_an_item_are_followed(tmp_path):
         (lambda item: item["assets"]["blue"].update(href=3), "an asset has no href, found '3'"),
         (lambda item: item["assets"]["blue"].update(href="../b.tif"), "leads out of the item's"),
         (lambda item: item["assets"]["blue"].update(scaled(0) | {"href": "s3://a/other.tif"}),
-         "other.tif is not beside it, and it does not say the grid"),
+         "other.tif is not beside it, and it does not state the grid"),
         (lambda item: item["assets"]["green"].update({"raster:bands": [{"scale": 0.001}]}),
          "the scales of its bands are 0.0001, 0.001"),
     ],
@@ -168,7 +168,7 @@ def test_broken_items_are_refused_in_one_line(tmp_path, change, message):
 def test_what_is_no_json_is_refused(tmp_path, text):
     path = tmp_path / "item.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(WildLensError, match="is no JSON"):
+    with pytest.raises(WildLensError, match="is not valid JSON"):
         open_product(path)
 
 
@@ -197,7 +197,7 @@ def test_real_items(data, name, offset, code, shape, corner):
 
 def test_the_real_item_without_assets_is_refused(data):
     (path,) = (data / "cdse").iterdir()
-    with pytest.raises(WildLensError, match="is no STAC item"):
+    with pytest.raises(WildLensError, match="is not a STAC item"):
         open_product(path)
 
 

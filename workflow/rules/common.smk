@@ -71,21 +71,27 @@ def polygons_of(wildcards):
     return [polygons] if polygons else []
 
 
-def wishes_of(wildcards):
+def request_options(wildcards):
     """Options that say which product is fetched for a scene."""
-    wanted = PRODUCTS[wildcards.scene].fetch
+    request = PRODUCTS[wildcards.scene].fetch
     words = []
-    for option, value in wanted.model_dump(mode="json", exclude_none=True).items():
+    for option, value in request.model_dump(mode="json", exclude_none=True).items():
         values = value if isinstance(value, list) else [value]
         words += [f"--{option.replace('_', '-')}", *values]
     return words
 
 
-def reading_of(wildcards):
-    """Options for a product whose metadata does not say its offset, or that is clipped."""
+def scl_of(wildcards):
+    """Scene classifications that are given beside a scene's products."""
+    return PRODUCTS[wildcards.scene].scl_paths
+
+
+def product_options(wildcards):
+    """Options for products without metadata of offset or scene classification, and for clips."""
     product = PRODUCTS[wildcards.scene]
     offset = [f"--offset={number}" for number in product.offsets]
-    return [*offset, *(["--clip", *product.clip] if product.clip else [])]
+    clip = ["--clip", *product.clip] if product.clip else []
+    return [*offset, *repeated("--scl", product.scl_paths), *clip]
 
 
 def landcover_of(wildcards):

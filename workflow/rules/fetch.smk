@@ -1,17 +1,17 @@
-# Fetch: the clearest product of an area and time, from a catalogue of the world.
+# Fetch: the clearest product of an area and time, from a STAC catalogue.
 #
-# Reads a STAC API. Gives resources/fetched/{scene}/item.json; the bands lie beside it and are no
-# declared outputs, so that Snakemake deletes none: a second try goes on where the first one ended.
-# Which product that is does not matter to the plan: one entry of `inputs` is one scene.
+# Writes resources/fetched/{scene}/item.json. The bands are written beside it but not declared as
+# outputs, so that Snakemake does not delete them and a second attempt resumes the first. The plan
+# does not depend on which product is found: one entry of `inputs` is one scene.
 
 
-# nodes of a cluster seldom see the world
+# nodes of a cluster seldom have access to the internet
 localrules:
     fetch,
 
 
 rule fetch:
-    """Find a scene's product and fetch the bands and the land that are wanted of it."""
+    """Find a scene's product and fetch the requested bands of the requested area."""
     input:
         polygons=polygons_of,
         settings="results/settings/fetch.yaml",
@@ -29,8 +29,8 @@ rule fetch:
         runtime=growing(240),
     params:
         code=code_digest("wildlens.fetch.step"),
-        wishes=wishes_of,
+        request=request_options,
         bands=repeated("--band", settings.scene.bands),
     shell:
-        "wildlens --log {log:q} fetch {params.wishes:q} {params.bands:q}"
+        "wildlens --log {log:q} fetch {params.request:q} {params.bands:q}"
         " --output {output.item:q} --settings {input.settings:q}"

@@ -1,12 +1,13 @@
-# Scene: a Sentinel-2 product, or several, in our form: on one grid of 10 m.
+# Scene: reflectance of one Sentinel-2 product, or several, on one 10 m grid.
 #
 # Reads products. Gives results/scenes/{scene}.tif with a style for QGIS.
 
 
 rule scene:
-    """Bring products' bands to one grid of 10 m, apply offsets, mask what is no land."""
+    """Resample bands to one 10 m grid, apply offsets, mask clouds, shadows and no data."""
     input:
         product=product_of,
+        scl=scl_of,
         settings="results/settings/scene.yaml",
     output:
         scene="results/scenes/{scene}.tif",
@@ -20,9 +21,9 @@ rule scene:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        # not the style's: another look is no reason to train again
+        # without the style's code: a new style is no reason to train again
         code=code_digest("wildlens.scene.step"),
-        reading=reading_of,
+        options=product_options,
     shell:
-        "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.reading:q}"
+        "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.options:q}"
         " --output {output.scene:q} --settings {input.settings:q}"

@@ -77,10 +77,15 @@ def read_place(scene: Path) -> Place:
     with open_raster(scene) as dataset:
         grid, taken = grid_of(dataset), dataset.tags().get("product_sensing_time", "")
     try:
-        times = [datetime.fromisoformat(text).astimezone(UTC) for text in taken.split(" + ")]
+        times = [_in_utc(datetime.fromisoformat(text)) for text in taken.split(" + ")]
     except ValueError:
         times = [FIRST_LAUNCH, datetime.fromtimestamp(scene.stat().st_mtime, UTC)]
     return Place(grid, min(times), max(times))
+
+
+def _in_utc(time: datetime) -> datetime:
+    """A time without a zone is in UTC already: it must not depend on the zone of this machine."""
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
 def raster_item(scene: str, place: Place, assets: Mapping[str, Path], root: Path) -> pystac.Item:

@@ -1,4 +1,4 @@
-"""Bands from a server onto the disk: the wanted window of each, whole or not at all."""
+"""Download of bands: the requested window of each, complete or not at all."""
 
 import queue
 import threading
@@ -21,15 +21,15 @@ TAG = "wildlens_fetched"
 
 
 @dataclass(frozen=True)
-class Wish:
-    """A band that is wanted on the disk.
+class BandRequest:
+    """One band to download.
 
     Attributes:
-        band: its name, which names the file, too.
-        address: where it lies.
+        band: its name, which also names the file.
+        address: http or https address of the source.
         kind: media type that the catalogue states.
         path: GeoTIFF to write.
-        area: the land whose box it must cover; None for all of the file.
+        area: the area whose box the file must cover; None for all of the source.
     """
 
     band: str
@@ -40,12 +40,12 @@ class Wish:
 
     @property
     def tag(self) -> str:
-        """What a finished file says of itself, so that another's is not taken for it."""
+        """Source and area of the file, stored in it, so that another's is not taken for it."""
         box = " ".join(f"{side:.7f}" for side in self.area.box) if self.area else "whole"
         return f"{shown(self.address)} {box}"
 
     def is_done(self) -> bool:
-        """Whether the file is there, and is of this address and area."""
+        """Whether the file exists, with this address and area."""
         if not self.path.is_file():
             return False
         try:
@@ -55,8 +55,10 @@ class Wish:
             return False
 
 
-def wish(band: str, asset: Mapping, path: Path, area: Area | None, name: str) -> Wish:
-    """The wish for an asset of the item `name`; its http address, if it has several."""
+def band_request(
+    band: str, asset: Mapping, path: Path, area: Area | None, name: str
+) -> BandRequest:
+    """The request for an asset of the item `name`; its http address, if it has several."""
     options = [asset.get("href")]
     alternates = asset.get("alternate")
     if isinstance(alternates, dict):
@@ -65,24 +67,24 @@ def wish(band: str, asset: Mapping, path: Path, area: Area | None, name: str) ->
     options = [o for o in options if isinstance(o, str)]
     address = next((o for o in options if o.lower().startswith(("https://", "http://"))), None)
     if address is None or len(address) > 2000:
-        place = shown(options[0]) if options else "nowhere"
-        raise WildLensError(f"{name}: {band} has no http or https address: it lies at {place!r}")
+        place = repr(shown(options[0])) if options else "nothing"
+        raise WildLensError(f"{name}: {band} has no http or https address: its href is {place}")
     check_address(address)
-    return Wish(band, address, str(asset.get("type", ""))[:200], path, area)
+    return BandRequest(band, address, str(asset.get("type", ""))[:200], path, area)
 
 
-def fetch_bands(web: Web, wishes: list[Wish], name: str) -> None:
-    """Write the bands that are not there yet, several at once; each appears when it is whole.
+def fetch_bands(web: Web, bands: list[BandRequest], name: str) -> None:
+    """Download bands in parallel; each file appears when it is complete.
 
     Raises:
-        WildLensError: one could not be fetched, or does not touch its area; those that are finished
-            stay, so that another call goes on with the others.
+        WildLensError: a band could not be downloaded, or does not touch its area; finished files
+            are kept, so that another call resumes with the others.
     """
     limit = int(web.settings.max_gb * 1e9)
     events: queue.Queue = queue.Queue()
     stop = threading.Event()
 
-    def work(one: Wish) -> None:
+    def work(one: BandRequest) -> None:
         try:
             _fetch(web, one, limit, events, stop)
             events.put((one.band, None))
@@ -90,10 +92,10 @@ def fetch_bands(web: Web, wishes: list[Wish], name: str) -> None:
             events.put((one.band, error))
 
     begun = web.received
-    shares = dict.fromkeys((one.band for one in wishes), 0.0)
-    connections = min(web.settings.connections, len(wishes) or 1)
+    shares = dict.fromkeys((one.band for one in bands), 0.0)
+    connections = min(web.settings.connections, len(bands) or 1)
     with ThreadPoolExecutor(connections) as pool, Transfer(f"fetch {name}") as progress:
-        for one in wishes:
+        for one in bands:
             pool.submit(work, one)
         try:
             unfinished = set(shares)
@@ -110,7 +112,9 @@ def fetch_bands(web: Web, wishes: list[Wish], name: str) -> None:
             stop.set()
 
 
-def _fetch(web: Web, one: Wish, limit: int, events: queue.Queue, stop: threading.Event) -> None:
+def _fetch(
+    web: Web, one: BandRequest, limit: int, events: queue.Queue, stop: threading.Event
+) -> None:
     if stop.is_set():
         return
     with open_band(web, one.address, one.kind, limit) as band:
@@ -119,16 +123,17 @@ def _fetch(web: Web, one: Wish, limit: int, events: queue.Queue, stop: threading
             raise WildLensError(f"{shown(one.address)}: does not touch the area")
         grid = raster.grid_of(band.dataset)[window.toslices()]
         with raster.writing_geotiff(
-            one.path, grid, count=1, dtype=band.dataset.dtypes[0], nodata=0,
+            one.path, grid, count=1, dtype=band.dataset.dtypes[0], nodata=band.nodata,
             tags={TAG: one.tag}, descriptions=[one.band],
         ) as target:  # fmt: skip
+            target.scales, target.offsets = band.dataset.scales, band.dataset.offsets
             for part in _rows(band, window):
                 if stop.is_set():
                     raise WildLensError("stopped")
                 if web.received > limit:
                     raise WildLensError(
-                        f"{shown(one.address)}: more than {web.settings.max_gb:g} GB were sent for"
-                        " one product: take a smaller area, or raise fetch.max_gb"
+                        f"{shown(one.address)}: more than {web.settings.max_gb:g} GB for a product:"
+                        " take a smaller area, or raise fetch.max_gb"
                     )
                 inner = Window(0, part.row_off - window.row_off, part.width, part.height)
                 target.write(band.read(part), 1, window=inner)
@@ -136,7 +141,7 @@ def _fetch(web: Web, one: Wish, limit: int, events: queue.Queue, stop: threading
 
 
 def _rows(band: RemoteBand, window: Window) -> Iterator[Window]:
-    """A window row by row of the file's own blocks, so that none is asked for twice."""
+    """A window by rows of the file's own blocks, so that none is requested twice."""
     height = max(band.dataset.block_shapes[0][0], 256)
     top, bottom = window.row_off, window.row_off + window.height
     while top < bottom:

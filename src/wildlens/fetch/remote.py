@@ -1,8 +1,8 @@
-"""A band on a server as an open raster: of a Cloud-Optimised GeoTIFF only the parts that are read.
+"""Remote bands as open rasters; of a Cloud-Optimised GeoTIFF, only the parts read are downloaded.
 
-Not by GDAL's own /vsicurl (nor by odc-stac, which reads through it): there nobody bounds what is
-sent and where redirects lead, no token is renewed on the way, and a file that is replaced while it
-is read goes unnoticed (tried with GDAL 3.10.3).
+GDAL's own /vsicurl (and odc-stac, which reads through it) is not used: it limits neither size nor
+redirects, renews no token during a transfer, and does not notice a file that is replaced while it
+is read (tried with GDAL 3.10.3).
 """
 
 import io
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import rasterio
+from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError, one_line
@@ -23,8 +24,8 @@ from wildlens.fetch.web import NoParts, Web, shown
 from wildlens.files import raster
 
 NAME = "band.tif"
-AHEAD = 2**16  # bytes read at least: the directory of a Cloud-Optimised GeoTIFF is at its start
-KEPT = 32  # parts kept; GDAL reads a block's bytes at once
+SMALLEST_PART = 2**16  # bytes; a Cloud-Optimised GeoTIFF starts with its directory
+CACHED_PARTS = 32  # GDAL reads a block's bytes at once
 LARGEST_PART = 2**28  # bytes; a block of a Sentinel-2 file has about 2 MB
 LARGEST_SIDE = 10_980  # px of a Sentinel-2 tile at 10 m
 LARGEST_BLOCK = 2**24  # px of a block, or strip, that is decoded at once
@@ -37,10 +38,21 @@ class RemoteBand:
     def __init__(self, dataset: rasterio.DatasetReader, address: str, file: "RemoteFile | None"):
         self.dataset, self.address, self._file = dataset, address, file
 
+    @property
+    def nodata(self) -> float:
+        """The file's nodata value; 0, as in all Sentinel-2 products, if it states none."""
+        stated, limit = self.dataset.nodata, np.iinfo(self.dataset.dtypes[0]).max
+        return stated if stated is not None and stated in range(limit + 1) else 0
+
     def read(self, window: Window) -> np.ndarray:
-        """(height, width) of a window, in the file's own type; an error unless all arrived."""
+        """(height, width) of a window, in the file's own type; an error unless all arrived.
+
+        Pixels that the file's own mask leaves out are `nodata`.
+        """
         try:
             values = self.dataset.read(1, window=window)
+            if MaskFlags.per_dataset in self.dataset.mask_flag_enums[0]:
+                values[self.dataset.read_masks(1, window=window) == 0] = self.nodata
         except rasterio.errors.RasterioIOError as error:
             self._raise_own()
             reason = one_line(error)
@@ -49,7 +61,7 @@ class RemoteBand:
         return values
 
     def _raise_own(self) -> None:
-        """What went wrong on the way, which GDAL may have passed over or says in its own words."""
+        """Raise the error of the transfer, which GDAL may have ignored or reworded."""
         if self._file is not None and self._file.error is not None:
             raise self._file.error
 
@@ -58,12 +70,12 @@ class RemoteBand:
 def open_band(web: Web, address: str, kind: str, limit: int) -> Iterator[RemoteBand]:
     """Open a band on a server.
 
-    JPEG 2000, which has its directory in many places, and what the server does not give in parts,
-    is downloaded whole and removed at the end.
+    JPEG 2000, whose directory is spread over the file, and files of servers without range requests
+    are downloaded whole and removed at the end.
 
     Args:
-        kind: media type that the catalogue states; decides with the name which format it is.
-        limit: bytes that may be downloaded whole.
+        kind: media type that the catalogue states; with the name, it decides the format.
+        limit: largest whole download, bytes.
     """
     driver = _driver(address, kind)
     if driver == "GTiff":
@@ -72,7 +84,7 @@ def open_band(web: Web, address: str, kind: str, limit: int) -> Iterator[RemoteB
         except NoParts:
             pass
         else:
-            # a name of its own: openers are registered by name, for all threads
+            # a unique name: openers are registered by name, for all threads
             with _opened(f"{uuid.uuid4()}/{NAME}", driver, address, file) as band:
                 yield band
             return
@@ -107,7 +119,7 @@ def _driver(address: str, kind: str) -> str:
 
 
 def _check(dataset: rasterio.DatasetReader, address: str) -> None:
-    """Refuse what is no band of Sentinel-2, before it takes memory."""
+    """Refuse a file that is not a band of Sentinel-2, before it takes memory."""
     rows, columns = dataset.block_shapes[0]
     problem = None
     if dataset.count != 1 or dataset.dtypes[0] not in TYPES:
@@ -117,32 +129,32 @@ def _check(dataset: rasterio.DatasetReader, address: str) -> None:
     elif dataset.crs is None or not dataset.crs.is_projected:
         problem = "is not on a UTM grid"
     if problem:
-        raise WildLensError(f"{shown(address)}: is no band of a Sentinel-2 product: {problem}")
+        raise WildLensError(f"{shown(address)}: is not a band of a Sentinel-2 product: {problem}")
     raster.grid_of(dataset)
 
 
 class RemoteFile:
-    """A file on a server, read in parts.
+    """A file on a server, read by range requests.
 
     GDAL calls its cursors from C, where an exception would be lost: it is kept in `error`, and the
-    read comes out short.
+    read returns too few bytes.
     """
 
     def __init__(self, web: Web, address: str):
         self._web, self._address = web, address
         self._parts: OrderedDict[int, bytes] = OrderedDict()
         self.error: Exception | None = None
-        first, self.size, self._etag = web.part(address, 0, AHEAD)
+        first, self.size, self._etag = web.part(address, 0, SMALLEST_PART)
         self._parts[0] = first
 
     def open(self, path: str, mode: str = "rb") -> "_Cursor":
-        """What rasterio's `opener` asks for; there is this one file only, and no file beside it."""
+        """Rasterio's `opener`: this one file; no other file exists."""
         if mode != "rb" or Path(path).name != NAME:
             raise FileNotFoundError(path)
         return _Cursor(self)
 
     def content(self, start: int, stop: int) -> bytes:
-        """Bytes `start` to `stop`; fewer once something went wrong, which then is `error`."""
+        """Bytes `start` to `stop`; none after a failure, which is then in `error`."""
         if self.error is None:
             try:
                 return self._content(start, stop)
@@ -157,7 +169,7 @@ class RemoteFile:
                 return part[start - begin : stop - begin]
         if stop - start > LARGEST_PART:
             raise WildLensError(f"{shown(self._address)}: has a block of {stop - start:,} bytes")
-        end = min(max(stop, start + AHEAD), self.size)
+        end = min(max(stop, start + SMALLEST_PART), self.size)
         try:
             part, size, etag = self._web.part(self._address, start, end)
         except NoParts:
@@ -167,13 +179,13 @@ class RemoteFile:
                 f"{shown(self._address)}: was replaced while it was read: run it again"
             )
         self._parts[start] = part
-        while len(self._parts) > KEPT:
+        while len(self._parts) > CACHED_PARTS:
             self._parts.popitem(last=False)
         return part[: stop - start]
 
 
 class _Cursor(io.RawIOBase):
-    """A place in a remote file, from which it is read on."""
+    """A file object on a remote file, with a position of its own."""
 
     def __init__(self, file: RemoteFile):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Items of a STAC API for an area and time, by pystac-client, through our own bounded requests."""
+"""Search of a STAC API for an area and time, by pystac-client over the bounded client of `web`."""
 
 import itertools
 import json
@@ -14,24 +14,24 @@ from wildlens.errors import WildLensError, one_line
 from wildlens.fetch.area import Area
 from wildlens.fetch.catalogues import Catalogue
 from wildlens.fetch.web import Web, shown
-from wildlens.settings import Wanted
+from wildlens.settings import FetchRequest
 
-PAGE = 100  # items asked for at once
-MOST = 2000  # items looked through; a tile is seen about 150 times a year
-PAGES = 200  # pages asked for, whatever is on them
+PAGE = 100  # items per page
+MAX_ITEMS = 2000  # a tile is seen about 150 times a year
+MAX_PAGES = 200  # also if pages are empty
 _JSON = {"Accept": "application/geo+json, application/json"}
 
 
-def search(web: Web, catalogue: Catalogue, wanted: Wanted, area: Area) -> list[dict]:
-    """Items (STAC, as the server gives them) that touch a box in a time, at most 2,000.
+def search(web: Web, catalogue: Catalogue, request: FetchRequest, area: Area) -> list[dict]:
+    """STAC items, as the server sends them, that touch a box in a period; at most 2,000.
 
-    Cloud cover is asked for where the server can look for it; the answer is filtered later anyhow.
+    The server filters by cloud cover if it can; the items are filtered later in any case.
 
     Raises:
-        WildLensError: the server cannot be reached, or what it says is no STAC API.
+        WildLensError: the server cannot be reached, or does not answer as a STAC API.
     """
-    first, last = wanted.dates
-    question = {
+    first, last = request.dates
+    parameters = {
         "collections": [catalogue.collection],
         "bbox": list(area.box),
         "datetime": f"{first}T00:00:00Z/{last}T23:59:59Z",
@@ -39,12 +39,14 @@ def search(web: Web, catalogue: Catalogue, wanted: Wanted, area: Area) -> list[d
     }
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about how it guesses; problems are errors here
+            warnings.simplefilter("ignore")  # about its guesses; problems are errors here
             client = Client.open(catalogue.address, stac_io=_BoundedIO(web))
-            question |= _cloud_filter(client, wanted.max_cloud)
-            pages = client.search(**question).pages_as_dicts()
-            found = (item for page in itertools.islice(pages, PAGES) for item in page["features"])
-            return [item for item in itertools.islice(found, MOST) if _is_item(item)]
+            parameters |= _cloud_filter(client, request.max_cloud)
+            pages = client.search(**parameters).pages_as_dicts()
+            found = (
+                item for page in itertools.islice(pages, MAX_PAGES) for item in page["features"]
+            )
+            return [item for item in itertools.islice(found, MAX_ITEMS) if _is_item(item)]
     except (APIError, LookupError, TypeError, ValueError, AttributeError, NotImplementedError,
             RecursionError) as error:  # fmt: skip
         reason = one_line(error, 200) or type(error).__name__
@@ -60,12 +62,12 @@ def read_item(web: Web, address: str) -> dict:
     except (ValueError, RecursionError):
         item = None
     if not _is_item(item):
-        raise WildLensError(f"{shown(address)}: is no STAC item (type Feature, with assets)")
+        raise WildLensError(f"{shown(address)}: is not a STAC item (type Feature, with assets)")
     return item
 
 
 def _is_item(item) -> bool:
-    """Whether it has the form of a STAC item; what it says is checked where it is used."""
+    """Whether it has the form of a STAC item; its content is checked where it is used."""
     return (
         isinstance(item, dict)
         and item.get("type") == "Feature"
@@ -84,7 +86,7 @@ def _cloud_filter(client: Client, most: float) -> dict:
 
 
 class _BoundedIO(StacApiIO):
-    """pystac-client's requests, made by `Web`; nothing is read from this machine's disk."""
+    """Requests of pystac-client, made by `Web`; no file of this machine is read."""
 
     def __init__(self, web: Web):
         super().__init__(max_retries=None)
@@ -96,7 +98,7 @@ class _BoundedIO(StacApiIO):
         return self.request(str(source), *args, **kwargs)  # never a file
 
     def request(self, href, method=None, headers=None, parameters=None) -> str:
-        # headers of its own come from `next` links, whose words are the server's
+        # headers are not passed on: they come from `next` links, thus from the server
         if (method or "GET").upper() == "POST":
             answer = self._web.ask(href, method="POST", headers=_JSON, json=parameters)
         else:

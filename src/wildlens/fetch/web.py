@@ -168,9 +168,7 @@ class Web:
                 timeout=timeout,
             )  # fmt: skip
         except exceptions.TooManyRedirects:
-            raise WildLensError(
-                f"{shown(address)}: leads on more than {MAX_REDIRECTS} times"
-            ) from None
+            raise WildLensError(f"{shown(address)}: more than {MAX_REDIRECTS} redirects") from None
         except exceptions.SSLError:
             raise WildLensError(f"{shown(address)}: its certificate is not trusted") from None
         except exceptions.Timeout:

@@ -14,6 +14,7 @@ import rasterio.shutil
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
+from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError, one_line
@@ -22,6 +23,7 @@ from wildlens.files.atomic import atomic, scratch
 from wildlens.files.vector import gdal_source
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
+DATASET_MASK = 0  # in place of a band: the mask of the whole file
 
 # GDAL goes by a file's content: a VRT under the name of an image could read any other file or URL
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
@@ -57,6 +59,21 @@ def read(
         return dataset.read(bands, **options)
     except rasterio.errors.RasterioIOError as error:
         raise WildLensError(f"{dataset.name}: cannot be read: {one_line(error)}") from None
+
+
+def read_mask(dataset: rasterio.DatasetReader, band: int, **options) -> np.ndarray:
+    """The file's own mask (band 0) or an alpha band; 0 where pixels are missing."""
+    if band != DATASET_MASK:
+        return read(dataset, band, **options)
+    try:
+        return dataset.read_masks(1, **options)
+    except rasterio.errors.RasterioIOError as error:
+        raise WildLensError(f"{dataset.name}: its mask cannot be read: {one_line(error)}") from None
+
+
+def is_alpha(dataset: rasterio.DatasetReader, band: int) -> bool:
+    """Whether a band is tagged as alpha, so that it masks the others where it is 0."""
+    return dataset.colorinterp[band - 1] == ColorInterp.alpha
 
 
 def grid_of(dataset: rasterio.DatasetReader) -> GeoBox:

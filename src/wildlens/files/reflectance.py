@@ -1,18 +1,21 @@
-"""Reflectance as it is stored in scenes, tiles and generated images."""
+"""Stored form of reflectance in scenes, tiles and generated images: uint16, x 10000."""
 
 import numpy as np
 
-SCALE = 10_000  # stored = reflectance x 10000; 0 = missing
+SCALE = 10_000  # stored = reflectance x 10000
+MISSING = 0
+SATURATED = int(np.iinfo(np.uint16).max)  # 65535: the sensor was saturated; no reflectance
+LOWEST, HIGHEST = 1, SATURATED - 1  # stored values of reflectances are clipped to this range
 
 
 def to_stored(reflectance: np.ndarray) -> np.ndarray:
-    """Reflectance (NaN = missing) as scenes store it: uint16 x 10000, 0 = missing, else 1 or more.
+    """Reflectance (NaN = missing) in its stored form: uint16, 0 = missing, else 1 to 65534.
 
     Args:
         reflectance: any shape, float32.
     """
-    stored = np.clip(np.rint(reflectance * SCALE), 1, np.iinfo(np.uint16).max)
-    return np.where(np.isnan(reflectance), 0, stored).astype(np.uint16)
+    stored = np.clip(np.rint(reflectance * SCALE), LOWEST, HIGHEST)
+    return np.where(np.isnan(reflectance), MISSING, stored).astype(np.uint16)
 
 
 def to_reflectance(stored: np.ndarray) -> np.ndarray:

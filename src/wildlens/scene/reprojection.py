@@ -1,46 +1,105 @@
-"""Bands of a product on a grid that is not its own: of another CRS, or off its pixels."""
+"""Bands of a product on a grid that is not their own: in another CRS, or off its pixels.
+
+The centre of each pixel is transformed by itself, so the result does not depend on the window that
+is read (GDAL's warper interpolates positions between those of a window's rows and columns).
+"""
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
-import rasterio
+from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
-from rasterio.enums import Resampling as Kernel
-from rasterio.vrt import WarpedVRT
+from pyproj import Transformer
 from rasterio.windows import Window
+from scipy.ndimage import map_coordinates
 
-from wildlens.errors import WildLensError, one_line
 from wildlens.files import raster
+from wildlens.files.reflectance import MISSING
+from wildlens.scene.open_band import OpenBand, open_bands
 from wildlens.scene.products.product import BandFile
-from wildlens.scene.resampling import MAX_DN, Resampling, check_integers, digital_numbers, opened
+from wildlens.scene.resampling import Resampling, is_reflectance
 
-# Largest error of a position, in source pixels: 1 cm at 10 m. GDAL's default is an eighth.
-TOLERANCE = 1e-3
+Positions = tuple[np.ndarray, np.ndarray]
+
+
+class PixelCentres:
+    """Centres of a grid's pixels in another CRS; those of the last window are kept."""
+
+    def __init__(self, grid: GeoBox, crs: CRS):
+        self._affine = grid.affine
+        self._transformer = Transformer.from_crs(grid.crs.to_wkt(), crs.to_wkt(), always_xy=True)
+        self._last: tuple[tuple, Positions] | None = None
+
+    def of(self, window: Window) -> Positions:
+        """x and y of a window's pixels, each (rows, columns) float64; infinite where undefined."""
+        key = window.flatten()
+        if self._last is None or self._last[0] != key:
+            column, row = np.meshgrid(
+                np.arange(window.width) + window.col_off + 0.5,
+                np.arange(window.height) + window.row_off + 0.5,
+            )
+            self._last = key, self._transformer.transform(*(self._affine * (column, row)))
+        return self._last[1]
 
 
 @dataclass(frozen=True)
 class WarpedBand:
     """An open band that is read in windows of another grid.
 
-    A pixel is missing or saturated where the band's pixel that holds its centre is.
+    A pixel is missing or saturated where the band's pixel that holds its centre is; all others are
+    that pixel, or bilinear means of the pixels around the centre that are neither.
     """
 
-    nearest: WarpedVRT
-    bilinear: WarpedVRT | None
-    index: int
+    band: OpenBand
+    grid: GeoBox
+    centres: PixelCentres
+    resampling: Resampling
 
     def read(self, window: Window) -> np.ndarray:
-        """Digital numbers of a window of the grid: (rows, columns) uint16, 0 = missing."""
-        nearest = self._read(self.nearest, window)
-        if self.bilinear is None:
-            return nearest
-        apart = (nearest == 0) | (nearest == MAX_DN)
-        return np.where(apart, nearest, self._read(self.bilinear, window))
+        """DN of a window of the other grid, in the form of `OpenBand.read`."""
+        shape = int(window.height), int(window.width)
+        column, row = ~self.grid.affine * self.centres.of(window)
+        height, width = self.grid.shape
+        with np.errstate(invalid="ignore"):
+            inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+        if not inside.any():
+            return np.full(shape, MISSING, np.uint16)
+        row, column = row[inside], column[inside]
+        # one pixel more on each side, for the means
+        top, left = (max(0, int(axis.min()) - 1) for axis in (row, column))
+        bottom = min(height, int(row.max()) + 2)
+        right = min(width, int(column.max()) + 2)
+        own = self.band.read(Window(left, top, right - left, bottom - top))
+        values = own[row.astype(int) - top, column.astype(int) - left]
+        if self.resampling == "bilinear":
+            mean = _bilinear(own, row - top, column - left)
+            values = np.where(is_reflectance(values), mean, values)
+        result = np.full(shape, MISSING, np.uint16)
+        result[inside] = values
+        return result
 
-    def _read(self, dataset: WarpedVRT, window: Window) -> np.ndarray:
-        return digital_numbers(raster.read(dataset, self.index, window=window), 0)
+
+def _bilinear(own: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
+    """Means of the four pixels around each position, rounded half up; uint16.
+
+    Missing and saturated pixels, and what lies beyond the edges, are left out: the weights of the
+    others are raised accordingly.
+
+    Args:
+        own: (rows, columns) uint16.
+        row, column: (n) float64, in pixels from the upper-left corner of `own`.
+    """
+    used = is_reflectance(own)
+    positions = np.stack([row, column]) - 0.5
+    total, weight = (
+        map_coordinates(
+            values, positions, np.float64, order=1, mode="grid-constant", prefilter=False
+        )
+        for values in (own * used, used.astype(np.uint8))
+    )
+    return np.floor(total / np.where(weight > 0, weight, 1) + 0.5).astype(np.uint16)
 
 
 @contextmanager
@@ -50,45 +109,12 @@ def open_warped(
     """Open bands, each in its own CRS and resolution, to be read on `grid`.
 
     Raises:
-        WildLensError: a file is missing, cannot be brought to the grid, or holds numbers that are
-            not integers.
+        WildLensError: a file is missing, has no CRS, or holds numbers that are not integers.
     """
-    with ExitStack() as stack:
-        datasets = stack.enter_context(opened(files))
-
-        def on_grid(dataset: rasterio.DatasetReader, index: int, kernel: Kernel) -> WarpedVRT:
-            return stack.enter_context(warped(dataset, grid, kernel, dataset.nodatavals[index - 1]))
-
-        bands = {}
-        for name, band in files.items():
-            dataset = datasets[name]
-            check_integers(dataset, band.index)
-            smooth = resampling == "bilinear"
-            bands[name] = WarpedBand(
-                on_grid(dataset, band.index, Kernel.nearest),
-                on_grid(dataset, band.index, Kernel.bilinear) if smooth else None,
-                band.index,
-            )
-        yield bands
-
-
-def warped(
-    dataset: rasterio.DatasetReader, grid: GeoBox, kernel: Kernel, nodata: float | None
-) -> WarpedVRT:
-    """An open raster on another grid; no data is 0 there."""
-    rows, columns = grid.shape
-    try:
-        return WarpedVRT(
-            dataset,
-            crs=grid.crs.to_wkt(),
-            transform=grid.affine,
-            width=columns,
-            height=rows,
-            resampling=kernel,
-            src_nodata=nodata or 0,
-            nodata=0,
-            tolerance=TOLERANCE,
-        )
-    except rasterio.errors.RasterioError as error:
-        reason = one_line(error)
-        raise WildLensError(f"{dataset.name}: cannot be reprojected: {reason}") from None
+    with open_bands(files) as bands:
+        own = {name: raster.grid_of(band.dataset) for name, band in bands.items()}
+        centres = {crs: PixelCentres(grid, crs) for crs in {own[name].crs for name in bands}}
+        yield {
+            name: WarpedBand(band, own[name], centres[own[name].crs], resampling)
+            for name, band in bands.items()
+        }

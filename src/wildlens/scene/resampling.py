@@ -1,17 +1,16 @@
 """Bands of a product on its 10 m grid, window by window, whatever their own resolution.
 
-All resolutions of a Sentinel-2 product share the upper-left corner, so that each coarse pixel holds
-a whole number of fine ones. Both ways of resampling depend on the position in the grid alone, never
-on the window that is read; the arithmetic is in integers and thus exact.
+All resolutions of a Sentinel-2 product share the upper-left corner, so each coarse pixel holds a
+whole number of fine ones. The result depends on the position in the grid, never on the window that
+is read; the arithmetic is in integers and thus exact.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import rasterio
 from affine import Affine
 from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
@@ -19,128 +18,96 @@ from rasterio.windows import Window
 
 from wildlens.errors import WildLensError
 from wildlens.files import raster
-from wildlens.files.archives import gdal_name
+from wildlens.files.reflectance import MISSING, SATURATED
+from wildlens.scene.open_band import OpenBand, open_bands
 from wildlens.scene.products.product import BandFile
 
 Resampling = Literal["nearest", "bilinear"]
-MAX_DN = np.iinfo(np.uint16).max
 MAX_FACTOR = 6  # 60 m on 10 m; sums of `_weighted_mean` fit into 32 bits up to 60
 
 
 @dataclass(frozen=True)
-class BandOnGrid:
+class AlignedBand:
     """An open band that is read in windows of a grid `factor` times finer than its own.
 
-    A pixel is missing where the band's pixel that holds it is missing, with either resampling.
+    A pixel is missing or saturated where the band's pixel that holds it is; all others are means
+    of the pixels around them that are neither.
     """
 
-    dataset: rasterio.DatasetReader
-    index: int
+    band: OpenBand
     factor: int
     resampling: Resampling
 
     def read(self, window: Window) -> np.ndarray:
-        """Digital numbers of a window of the fine grid: (rows, columns) uint16, 0 = missing."""
+        """DN of a window of the fine grid, in the form of `OpenBand.read`."""
         if self.factor == 1:
-            return self._read(window)
-        rows = _taps(window.row_off, window.height, self.factor, self.dataset.height)
-        columns = _taps(window.col_off, window.width, self.factor, self.dataset.width)
+            return self.band.read(window)
+        height, width = self.band.dataset.shape
+        rows = _taps(window.row_off, window.height, self.factor, height)
+        columns = _taps(window.col_off, window.width, self.factor, width)
         top, left = rows.first, columns.first
-        own = self._read(Window(left, top, columns.last + 1 - left, rows.last + 1 - top))
+        own = self.band.read(Window(left, top, columns.last + 1 - left, rows.last + 1 - top))
         nearest = own[rows.own - top][:, columns.own - left]
         if self.resampling == "nearest":
             return nearest
-        mean = _weighted_mean(own, rows, columns)
-        mean[nearest == 0] = 0
-        return mean
-
-    def _read(self, window: Window) -> np.ndarray:
-        values = raster.read(self.dataset, self.index, window=window)
-        return digital_numbers(values, self.dataset.nodatavals[self.index - 1])
+        return np.where(is_reflectance(nearest), _weighted_mean(own, rows, columns), nearest)
 
 
 @contextmanager
-def open_bands(
+def open_aligned(
     files: Mapping[str, BandFile], grid: GeoBox, resampling: Resampling
-) -> Iterator[dict[str, BandOnGrid]]:
+) -> Iterator[dict[str, AlignedBand]]:
     """Open bands to be read on `grid`; each file is opened once.
 
     Raises:
         WildLensError: a file is missing, has another CRS, corner, extent or a resolution that is
             no multiple of the grid's, or holds numbers that are not integers.
     """
-    with opened(files) as datasets:
-        yield {
-            name: _on_grid(datasets[name], band.index, grid, resampling)
-            for name, band in files.items()
-        }
+    with open_bands(files) as bands:
+        yield {name: _align(band, grid, resampling) for name, band in bands.items()}
 
 
-@contextmanager
-def opened(files: Mapping[str, BandFile]) -> Iterator[dict[str, rasterio.DatasetReader]]:
-    """The open file of each band; each file is opened once."""
-    with ExitStack() as stack:
-        datasets: dict[str, rasterio.DatasetReader] = {}
-        for name, band in files.items():
-            if gdal_name(band.path) in datasets:
-                continue
-            if not band.path.is_file():
-                raise WildLensError(f"{band.path}: band {name} is missing: there is no such file")
-            dataset = stack.enter_context(raster.open_raster(band.path))
-            datasets[gdal_name(band.path)] = dataset
-        yield {name: datasets[gdal_name(band.path)] for name, band in files.items()}
+def is_reflectance(numbers: np.ndarray) -> np.ndarray:
+    """Whether digital numbers are neither missing nor saturated; bool, same shape."""
+    return (numbers != MISSING) & (numbers != SATURATED)
 
 
-def check_integers(dataset: rasterio.DatasetReader, index: int) -> None:
-    """Refuse a band that holds anything but digital numbers."""
-    dtype = dataset.dtypes[index - 1]
-    if not np.issubdtype(np.dtype(dtype), np.integer):
-        raise WildLensError(
-            f"{dataset.name}: holds {dtype} numbers, expected the integers (DN) of Sentinel-2"
-        )
-
-
-def _on_grid(
-    dataset: rasterio.DatasetReader, index: int, grid: GeoBox, resampling: Resampling
-) -> BandOnGrid:
-    own = raster.grid_of(dataset)
+def is_aligned(own: GeoBox, grid: GeoBox) -> bool:
+    """Whether a grid has the CRS, corner and extent of another that is up to 6 times finer."""
     factor = round(abs(own.affine.a / grid.affine.a))
     a, b, left, d, e, top = grid.affine[:6]
     expected = Affine(a * factor, b, left, d, e * factor, top)
     rows, columns = own.shape
+    return (
+        own.crs == grid.crs
+        and 1 <= factor <= MAX_FACTOR
+        and (rows * factor, columns * factor) == tuple(grid.shape)
+        and own.affine.almost_equals(expected, 1e-3)
+    )
+
+
+def _align(band: OpenBand, grid: GeoBox, resampling: Resampling) -> AlignedBand:
+    own, name = raster.grid_of(band.dataset), band.dataset.name
     if own.crs != grid.crs:
         raise WildLensError(
-            f"{dataset.name}: its CRS is {crs_name(own.crs)}, that of the product"
-            f" {crs_name(grid.crs)}"
+            f"{name}: its CRS is {crs_name(own.crs)}, that of the product {crs_name(grid.crs)}"
         )
-    fits = (rows * factor, columns * factor) == tuple(grid.shape)
-    if not (fits and factor <= MAX_FACTOR and own.affine.almost_equals(expected, 1e-3)):
+    if not is_aligned(own, grid):
         raise WildLensError(
-            f"{dataset.name}: its grid ({columns} x {rows} px of {own.affine.a:g} m at "
-            f"{own.affine.c:.10g}, {own.affine.f:.10g}) does not share corner and extent with that "
-            f"of the product ({grid.shape.x} x {grid.shape.y} px of {grid.affine.a:g} m at "
-            f"{grid.affine.c:.10g}, {grid.affine.f:.10g})"
+            f"{name}: its grid ({_text(own)}) does not share corner and extent with that of the"
+            f" product ({_text(grid)})"
         )
-    check_integers(dataset, index)
-    return BandOnGrid(dataset, index, factor, resampling)
+    return AlignedBand(band, round(own.affine.a / grid.affine.a), resampling)
+
+
+def _text(grid: GeoBox) -> str:
+    size = f"{grid.shape.x} x {grid.shape.y} px of {grid.affine.a:g} m"
+    return f"{size} at {grid.affine.c:.10g}, {grid.affine.f:.10g}"
 
 
 def crs_name(crs: CRS) -> str:
     """EPSG code of a CRS, or its text where it has none."""
     return f"EPSG:{crs.epsg}" if crs.epsg else str(crs)
-
-
-def digital_numbers(values: np.ndarray, nodata: float | None) -> np.ndarray:
-    """Integers of any type as uint16, where 0 is what is missing (0, negative, or `nodata`)."""
-    if values.dtype != np.uint16:
-        numbers = np.clip(values, 0, MAX_DN).astype(np.uint16)
-    elif nodata:
-        numbers = values.copy()
-    else:
-        return values
-    if nodata:
-        numbers[values == nodata] = 0
-    return numbers
 
 
 @dataclass(frozen=True)
@@ -179,16 +146,17 @@ def _taps(start: int, size: int, factor: int, length: int) -> _Taps:
 
 
 def _weighted_mean(own: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
-    """Bilinear mean of the valid (> 0) coarse pixels, rounded half up; uint16.
+    """Bilinear mean of coarse pixels, rounded half up; uint16.
 
-    Missing pixels take no part: the weights of the others are raised accordingly. `own` starts at
-    the first tap of either axis.
+    Missing and saturated pixels are left out: the weights of the others are raised accordingly.
+    `own` starts at the first tap of either axis.
     """
-    total = _interpolate(own.astype(np.int32), rows, columns)
-    if own.all():
+    used = is_reflectance(own)
+    total = _interpolate(own.astype(np.int32) * used, rows, columns)
+    if used.all():
         weight = int(rows.own_weight[0] + rows.neighbour_weight[0]) ** 2
     else:
-        weight = _interpolate((own > 0).astype(np.int32), rows, columns)
+        weight = _interpolate(used.astype(np.int32), rows, columns)
         weight[weight == 0] = 1
     return ((2 * total + weight) // (2 * weight)).astype(np.uint16)
 

@@ -11,7 +11,7 @@ from wildlens.settings.demo import Demo
 from wildlens.settings.evaluation import Evaluation
 from wildlens.settings.fetch import Fetch
 from wildlens.settings.gan import Gan
-from wildlens.settings.inputs import FETCHED, Inputs, Product, Wanted
+from wildlens.settings.inputs import FETCHED, FetchRequest, Inputs, Product
 from wildlens.settings.landcover import Landcover
 from wildlens.settings.load import dump_section, load_section, validate
 from wildlens.settings.scene import Scene
@@ -21,6 +21,6 @@ from wildlens.settings.types import Clip
 
 __all__ = [
     "FETCHED", "TWO_CLASSES", "Attribution", "Classifier", "Clip", "Demo", "Evaluation", "Fetch",
-    "Gan", "Inputs", "Landcover", "Product", "Scene", "Section", "Settings", "TileClass", "Tiles",
-    "Wanted", "classes_in_order", "dump_section", "load_section", "validate",
+    "FetchRequest", "Gan", "Inputs", "Landcover", "Product", "Scene", "Section", "Settings",
+    "TileClass", "Tiles", "classes_in_order", "dump_section", "load_section", "validate",
 ]  # fmt: skip

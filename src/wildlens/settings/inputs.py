@@ -1,6 +1,9 @@
 """`inputs`: the products, land cover and protected areas that the chain reads."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import date
+from os.path import normpath
 from typing import Annotated
 
 from pydantic import Field, model_validator
@@ -8,31 +11,32 @@ from pydantic import Field, model_validator
 from wildlens.settings.section import Section
 from wildlens.settings.types import Address, Clip, MgrsTile, Name
 
-FETCHED = "resources/fetched"  # where products that are fetched lie, each in a folder of its name
+FETCHED = "resources/fetched"  # fetched products, each in a folder of its name
 
 
-class Wanted(Section):
-    """The product that is fetched: the clearest of an area and time, or one STAC item."""
+class FetchRequest(Section):
+    """The product to fetch: the clearest of an area and time, or one STAC item."""
 
     box: Clip | None = Field(
-        None, description="The area: west, south, east, north in degrees; what is fetched covers it"
+        None, description="The area: west, south, east, north in degrees; it is fetched whole"
     )
     polygons: str | None = Field(
         None,
-        description="... or a file of polygons, whose box is fetched and whose land must be clear",
+        description="The area as a file of polygons: their box is fetched",
     )
     dates: tuple[date, date] | None = Field(None, description="First and last day, YYYY-MM-DD")
     max_cloud: float = Field(
         30,
         ge=0,
         le=100,
-        description="Products with more cloud, by their catalogue, are left out, %",
+        description="Products with more cloud cover, as the catalogue states it, are left out, %",
     )
     tile: MgrsTile | None = Field(
         None, description="Only products of this tile of the Sentinel-2 grid, such as 34WDA"
     )
     item: Address | None = Field(
-        None, description="Address of one STAC item, instead of a search; whole without an area"
+        None,
+        description="Address of one STAC item, instead of a search; without an area, all of it",
     )
 
     @model_validator(mode="after")
@@ -62,9 +66,14 @@ class Product(Section):
     product: str | Annotated[list[str], Field(min_length=1)] | None = Field(
         None,
         description="Path of the product: SAFE folder or zip, STAC item, GeoTIFF, or band folder;"
-        " or a list of those of one date, which become one scene",
+        " or a list of products of one date, which become one scene",
     )
-    fetch: Wanted | None = Field(
+    scl: str | list[str] | None = Field(
+        None,
+        description="Raster of the scene classification (SCL), where the product has none; of a"
+        " list of products, one for each",
+    )
+    fetch: FetchRequest | None = Field(
         None, description="What to fetch from a catalogue, instead of `product`"
     )
     offset: int | list[int] | None = Field(
@@ -73,19 +82,27 @@ class Product(Section):
         " of a list of products, one for all or one for each",
     )
     clip: Clip | None = Field(
-        None, description="West, south, east, north in degrees: only what lies in it is used"
+        None,
+        description="West, south, east, north in degrees: the part of the product that is used",
     )
     landcover: str | None = Field(None, description="Its own land cover, instead of the common one")
     truth: str | None = Field(
-        None, description="Exact land cover on its grid (simulated land only)"
+        None, description="Reference land cover on its grid (simulated land only)"
     )
 
     @property
     def paths(self) -> list[str]:
-        """All products of the scene: where they lie, or will lie once they are fetched."""
+        """Paths of all products of the scene, also of those still to be fetched."""
         if self.product is None:
             return [f"{FETCHED}/{self.name}/item.json"]
         return [self.product] if isinstance(self.product, str) else self.product
+
+    @property
+    def scl_paths(self) -> list[str]:
+        """None, or one scene classification for each product."""
+        if self.scl is None:
+            return []
+        return [self.scl] if isinstance(self.scl, str) else self.scl
 
     @property
     def offsets(self) -> list[int]:
@@ -101,27 +118,55 @@ class Product(Section):
         return self
 
     @model_validator(mode="after")
-    def _offsets_fit(self):
+    def _one_for_each_product(self):
         if isinstance(self.offset, list) and len(self.offset) != len(self.paths):
             raise ValueError(
                 f"{len(self.offset)} offsets for {len(self.paths)} products: give one for all, or"
                 " one for each"
             )
+        if self.scl_paths and len(self.scl_paths) != len(self.paths):
+            raise ValueError(
+                f"{len(self.scl_paths)} files of `scl` for {len(self.paths)} products: give one"
+                " for each"
+            )
+        if twice := _repeated(normpath(path) for path in self.paths):
+            raise ValueError(f"`product` lists {', '.join(twice)} twice: leave one out")
         return self
 
 
+def _repeated(values: Iterable[str]) -> list[str]:
+    return sorted(value for value, count in Counter(values).items() if count > 1)
+
+
 class Inputs(Section):
-    """What the chain reads. Paths are relative to the working directory."""
+    """Inputs of the chain. Paths are relative to the working directory."""
 
     training: list[Product] = Field(min_length=1, description="Products the tiles are cut from")
     mapping: list[Product] = Field([], description="Products that are mapped")
-    landcover: str = Field(description="Land cover that holds all products (CORINE raster)")
+    landcover: str = Field(description="Land cover that covers all products (CORINE raster)")
     areas: str = Field(description="Protected areas (WDPA polygons)")
 
     @model_validator(mode="after")
     def _names_are_unique(self):
+        """Also where file systems ignore case: names become names of files."""
         names = [p.name for p in [*self.training, *self.mapping]]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
+        if twice := _repeated(names):
             raise ValueError(f"two products have the same name: {', '.join(twice)}")
+        if alike := _repeated(name.casefold() for name in names):
+            found = ", ".join(name for name in names if name.casefold() in alike)
+            raise ValueError(
+                f"names of products differ only by upper and lower case ({found}): rename one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _ground_is_trained_on_once(self):
+        used = Counter(
+            (normpath(path), product.clip) for product in self.training for path in product.paths
+        )
+        twice = sorted({path for (path, _), count in used.items() if count > 1})
+        if twice:
+            raise ValueError(
+                f"two products of `training` use {', '.join(twice)}: its tiles would count twice"
+            )
         return self

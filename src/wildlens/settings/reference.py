@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from wildlens.settings import Product, Section, Settings, TileClass, Wanted
+from wildlens.settings import FetchRequest, Product, Section, Settings, TileClass
 
 HEAD = """\
 # Settings
@@ -23,7 +23,7 @@ the paper are in `workflow/configs/paper.yaml`.
 """
 
 
-_NESTED = {"Product": "product", "TileClass": "class", "Wanted": "wish"}
+_NESTED = {"Product": "product", "TileClass": "class", "FetchRequest": "request"}
 
 
 def reference() -> str:
@@ -36,7 +36,7 @@ def reference() -> str:
         parts.append(_section(f"`{name}`", field.annotation))
         if name == "inputs":
             parts.append(_section("A product of `inputs.training` and `inputs.mapping`", Product))
-            parts.append(_section("`fetch` of a product", Wanted))
+            parts.append(_section("`fetch` of a product", FetchRequest))
         if name == "tiles":
             parts.append(_section("A class of `tiles.other_classes`", TileClass))
     return "\n".join(parts)

@@ -16,13 +16,14 @@ class Scene(Section):
     )
     resampling: Literal["nearest", "bilinear"] = Field(
         "bilinear",
-        description="How 20 m and 60 m bands come to 10 m, and what is reprojected to its pixels",
+        description="Resampling of 20 m and 60 m bands to 10 m, and of reprojected products",
     )
     mask_classes: list[Annotated[int, Field(ge=0, le=11)]] = Field(
-        [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes made no data"
+        [0, 1, 3, 8, 9, 10], description="Scene-classification (SCL) classes that become no data"
     )
-    offset_doubt: Literal["warn", "refuse"] = Field(
-        "warn", description="What happens where the pixels contradict the offset in the metadata"
+    offset_conflict: Literal["warn", "refuse"] = Field(
+        "warn",
+        description="Action if pixels or file tags contradict the scale and offset in the metadata",
     )
     crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,5}$")] | None = Field(
         None,

@@ -1,13 +1,15 @@
-"""What every reader of Sentinel-2 products hands on: where which band lies, and what it means."""
+"""What every reader of Sentinel-2 products returns: where each band lies, and what it means."""
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from odc.geo.geobox import GeoBox
 
 from wildlens.files.archives import File
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
+TEN_METRES = ("B02", "B03", "B04", "B08")  # their 20 m and 60 m copies are no substitute
 SCL = "SCL"  # the scene classification, which products hold beside their bands
 
 _BAND_NAME = re.compile(r"B(?:0?([1-9])|(1[0-2])|(8A))", re.IGNORECASE)
@@ -18,7 +20,7 @@ class BandFile:
     """One band in a raster file.
 
     Attributes:
-        path: the file, which may not exist: it is looked for when the band is wanted.
+        path: the file, which may not exist: it is opened only when the band is needed.
         index: the band's number in the file, from 1.
         resolution: pixel side in units of the CRS (m, where it is projected).
     """
@@ -30,18 +32,18 @@ class BandFile:
 
 @dataclass(frozen=True)
 class Product:
-    """A Sentinel-2 product as its reader found it: reflectance = (DN + offset) / quantification.
+    """A Sentinel-2 product: reflectance = (DN + offset) / quantification.
 
     Attributes:
         name: short name, for messages.
         path: what was opened (file or folder).
         grid: grid of the finest bands; all coarser ones share its upper-left corner and extent.
-        bands: band name ("B02", "B8A") -> where it lies. Digital numbers (DN); 0 = no data.
+        bands: band name ("B02", "B8A") -> file. Digital numbers (DN) as `open_band` reads them.
         scl: the scene classification, codes 0..11; None if the product has none.
-        offset: DN to add, by band; None if nothing in the product says so.
-        quantification: DN of reflectance 1.
+        offset: DN to add, by band; None if the metadata do not state it.
+        quantification: DN of reflectance 1, unless the files' tags state another.
         description: short texts for the tags of results: sensing time, baseline, tile, ...
-        metadata: files that were read for all this, beside the images.
+        metadata: files that were read for all this, besides the images.
     """
 
     name: str
@@ -66,3 +68,12 @@ def band_name(text: str) -> str | None:
     one, two, special = match.groups()
     name = f"B{special.upper()}" if special else f"B{int(one or two):02d}"
     return name if name in BANDS else None
+
+
+def parse_time(text: str) -> datetime | None:
+    """A date or time (ISO 8601) in UTC; without a zone it is UTC. None if it is neither."""
+    try:
+        time = datetime.fromisoformat(text)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

@@ -1,8 +1,9 @@
-"""Sentinel-2 Level-2A products in ESA's SAFE form, folder or zip, read from their own metadata.
+"""Sentinel-2 Level-2A products in ESA's SAFE format, folder or zip, read from their own metadata.
 
-Whether +1000 has been added to the numbers is told only by the BOA_ADD_OFFSET elements: products of
-late baselines without it (99.99, 99.33) and reprocessed old scenes with it break any rule by
-baseline or date.
+Only the BOA_ADD_OFFSET elements state whether +1000 has been added to the numbers: products of late
+baselines without it (99.99, 99.33) and reprocessed old scenes with it break any rule by baseline or
+date. Element names of baselines up to 02.06 (`L2A_Product_Info`, `IMAGE_FILE_2A`) are read as those
+of today (`Product_Info`, `IMAGE_FILE`).
 """
 
 import re
@@ -17,17 +18,21 @@ from wildlens.errors import WildLensError
 from wildlens.files import safe_xml
 from wildlens.files.archives import File
 from wildlens.files.raster import stated_grid
-from wildlens.scene.products.product import SCL, BandFile, Product, band_name
+from wildlens.scene.products.product import SCL, TEN_METRES, BandFile, Product, band_name
 
-# a band's place in the instrument's list is its band_id in the metadata; L2A has no B10
+# a band's position in this list is its band_id in the metadata; L2A has no B10
 BAND_IDS = (
     "B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12",
 )  # fmt: skip
-TEN_METRES = ("B02", "B03", "B04", "B08")
 
 _IMAGE_NAME = re.compile(r".*_(B\d\d|B8A|SCL)_(\d\d)m")
 _TILE = re.compile(r"T\d\d[A-Z]{3}(?=_)")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,5}(\.0*)?", re.ASCII)
+_FIRST_FORMAT = re.compile(r"S2[A-D]_[A-Z]{4}_MTD_SAFL(1C|2A)_.*\.xml", re.IGNORECASE)
+_OLD_NAME = re.compile(r"(?:L2A_)?(.+?)(?:_2A)?", re.ASCII)
+_ADVICE = (
+    "get it in today's format from Copernicus Data Space (Collection 1, baseline 05.00 or later)"
+)
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,19 @@ class Metadata:
 
 
 def find_metadata(folder: File, name: str) -> File | None:
-    """The file of this name in a folder; upper and lower case do not count (ESA varies them)."""
+    """The file of this name in a folder; case is ignored, since ESA varies it."""
     found = (p for p in folder.iterdir() if p.name.lower() == name.lower() and p.is_file())
     return min(found, key=str, default=None)
+
+
+def refuse_first_format(folder: File) -> None:
+    """An error if a folder is a product of the format before December 2016."""
+    for path in folder.iterdir():
+        if match := _FIRST_FORMAT.fullmatch(path.name):
+            raise WildLensError(
+                f"{folder}: is a Level-{match[1].upper()} product of the format before December"
+                f" 2016 ({path.name}), with many tiles in one: {_ADVICE}"
+            )
 
 
 def open_safe(folder: File, name: str, metadata_file: File) -> Product:
@@ -58,10 +73,12 @@ def open_safe(folder: File, name: str, metadata_file: File) -> Product:
     metadata = read_metadata(metadata_file)
     granules = {image.parts[:2] for image in metadata.images}
     if len(granules) != 1:
-        raise WildLensError(f"{metadata_file}: names images of {len(granules)} granules, not of 1")
+        raise WildLensError(
+            f"{metadata_file}: names images of {len(granules)} granules, expected 1"
+        )
     grid_file = folder.joinpath(*granules.pop(), "MTD_TL.xml")
     bands = _finest(folder, metadata.images)
-    scl = bands.pop(SCL, None)
+    scl = bands.pop(SCL, None) or _unlisted_scl(grid_file.parent)
     return Product(
         name=name.removesuffix(".SAFE"),
         path=folder,
@@ -81,7 +98,14 @@ def read_metadata(path: File) -> Metadata:
     root = safe_xml.parse(path)
     if safe_xml.local_name(root) != "Level-2A_User_Product":
         raise WildLensError(
-            f"{path}: is no Level-2A metadata: its root is {safe_xml.local_name(root)}"
+            f"{path}: is not Level-2A metadata: its root is {safe_xml.local_name(root)}"
+        )
+    for element in root.iter():
+        element.tag = _OLD_NAME.fullmatch(safe_xml.local_name(element))[1]
+    if next(safe_xml.all_of(root, "IMAGE_ID"), None) is not None:
+        raise WildLensError(
+            f"{path}: is of the format before December 2016, which names images without their"
+            f" folders: {_ADVICE}"
         )
     quantification = safe_xml.number_at(path, root, "BOA_QUANTIFICATION_VALUE")
     if quantification <= 0:
@@ -126,7 +150,7 @@ def _image(metadata: File, text: str) -> PurePosixPath:
     """An IMAGE_FILE entry; one that would leave the product's folder is refused."""
     image = PurePosixPath(text.removesuffix(".jp2"))
     if image.is_absolute() or ".." in image.parts or "\\" in text or len(image.parts) < 3:
-        raise WildLensError(f"{metadata}: IMAGE_FILE is no path inside the product: {text!r}")
+        raise WildLensError(f"{metadata}: IMAGE_FILE is not a path inside the product: {text!r}")
     return image
 
 
@@ -154,6 +178,17 @@ def _finest(folder: File, images: tuple[PurePosixPath, ...]) -> dict[str, BandFi
         if name not in found or resolution < found[name].resolution:
             found[name] = BandFile(_file(folder, image), 1, resolution)
     return found
+
+
+def _unlisted_scl(granule: File) -> BandFile | None:
+    """The scene classification at 20 m of products whose metadata do not list it."""
+    for parts in (("IMG_DATA", "R20m"), ("IMG_DATA",), ("QI_DATA",)):
+        folder = granule.joinpath(*parts)
+        found = folder.iterdir() if folder.is_dir() else ()
+        images = [p for p in found if re.fullmatch(r".*_SCL_(L2A_.*_)?20m\.jp2", p.name)]
+        if images:
+            return BandFile(min(images, key=str), 1, 20.0)
+    return None
 
 
 def _file(folder: File, image: PurePosixPath) -> File:

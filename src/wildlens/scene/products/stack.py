@@ -1,7 +1,7 @@
-"""Band stacks: one GeoTIFF with named bands, or a folder with one file a band.
+"""Band stacks: one GeoTIFF with named bands, or a folder with one file per band.
 
-Clips and exports of data cubes come like this. Nothing in them says whether the +1000 offset of
-late baselines is in the numbers, so `Product.offset` is None.
+Clips and exports of data cubes come like this. They have no metadata that state whether the +1000
+offset of late baselines is in the numbers, so `Product.offset` is None.
 """
 
 import re
@@ -42,6 +42,25 @@ def open_file(path: Path) -> Product:
     return Product(path.stem, path, grid, bands, scl)
 
 
+def open_scl(path: Path) -> BandFile:
+    """The scene classification in a raster: its only band, or the one described as SCL.
+
+    Raises:
+        WildLensError: it is no raster, or has several bands of which not one is described as SCL.
+    """
+    with raster.open_raster(path) as dataset:
+        named = [
+            i for i, text in enumerate(dataset.descriptions, 1) if band_name(text or "") == SCL
+        ]
+        indices = named or list(dataset.indexes)
+        if len(indices) != 1:
+            raise WildLensError(
+                f"{path}: has {dataset.count} bands, {len(named)} of them described as SCL:"
+                " expected one scene classification"
+            )
+        return BandFile(path, indices[0], abs(dataset.transform.a))
+
+
 def band_files(folder: Path) -> dict[str, list[Path]]:
     """Files of a folder that are named after a band or SCL, by band; all others are left out."""
     found: dict[str, list[Path]] = {}
@@ -58,7 +77,10 @@ def open_folder(folder: Path, files: dict[str, list[Path]]) -> Product:
     found = {name: _finest(name, paths) for name, paths in files.items()}
     scl, _ = found.pop(SCL, (None, None))
     if not found:
-        raise WildLensError(f"{folder}: holds a scene classification (SCL), but no band")
+        raise WildLensError(
+            f"{folder}: holds a scene classification, but no file named after a band: give the"
+            f" GeoTIFF of the bands as product, and {scl.path.name} as its `scl`"
+        )
     _, grid = min(found.values(), key=lambda band_and_grid: band_and_grid[0].resolution)
     bands = {name: band for name, (band, _) in found.items()}
     return Product(folder.resolve().name, folder, grid, bands, scl)
@@ -80,10 +102,13 @@ def _finest(name: str, paths: list[Path]) -> tuple[BandFile, GeoBox]:
 
 
 def _single_band(name: str, path: Path) -> tuple[BandFile, GeoBox]:
+    """The band of a file that holds it alone; an alpha band beside it is its mask."""
     with raster.open_raster(path) as dataset:
-        if dataset.count != 1:
+        images = [i for i in dataset.indexes if not raster.is_alpha(dataset, i)]
+        if len(images) != 1:
             raise WildLensError(f"{path}: holds {dataset.count} bands, expected {name} alone")
-        return BandFile(path, 1, abs(dataset.transform.a)), raster.grid_of(dataset)
+        band = BandFile(path, images[0], abs(dataset.transform.a))
+        return band, raster.grid_of(dataset)
 
 
 def _anthroprotect_scl(path: Path) -> BandFile | None:

@@ -1,0 +1,145 @@
+"""One product of a scene, open to be read on the scene's pixels as stored reflectance."""
+
+import logging
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rasterio.windows import Window
+
+from wildlens.errors import WildLensError
+from wildlens.files import raster
+from wildlens.files.archives import on_disk
+from wildlens.files.reflectance import HIGHEST, LOWEST, MISSING, SATURATED, SCALE
+from wildlens.scene.grid import Placement, covered
+from wildlens.scene.products import Product
+from wildlens.scene.products.product import SCL
+from wildlens.scene.reprojection import WarpedBand, open_warped
+from wildlens.scene.resampling import AlignedBand, is_aligned, open_aligned
+from wildlens.scene.scaling import Scaling, decide_scaling
+from wildlens.settings import Scene
+
+log = logging.getLogger(__name__)
+
+MAX_CLASS = 11  # of the scene classification
+
+
+def stored_values(offset: float, quantification: float) -> np.ndarray:
+    """Stored value of each digital number: (65536,) uint16, 0 for DN 0.
+
+    Reflectance = (DN + offset) / quantification; stored is reflectance x 10000, rounded, 1..65534;
+    saturated (DN 65535) stays 65535.
+    """
+    numbers = np.arange(SATURATED + 1, dtype=np.float64)
+    stored = np.rint((numbers + offset) * SCALE / quantification)
+    table = np.clip(stored, LOWEST, HIGHEST).astype(np.uint16)
+    table[0], table[SATURATED] = MISSING, SATURATED
+    return table
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A product that is open to be read on the scene's pixels.
+
+    Attributes:
+        bands: readers of the requested bands, in their order.
+        tables: stored value of each digital number of each band; see `stored_values`.
+        classes: reader of the scene classification; None if no class is masked.
+        masked: the classes that become missing.
+    """
+
+    product: Product
+    placement: Placement
+    scaling: Scaling
+    bands: list[AlignedBand | WarpedBand]
+    tables: list[np.ndarray]
+    classes: AlignedBand | WarpedBand | None
+    masked: list[int]
+
+    def within(self, window: Window) -> Window | None:
+        """The part of a window of the scene that the product covers, counted in the window."""
+        rows, columns = self.placement.grid.shape
+        top, left = self.placement.top - window.row_off, self.placement.left - window.col_off
+        low = max(0, top), max(0, left)
+        high = min(window.height, top + rows), min(window.width, left + columns)
+        if low[0] >= high[0] or low[1] >= high[1]:
+            return None
+        return Window(low[1], low[0], high[1] - low[1], high[0] - low[0])
+
+    def read(self, window: Window) -> np.ndarray:
+        """Stored values of a window of the scene: (bands, rows, columns) uint16."""
+        top, left = window.row_off - self.placement.top, window.col_off - self.placement.left
+        own = Window(left, top, window.width, window.height)
+        numbers = [band.read(own) for band in self.bands]
+        valid = np.logical_and.reduce([n != MISSING for n in numbers])
+        if self.classes is not None:
+            valid &= ~np.isin(self._read_classes(own), self.masked)
+        stored = np.stack([table[n] for table, n in zip(self.tables, numbers, strict=True)])
+        stored *= valid
+        return stored
+
+    def _read_classes(self, window: Window) -> np.ndarray:
+        classes = self.classes.read(window)
+        if (highest := classes.max(initial=0)) > MAX_CLASS:
+            raise WildLensError(
+                f"{self.product.scl.path}: holds {highest}, but the classes of a scene"
+                f" classification (SCL) are 0 to {MAX_CLASS}"
+            )
+        return classes
+
+    def files(self) -> list[Path]:
+        """All files on disk that the layer is read from, masks beside them included."""
+        images = [self.product.bands[name].path for name in self.scaling.offset]
+        if self.classes is not None:
+            images.append(self.product.scl.path)
+        found = [on_disk(path) for path in (*self.product.metadata, *images)]
+        masks = [path.with_name(f"{path.name}.msk") for path in found]
+        return [*found, *(mask for mask in masks if mask.is_file())]
+
+
+def open_layer(
+    product: Product, placement: Placement, settings: Scene, offset: int | None, stack: ExitStack
+) -> Layer:
+    """Open the requested bands and the scene classification of a product.
+
+    Args:
+        offset: DN to add, where the product has no metadata to say so.
+        stack: closes the files.
+    """
+    opening = open_warped if placement.warped else open_aligned
+    files = {name: product.bands[name] for name in settings.bands}
+    bands = stack.enter_context(opening(files, placement.grid, settings.resampling))
+    scaling = decide_scaling(product, settings.bands, offset, conflict=settings.offset_conflict)
+    shifts = {name: bands[name].band.shift for name in settings.bands}
+    tables = [
+        stored_values(scaling.offset[name] - shifts[name], scaling.quantification[name])
+        for name in settings.bands
+    ]
+    classes = None
+    if settings.mask_classes and product.scl is None:
+        log.warning("%s: has no scene classification (SCL): clouds are not masked", product.path)
+    elif settings.mask_classes:
+        classes = _open_classes(product, placement, stack)
+    readers = [bands[name] for name in settings.bands]
+    return Layer(product, placement, scaling, readers, tables, classes, settings.mask_classes)
+
+
+def _open_classes(
+    product: Product, placement: Placement, stack: ExitStack
+) -> AlignedBand | WarpedBand:
+    """The scene classification; on another grid than the product's, by nearest neighbour."""
+    own, grid = raster.read_grid(product.scl.path), placement.grid
+    opening = open_aligned
+    if placement.warped or not is_aligned(own, grid):
+        opening = open_warped
+        (left, right), (top, bottom) = covered(own, grid)
+        rows, columns = grid.shape
+        if min(right, columns) <= max(left, 0) or min(bottom, rows) <= max(top, 0):
+            raise WildLensError(f"{product.scl.path}: does not touch {product.path}")
+        if not placement.warped:
+            log.warning(
+                "%s: is not on the grid of %s: classes are taken by nearest neighbour, and pixels"
+                " beyond it are missing", product.scl.path, product.path,
+            )  # fmt: skip
+    return stack.enter_context(opening({SCL: product.scl}, grid, "nearest"))[SCL]
