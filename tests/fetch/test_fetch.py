@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas
 import numpy as np
@@ -21,7 +22,7 @@ from wildlens.errors import WildLensError
 from wildlens.fetch import web
 from wildlens.fetch.area import area_of
 from wildlens.fetch.catalogues import catalogue_of, tokens_of
-from wildlens.fetch.choice import candidates
+from wildlens.fetch.choice import candidate_of, candidates, choose
 from wildlens.fetch.search import search
 from wildlens.fetch.step import CHOSEN, fetch_product
 from wildlens.fetch.tokens import Bearer, SharedAccess
@@ -441,6 +442,59 @@ def test_the_rule_of_the_choice_is_that_of_its_page():
     assert [round(c.covers, 1) for c in ranked] == [1, 1, 1, 0.5]
 
 
+def newest_of(*items) -> list[str]:
+    ranked = candidates(items, fetch_request(max_cloud=100), BANDS, area_of(BOX, None), "x")
+    return [c.name for c in ranked]
+
+
+def processed(name, baseline, made=None, cloud=10):
+    more = {} if made is None else {"s2:generation_time": made}
+    one = item("earth-search", name, "x", day="2023-07-20", cloud=cloud, baseline=baseline)
+    one["properties"] |= more
+    return one
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        (("99.99", None), ("05.10", None)),
+        (("99.99", "2024-01-01T00:00:00Z"), ("02.14", "2020-01-01T00:00:00Z")),
+        (("05.09", None), ("05.10", None)),
+        (("9.9", None), ("10.0", None)),
+        (("05.10", "2023-09-01T00:00:00Z"), ("05.10", "2023-10-01T00:00:00Z")),
+        (("05.10", "2023-09-01T23:00:00-02:00"), ("05.10", "2023-09-02T01:30:00Z")),
+        (("99.33", "2023-01-01T00:00:00Z"), ("99.33", "2023-01-02T00:00:00Z")),
+        (("nonsense", None), ("02.12", None)),
+    ],
+)
+def test_newest_processing_is_by_number_and_esas_before_others(older, newer):
+    one, two = processed("older", *older), processed("newer", *newer)
+    assert newest_of(one, two) == newest_of(two, one) == ["newer"]
+
+
+@pytest.mark.parametrize("cloud", [None, "3", -1, 101, float("nan"), True])
+def test_item_without_cloud_cover_is_ranked_last_and_not_left_out(cloud):
+    def one(name, cover, day):
+        return item("earth-search", name, "x", day=day, cloud=cover)
+
+    items = [one("unknown", cloud, "2023-07-22"), one("cloudy", 90, "2023-07-20"),
+             one("clear", 5, "2023-07-21")]  # fmt: skip
+    assert newest_of(*items) == ["clear", "cloudy", "unknown"]
+
+
+def test_item_without_cloud_cover_is_judged_by_its_classification_alone(caplog):
+    clear, unknown = (
+        candidate_of(item("earth-search", name, "x", day="2023-07-20", cloud=cloud), None)
+        for name, cloud in (("clear", 40), ("unknown", None))
+    )
+    shares = {"clear": 0.6, "unknown": 0.9}
+    assert choose([clear, unknown], lambda c: shares[c.name], 0.5) is unknown
+    assert choose([unknown, clear], lambda c: None, 0.5) is clear
+    assert "unknown: states no cloud cover and has no scene classification" in caplog.text
+    with pytest.raises(WildLensError, match="states no cloud cover"):
+        choose([unknown], lambda c: None, 0.0)
+
+
 def asset(found: dict, key: str, **values) -> dict:
     found["assets"][key] |= values
     return found
@@ -560,7 +614,8 @@ def test_the_log_says_how_far_a_transfer_is(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
     clock = iter([0.0, 10.0, 40.0])
-    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    # a module of its own: the servers of other tests read the real clock
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     with progress.Transfer("fetch north") as transfer:
         transfer.update(0.25, 30_000_000)
         transfer.update(1.0, 120_000_000)

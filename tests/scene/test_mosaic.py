@@ -128,6 +128,34 @@ def test_products_of_several_dates_are_warned_of(tmp_path, caplog):
     assert "2 dates (2022-04-13, 2022-04-20)" in caplog.text
 
 
+def test_product_that_is_listed_twice_is_refused(tmp_path):
+    path = product(tmp_path / "a", np.ones((60, 72), "uint16"))
+    (tmp_path / "link").symlink_to(path)
+    for other in (path, tmp_path / "b/../a", tmp_path / "link"):
+        (tmp_path / "b").mkdir(exist_ok=True)
+        with pytest.raises(WildLensError, match="is listed twice"):
+            build_scene([path, other], tmp_path / "scene.tif", ONE, offset=0)
+
+
+def test_two_processings_of_one_overpass_are_warned_of(tmp_path, caplog):
+    images = {"B02": np.ones((60, 72), "uint16")}
+    paths = [write_safe(tmp_path / n, images, shape=(60, 72)) for n in "ab"]
+    metadata = paths[1] / "MTD_MSIL2A.xml"
+    metadata.write_text(metadata.read_text().replace("04.00", "05.10"))
+    build_scene(paths, tmp_path / "scene.tif", ONE)
+    assert "are of the same overpass and tile" in caplog.text
+
+
+def test_products_of_the_same_ground_are_warned_of(tmp_path, caplog):
+    paths = [product(tmp_path / n, np.ones((60, 72), "uint16")) for n in "ab"]
+    build_scene(paths, tmp_path / "scene.tif", ONE, offset=0)
+    assert "cover the same ground" in caplog.text
+    caplog.clear()
+    paths[1] = product(tmp_path / "c", np.ones((60, 72), "uint16"), left=60)
+    build_scene(paths, tmp_path / "scene.tif", ONE, offset=0)
+    assert "same ground" not in caplog.text
+
+
 # --- reprojection
 
 

@@ -1,5 +1,7 @@
 import json
 import os
+import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from products import (
     image_entry,
     metadata_xml,
     numbers,
+    to_old_names,
     write_jp2,
     write_safe,
     write_tif,
@@ -22,6 +25,8 @@ from wildlens.errors import WildLensError
 from wildlens.scene.products import BandFile, open_product
 from wildlens.scene.products.product import BANDS, band_name
 from wildlens.scene.products.safe import read_metadata
+from wildlens.scene.step import build_scene
+from wildlens.settings import Scene
 
 
 @pytest.fixture
@@ -203,6 +208,86 @@ def test_a_grid_without_10_m_size_is_refused(tmp_path):
     path = next(root.rglob("MTD_TL.xml"))
     path.write_text(path.read_text().replace('resolution="10"', 'resolution="20"'))
     assert "Size" in refusal(root)
+
+
+# --- products of the first years, and products in folders
+
+
+def images() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {"B02": numbers(rng), "B11": numbers(rng, (30, 36)), "SCL": np.full((30, 36), 4, "u1")}
+
+
+def scene_of(path: Path, folder: Path) -> np.ndarray:
+    build_scene(path, folder / "scene.tif", Scene(bands=["B02", "B11"]))
+    with rasterio.open(folder / "scene.tif") as dataset:
+        return dataset.read()
+
+
+def test_product_of_baseline_02_05_gives_the_scene_of_todays_names(tmp_path):
+    today = write_safe(tmp_path / "today", images(), shape=SHAPE)
+    old = to_old_names(write_safe(tmp_path / "old", images(), shape=SHAPE))
+    product = open_product(old)
+    assert product.offset == {"B02": 0, "B11": 0} and product.quantification == 10_000
+    assert product.description["baseline"] == "02.05" and product.description["tile"] == "T33XWJ"
+    assert product.description["product_uri"].startswith("S2B_MSIL2A")
+    np.testing.assert_array_equal(scene_of(old, tmp_path), scene_of(today, tmp_path))
+
+
+@pytest.mark.parametrize("folder", ["IMG_DATA", "IMG_DATA/R20m", "QI_DATA"])
+def test_scene_classification_that_old_metadata_omit_is_found(tmp_path, folder):
+    root = write_safe(tmp_path, images(), shape=SHAPE)
+    to_old_names(root)
+    path = root / "MTD_MSIL2A.xml"
+    path.write_text(re.sub(r"<IMAGE_FILE_2A>[^<]*_SCL_20m</IMAGE_FILE_2A>", "", path.read_text()))
+    (scl,) = root.rglob("*_SCL_20m.jp2")
+    (scl.parents[2] / folder).mkdir(exist_ok=True)
+    moved = scl.rename(scl.parents[2] / folder / scl.name)
+    assert open_product(root).scl.path == moved
+
+
+@pytest.mark.parametrize("level", ["1C", "2A"])
+def test_product_of_the_first_format_is_named(tmp_path, level):
+    name = f"S2A_USER_MTD_SAFL{level}_PDMC_20160102T111406_R136_V20151231T235959.xml"
+    (tmp_path / name).write_text("<a/>")
+    message = refusal(tmp_path)
+    assert f"Level-{level} product of the format before December 2016" in message
+    assert "Collection 1" in message
+
+
+def test_images_without_folders_are_named_as_the_first_format(tmp_path):
+    root = write_safe(tmp_path, images(), shape=SHAPE)
+    path = root / "MTD_MSIL2A.xml"
+    path.write_text(path.read_text().replace("IMAGE_FILE>", "IMAGE_ID_2A>"))
+    assert "format before December 2016" in refusal(root)
+
+
+def zipped(folder: Path) -> Path:
+    path = folder.with_suffix(".zip")
+    with zipfile.ZipFile(path, "w") as archive:
+        for file in folder.rglob("*"):
+            archive.write(file, file.relative_to(folder).as_posix())
+    return path
+
+
+@pytest.mark.parametrize("pack", [lambda folder: folder, zipped], ids=["folder", "zip"])
+def test_product_inside_a_folder_of_its_name_is_read(tmp_path, pack):
+    inner = write_safe(tmp_path / "p.SAFE", images(), shape=SHAPE, folder="p.SAFE")
+    product = open_product(pack(inner.parent))
+    assert product.name == "p" and set(product.bands) == {"B02", "B11"}
+
+
+@pytest.mark.parametrize("pack", [lambda folder: folder, zipped], ids=["folder", "zip"])
+def test_several_products_in_one_folder_are_named(tmp_path, pack):
+    for name in ("a.SAFE", "b.SAFE"):
+        write_safe(tmp_path / "both", images(), shape=SHAPE, folder=name)
+    message = refusal(pack(tmp_path / "both"))
+    assert "holds 2 products (a.SAFE, b.SAFE): give one of them" in message
+
+
+def test_folder_that_holds_the_zip_of_a_product_names_it(tmp_path):
+    (tmp_path / "S2B_MSIL2A.zip").write_bytes(b"")
+    assert "it holds S2B_MSIL2A.zip" in refusal(tmp_path)
 
 
 # --- band stacks

@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,78 @@ def test_what_is_no_json_is_refused(tmp_path, text):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(WildLensError, match="is not valid JSON"):
         open_product(path)
+
+
+# --- addresses, zones and times
+
+
+@pytest.mark.parametrize(
+    ("name", "href"),
+    [
+        ("my scene.tif", "my%20scene.tif"),
+        ("my scene.tif", "./my scene.tif"),
+        ("my%20scene.tif", "my%20scene.tif"),  # a literal %
+        ("my scene.tif", "https://example.org/a%20b/my%20scene.tif?sig=x%20y"),
+        ("my scene.tif", "FOLDER/my%20scene.tif"),
+        ("ö.tif", "%C3%B6.tif"),
+        ("deep folder/B02.tif", "deep%20folder/B02.tif?x=1"),
+        ("my scene.tif", "file:FOLDER/my%20scene.tif"),
+        ("my scene.tif", "file://localhostFOLDER/my%20scene.tif"),
+        ("my scene.tif", "file://FOLDER/my%20scene.tif"),
+    ],
+)
+def test_percent_encoded_addresses_are_decoded(tmp_path, name, href):
+    write_tif(tmp_path / name, np.ones(SHAPE, "uint16"))
+    item = {"type": "Feature", "properties": {},
+            "assets": {"B02": {"href": href.replace("FOLDER", str(tmp_path))}}}  # fmt: skip
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    assert open_product(tmp_path / "item.json").bands["B02"].path == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "href", ["%2e%2e/B02.tif", "a/%2E%2E/%2e./B02.tif", "file:///a/%2e%2e/b.tif"]
+)
+def test_encoded_addresses_do_not_leave_the_folder(tmp_path, href):
+    write_tif(tmp_path / "B02.tif", np.ones(SHAPE, "uint16"))
+    item = {"type": "Feature", "properties": {}, "assets": {"B02": {"href": href}}}
+    (tmp_path / "item").mkdir()
+    (tmp_path / "item/item.json").write_text(json.dumps(item))
+    with pytest.raises(WildLensError, match="leads out of the item's folder"):
+        open_product(tmp_path / "item/item.json")
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ({"proj:code": "EPSG:32634"}, "states EPSG:32634, but its files are in EPSG:32633"),
+        ({"proj:epsg": 32632}, "states EPSG:32632, but its files are in EPSG:32633"),
+        ({"grid:code": "MGRS-34XWJ"}, "is of tile MGRS-34XWJ, but its files are in EPSG:32633"),
+        ({"s2:mgrs_tile": "32XWJ"}, "is of tile 32XWJ, but its files are in EPSG:32633"),
+        ({"proj:code": "EPSG:32633", "grid:code": "MGRS-33XWJ"}, None),
+        ({}, None),
+    ],
+)
+def test_zone_that_contradicts_the_files_is_reported(tmp_path, stated, said, caplog):
+    product = open_product(write_item(tmp_path, {"B02": {}}, **stated))
+    assert product.grid == grid()
+    assert (said in caplog.text) if said else not caplog.records
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo"])
+def test_time_without_a_zone_is_utc_wherever_it_is_read(tmp_path, zone, monkeypatch, caplog):
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    product = open_product(write_item(tmp_path, {"B02": {}}, datetime="2023-06-28T10:20:30"))
+    assert product.description["sensing_time"] == "2023-06-28T10:20:30Z"
+    assert "has no zone and is taken as UTC" in caplog.text
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_time_with_a_zone_stays_as_it_is(tmp_path, caplog):
+    product = open_product(write_item(tmp_path, {"B02": {}}, datetime="2023-06-28T10:20:30+02:00"))
+    assert product.description["sensing_time"] == "2023-06-28T10:20:30+02:00"
+    assert not caplog.records
 
 
 # --- the real ones

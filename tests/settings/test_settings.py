@@ -157,6 +157,17 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (inputs(training=[]), "inputs.training: "),
         (inputs(training=[product(name="../up")]), "inputs.training.0.name: "),
         (inputs(mapping=[product()]), "two products have the same name: a"),
+        (
+            inputs(training=[product(name="North"), product(name="north", product="b.SAFE")]),
+            "names of products differ only by upper and lower case (North, north)",
+        ),
+        (inputs(mapping=[product(name="A", product="b.SAFE")]), "upper and lower case (a, A)"),
+        (
+            inputs(training=[product(), product(name="b", product="./a.SAFE")]),
+            "two products of `training` use a.SAFE: its tiles would count twice",
+        ),
+        (inputs(training=[product(product=["a.SAFE", "x/../a.SAFE"])]), "lists a.SAFE twice"),
+        (inputs(training=[product(scl=["a.tif", "b.tif"])]), "2 files of `scl` for 1 products"),
     ],
 )
 def test_what_is_wrong_is_refused_in_one_line_that_names_the_key(data, said):

@@ -1,5 +1,6 @@
 """Tiny Sentinel-2 products for tests: SAFE trees with what the reader uses, and GeoTIFFs."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -96,6 +97,22 @@ def write_safe(
     granule = root / "GRANULE" / GRANULE
     granule.mkdir(parents=True, exist_ok=True)
     (granule / "MTD_TL.xml").write_text(tile_xml(shape, psd))
+    return root
+
+
+def to_old_names(root: Path) -> Path:
+    """Give a SAFE tree the element and image names of baselines up to 02.06."""
+    path = root / "MTD_MSIL2A.xml"
+    text = path.read_text().replace("/T33XWJ_", "/L2A_T33XWJ_").replace(">04.00<", ">02.05<")
+    for name in ("Product_Info", "Product_Organisation", "Product_Image_Characteristics",
+                 "BOA_QUANTIFICATION_VALUE"):  # fmt: skip
+        text = re.sub(rf"(</?){name}\b", rf"\1L2A_{name}", text)
+    for name in ("PRODUCT_URI", "IMAGE_FILE"):
+        text = re.sub(rf"(</?){name}>", rf"\1{name}_2A>", text)
+    text = text.replace("QUANTIFICATION_VALUES_LIST", "L1C_L2A_Quantification_Values_List")
+    path.write_text(text)
+    for image in list(root.rglob("T33XWJ_*")):
+        image.rename(image.with_name(f"L2A_{image.name}"))
     return root
 
 
