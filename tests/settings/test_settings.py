@@ -142,7 +142,7 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (configuration(classifier={"strides": []}), "classifier.strides: "),
         (configuration(gan={"steps": 10}), "gan: pretraining_steps must be fewer than steps"),
         (configuration(gan={"seed": -1}), "gan.seed: "),
-        (configuration(gan={"activation_margin": None}), "gan: lambda_rest must be 0 where "),
+        (configuration(gan={"activation_margin": None}), "gan: lambda_inactive must be 0 if "),
         (configuration(scene={"bands": ["B02", "B99"]}), "scene.bands.1: "),
         (configuration(attribution={"methods": ["gan", "lime"]}), "attribution.methods.1: "),
         (configuration(attribution={"occlusion_stride": 17}), "occlusion_stride must not exceed"),

@@ -136,7 +136,7 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
     settings = Gan(
         activation=activation,
         activation_margin=None,
-        lambda_rest=0,
+        lambda_inactive=0,
         steps=40,
         pretraining_steps=0,
         ramp_steps=0,
@@ -168,7 +168,7 @@ def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activa
     settings = Gan(
         activation=activation,
         activation_margin=None,
-        lambda_rest=0,
+        lambda_inactive=0,
         lambda_am=0.3,
         loss_unit="reflectance",
     )
@@ -195,7 +195,7 @@ def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activa
 
 
 def test_the_papers_other_readings_are_settings():
-    settings = Gan(similarity="frobenius", adversarial="cross_entropy", lambda_rest=0)
+    settings = Gan(similarity="frobenius", adversarial="cross_entropy", lambda_inactive=0)
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))
     high, low = images + 0.01, images - 0.02 * torch.rand_like(images)
@@ -218,7 +218,7 @@ def test_the_papers_other_readings_are_settings():
 @pytest.mark.parametrize("activation", ["score", "local"])
 def test_a_change_weighs_more_where_activation_maximisation_has_ended(activation):
     settings = Gan(
-        activation=activation, activation_margin=-0.2, lambda_rest=3.0, loss_unit="reflectance"
+        activation=activation, activation_margin=-0.2, lambda_inactive=3.0, loss_unit="reflectance"
     )
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))

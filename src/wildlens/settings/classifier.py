@@ -37,12 +37,14 @@ class Classifier(Section):
     )
     target: GroupName = Field(
         "protected",
-        description="The class that is explained: its logit against all others; generators learn"
-        " on its tiles, and these are attributed",
+        description="Class that is explained, by its logit against all others; generators are"
+        " trained on its tiles, and its tiles are attributed",
     )
     width: int = Field(16, ge=1, le=256, description="Channels of the first level")
-    depth: int = Field(3, ge=1, le=6, description="unet: halvings of the U-Net")
-    maps: int = Field(3, ge=1, le=64, description="unet: full-size tanh maps between the two parts")
+    depth: int = Field(3, ge=1, le=6, description="unet: downsamplings by 2 of the U-Net")
+    maps: int = Field(
+        3, ge=1, le=64, description="unet: number of full-size tanh maps between U-Net and head"
+    )
     strides: list[Annotated[int, Field(ge=1, le=4)]] = Field(
         [2, 3, 2],
         min_length=1,
@@ -51,17 +53,19 @@ class Classifier(Section):
     dropout: Share = Field(0.1, description="unet: dropout in the head")
     pixel_occlusion: Share = Field(0.2, description="unet: share of pixels of the maps dropped")
     epochs: int = Field(12, ge=1, le=10_000, description="Passes over the training tiles")
-    batch_size: int = Field(32, ge=1, le=4096, description="Tiles in a batch")
-    max_rate: float = Field(0.01, gt=0, le=1, description="Highest rate of the one-cycle schedule")
-    weight_decay: float = Field(1e-4, ge=0, le=1, description="Of AdamW")
-    cutmix: Share = Field(0.9, description="Share of the batches that are mixed")
+    batch_size: int = Field(32, ge=1, le=4096, description="Tiles per batch")
+    max_rate: float = Field(
+        0.01, gt=0, le=1, description="Maximum learning rate of the one-cycle schedule"
+    )
+    weight_decay: float = Field(1e-4, ge=0, le=1, description="Weight decay of AdamW")
+    cutmix: Share = Field(0.9, description="Share of the batches with CutMix")
     cutmix_form: Literal["box", "strip"] = Field(
         "box",
-        description="What is pasted: a box of any other tile (CutMix as published), or a strip"
-        " along an edge of a tile of another class (reference [3]'s own)",
+        description="Pasted part: a box of any other tile (CutMix as published), or a strip along"
+        " an edge of a tile of another class (reference [3])",
     )
     precision: Precision = Field("float32", description=PRECISION)
-    seed: Seed = Field(0, description="Seed of weights, batches and mixing")
+    seed: Seed = Field(0, description="Seed of weights, batches and CutMix")
 
     @model_validator(mode="after")
     def _options_go_to_another_package(self):

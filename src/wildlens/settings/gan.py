@@ -13,59 +13,66 @@ class Gan(Section):
 
     blocks: int = Field(12, ge=1, le=64, description="Residual blocks of a generator")
     width: int = Field(8, ge=1, le=256, description="Channels of a generator at full size")
-    downsamplings: int = Field(1, ge=0, le=4, description="Halvings before the residual blocks")
+    downsamplings: int = Field(
+        1, ge=0, le=4, description="Downsamplings by 2 before the residual blocks"
+    )
     discriminator_width: int = Field(
         8, ge=1, le=256, description="Channels of the discriminators' first layer"
     )
     activation: Literal["score", "local"] = Field(
         "local",
         description="What activation maximisation acts on: the score of the image (paper), or the "
-        "score of each place, of classifiers that have it (local)",
+        "local logits of a classifier that has them (local)",
     )
     activation_margin: float | None = Field(
         -1.0,
         ge=-100,
         le=100,
-        description="Logit past neutral at which activation maximisation ends; below 0, it ends "
-        "before neutral: what is natural goes, nothing is painted. none: no such end (paper)",
+        description="Logit margin at which the activation-maximisation loss is clamped; negative: it "
+        "stops before the decision boundary. null: not clamped (paper)",
     )
     lambda_am: float = Field(
         0.5, ge=0, le=100, description="Weight of activation maximisation (paper: 0.3)"
     )
     lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
-    lambda_rest: float = Field(
+    lambda_inactive: float = Field(
         1.0,
         ge=0,
         le=100,
-        description="What more a change weighs in the similarity loss where activation "
-        "maximisation has ended (0: nothing, paper)",
+        description="Extra similarity weight where activation maximisation is inactive, that is "
+        "where its loss is clamped (paper: 0)",
     )
     lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
     lambda_adv: float = Field(1.0, ge=0, le=100, description="Weight of the adversarial loss")
     similarity: Literal["l1", "frobenius"] = Field(
         "l1",
-        description="Distance of the similarity loss: L1 (the paper's text), or an image's root"
-        " mean square (its equation 2)",
+        description="Distance of the similarity loss: L1 (the paper's text), or the root mean"
+        " square of each image (its equation 2)",
     )
     adversarial: Literal["square", "cross_entropy"] = Field(
         "square",
-        description="Adversarial loss of the generators: a square (the paper's equation 4), or"
+        description="Adversarial loss of the generators: squared error (the paper's equation 4), or"
         " cross entropy (its text)",
     )
     loss_unit: Literal["standardised", "reflectance"] = Field(
         "standardised", description="Unit of the two L1 losses (paper: reflectance)"
     )
     pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
-    ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am rises after that")
-    steps: int = Field(1000, ge=1, description="All steps, pre-training included")
-    batch_size: int = Field(8, ge=1, le=512, description="Tiles in a batch")
+    ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am then rises linearly")
+    steps: int = Field(1000, ge=1, description="Number of steps, pre-training included")
+    batch_size: int = Field(8, ge=1, le=512, description="Tiles per batch")
     crop: int | None = Field(
-        64, ge=32, multiple_of=4, description="Side of random crops of the tiles, px; none: whole"
+        64,
+        ge=32,
+        multiple_of=4,
+        description="Side of random crops of the tiles, px; null: whole tiles",
     )
-    rate: float = Field(1e-3, gt=0, le=1, description="Adam's rate until decay_from")
-    decay_from: Share = Field(0.3, description="Share of the steps after which the rate falls to 0")
+    rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of Adam until decay_from")
+    decay_from: Share = Field(
+        0.3, description="Share of the steps after which the rate falls linearly to 0"
+    )
     averaging: float = Field(
-        0.98, ge=0, lt=1, description="Decay of the running mean of the weights"
+        0.98, ge=0, lt=1, description="Decay of the exponential moving average of the weights"
     )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and crops")
@@ -77,10 +84,10 @@ class Gan(Section):
         return self
 
     @model_validator(mode="after")
-    def _rest_comes(self):
-        if self.lambda_rest and self.activation_margin is None:
+    def _inactive_needs_a_margin(self):
+        if self.lambda_inactive and self.activation_margin is None:
             raise ValueError(
-                "lambda_rest must be 0 where activation_margin is none: activation maximisation "
-                "never ends"
+                "lambda_inactive must be 0 if activation_margin is null: activation maximisation "
+                "is never inactive"
             )
         return self

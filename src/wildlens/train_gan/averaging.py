@@ -1,4 +1,4 @@
-"""A running mean of a network's weights: what is kept of a noisy adversarial training."""
+"""Exponential moving average of a network's weights, to smooth adversarial training."""
 
 import copy
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 class RunningMean:
-    """Exponential running mean of all floating-point weights and statistics of a network."""
+    """Exponential moving average of all floating-point weights and buffers of a network."""
 
     def __init__(self, network: nn.Module, decay: float):
         self.decay = decay
@@ -15,7 +15,7 @@ class RunningMean:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Move towards the present state of `network`."""
+        """Move towards the current state of `network`."""
         present = network.state_dict()
         for name, value in self.network.state_dict().items():
             if value.is_floating_point():

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 
-# generators start at the identity, where a root has no slope that is a number
+# generators start at the identity, where the gradient of a root is not finite
 SMALLEST_SQUARE = 1e-12
 
 
@@ -16,12 +16,14 @@ def similarity(
     *,
     frobenius: bool = False,
 ) -> Tensor:
-    """L_sim, equation 2: a distance in units of `unit` (by band, (C, 1, 1)), mean over the batch.
+    """L_sim, equation 2: mean distance of the images of a batch.
 
-    The paper writes a Frobenius norm and says L1. L1 is the mean absolute difference; the norm of
-    an image is its root mean square: both as means, which makes them free of the tile size.
+    The paper's equation has a Frobenius norm, its text L1. Both are computed as means, and so do
+    not depend on the tile size: mean absolute difference, or root mean square of each image.
 
     Args:
+        images, generated: (N, C, H, W).
+        unit: of the differences, by band (C, 1, 1).
         weight: of each pixel, (N, 1, H, W); the paper has none.
     """
     if not frobenius:
@@ -31,14 +33,14 @@ def similarity(
 
 
 def cycle(images: Tensor, restored: Tensor, unit: Tensor | float = 1.0) -> Tensor:
-    """L_cyc, equation 3: the mean absolute difference after both generators."""
+    """L_cyc, equation 3: mean absolute difference to the images after both generators."""
     return similarity(images, restored, unit)
 
 
 def adversarial(patch_logits: Tensor, *, cross_entropy: bool = False) -> Tensor:
-    """L_adv, equation 4, for the generator: (d(w(X)) - 1)^2 with d in (0, 1).
+    """L_adv, equation 4, of a generator: (d(w(X)) - 1)^2 with d in (0, 1).
 
-    The paper's text says cross entropy, which is -log d(w(X)).
+    The paper's text has cross entropy instead: -log d(w(X)).
     """
     if cross_entropy:
         return softplus(-patch_logits).mean()
@@ -46,7 +48,7 @@ def adversarial(patch_logits: Tensor, *, cross_entropy: bool = False) -> Tensor:
 
 
 def discrimination(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
-    """L_CE, equation 1, for the discriminator: real 1, generated 0; mean of both halves."""
+    """L_CE, equation 1, of a discriminator: real 1, generated 0; mean of both."""
     real = binary_cross_entropy_with_logits(real_logits, torch.ones_like(real_logits))
     generated = binary_cross_entropy_with_logits(
         generated_logits, torch.zeros_like(generated_logits)
@@ -57,12 +59,13 @@ def discrimination(real_logits: Tensor, generated_logits: Tensor) -> Tensor:
 def activation_maximisation(logits: Tensor, natural: bool, margin: float | None = None) -> Tensor:
     """L_AM, equation 5: cross entropy of the classifier's score with y = 1 (w+) or y = 0 (w-).
 
-    From logits, since the score saturates and its gradient would vanish. Of any shape: (N,) of
-    images as in the paper, or (N, H, W) of places, where it is the mean over all places.
+    Computed from logits, because the gradient of the score vanishes where it saturates.
 
     Args:
-        margin: logit past 0, on the wanted side, beyond which nothing is gained (below 0: before
-            0 is reached); none: no end.
+        logits: (N,) of images, as in the paper, or (N, H, W) local logits.
+        natural: whether y is 1.
+        margin: the loss is clamped where the logit is beyond this margin on the side of y;
+            negative: before the decision boundary; None: not clamped.
     """
     if margin is not None:
         logits = logits.clamp(max=margin) if natural else logits.clamp(min=-margin)
@@ -70,8 +73,8 @@ def activation_maximisation(logits: Tensor, natural: bool, margin: float | None 
     return binary_cross_entropy_with_logits(logits, target)
 
 
-def at_rest(logits: Tensor, natural: bool, margin: float | None) -> Tensor:
-    """Where `activation_maximisation` has nothing to gain, bool: past its margin."""
+def inactive(logits: Tensor, natural: bool, margin: float | None) -> Tensor:
+    """Where the loss of `activation_maximisation` is clamped, bool of the logits' shape."""
     if margin is None:
         return torch.zeros_like(logits, dtype=torch.bool)
     return logits > margin if natural else logits < -margin

@@ -1,7 +1,7 @@
-"""What both generators are trained to lower: equation 6, through frozen networks.
+"""Objective of both generators: equation 6, through frozen networks.
 
-The classifier is frozen for good, the discriminators while this is computed; gradients pass through
-them to the generators.
+The classifier is always frozen, the discriminators while the objective is computed; gradients pass
+through them to the generators.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,11 +19,11 @@ from wildlens.train_gan import losses
 
 @dataclass(frozen=True)
 class Objective:
-    """The networks that take part, and how their terms are weighted.
+    """The networks of the objective and the weights of its terms.
 
     Attributes:
-        discriminators: of the `maximizer` and of the `minimizer`.
-        unit: of the two distances, by band (C, 1, 1), or the same for all.
+        discriminators: one for each generator, named `maximizer` and `minimizer`.
+        unit: of similarity and cycle losses, by band (C, 1, 1) or a number for all bands.
     """
 
     classifier: nn.Module
@@ -36,7 +36,7 @@ class Objective:
     def terms(
         self, images: Tensor, high: Tensor, low: Tensor
     ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-        """The terms of both generators by name, and the logits of X, X+ and X-, (N,).
+        """Terms of both generators by name, and the logits of X, X+ and X-, (N,).
 
         Args:
             images: (N, C, H, W) reflectance; `high` = w+(images), `low` = w-(images).
@@ -88,23 +88,26 @@ class Objective:
             return network(images).float()
 
     def _activation(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits that activation maximisation acts on, of images or of places; and of images."""
+        """Logits that activation maximisation acts on, and the logits of the images, (N,)."""
         if self.settings.activation == "score":
             logits = self.run(self.classifier, images)
             return logits, logits
-        places = self.run(self.classifier.local_logits, images)
-        return places, places.mean(dim=(1, 2))
+        local = self.run(self.classifier.local_logits, images)
+        return local, local.mean(dim=(1, 2))
 
     def _similarity_weight(self, images: Tensor, activation: Tensor, natural: bool) -> Tensor:
-        """(N, 1, H, W), or less that spreads to it: what a change of each pixel weighs."""
-        rest = losses.at_rest(activation, natural, self.settings.activation_margin)
-        rest = rest.to(images.dtype).reshape(len(images), 1, *(rest.shape[1:] or (1, 1)))
-        return 1 + self.settings.lambda_rest * functional.interpolate(rest, images.shape[-2:])
+        """Weight of each pixel in the similarity loss, (N, 1, H, W)."""
+        inactive = losses.inactive(activation, natural, self.settings.activation_margin)
+        shape = (len(images), 1, *(inactive.shape[1:] or (1, 1)))
+        inactive = inactive.to(images.dtype).reshape(shape)
+        return 1 + self.settings.lambda_inactive * functional.interpolate(
+            inactive, images.shape[-2:]
+        )
 
 
 @contextmanager
 def _frozen(network: nn.Module) -> Iterator[None]:
-    """Weights get no gradient while the block runs; gradients still pass through."""
+    """While the block runs, the weights get no gradients; gradients still pass through."""
     network.requires_grad_(False)
     try:
         yield
