@@ -212,3 +212,18 @@ def test_a_folder_that_cannot_be_written_is_no_error(tmp_path):
     (tmp_path / ".map.tif.digest").mkdir()  # what is in the way cannot be replaced
     provenance.remember(path)
     assert provenance.digest(path)
+
+
+def test_edit_of_another_packages_module_changes_its_digest(toy, tmp_path, monkeypatch):
+    package = tmp_path / "outside"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('was run')\n")
+    (package / "method.py").write_text("from outside import helper\nfrom toy import deep\n")
+    (package / "helper.py").write_text("VALUE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = toy.digest("outside.method")
+    assert before == toy.digest("outside.method")
+    (package / "helper.py").write_text("VALUE = 2\n")
+    changed = toy.digest("outside.method")
+    toy.write("deep.py", "ONE = 2\n")
+    assert len({before, changed, toy.digest("outside.method")}) == 3

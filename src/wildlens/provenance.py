@@ -4,6 +4,7 @@ import ast
 import contextlib
 import functools
 import hashlib
+import importlib.machinery
 import json
 import os
 from collections import Counter
@@ -131,10 +132,11 @@ def _sha256(file: Path) -> bytes:
 
 
 def code_digest(module: str) -> str:
-    """Digest of a module of this package and of all modules of the package that it imports.
+    """Digest of a module and of all modules that it imports of this package, or of its own.
 
     Taken from the syntax trees, so that comments and layout do not count. Snakemake does not see
-    edits of a package by itself: the rules pass this as a parameter.
+    edits of a package by itself: the rules pass this as a parameter. Methods and classifiers of
+    other packages are digested in the same way.
     """
     total = hashlib.blake2b(digest_size=8)
     for name in sorted(filter(_has_effect, _reachable(module))):
@@ -143,9 +145,9 @@ def code_digest(module: str) -> str:
 
 
 def _has_effect(module: str) -> bool:
-    """Whether an edit of a module can change results; the package itself is a version number."""
-    _, *names = module.split(".")
-    return bool(names) and names[0] not in _WITHOUT_EFFECT
+    """Whether an edit of a module can change results; this package itself is a version number."""
+    package, *names = module.split(".")
+    return package != __package__ or (bool(names) and names[0] not in _WITHOUT_EFFECT)
 
 
 def _reachable(module: str) -> set[str]:
@@ -160,15 +162,22 @@ def _reachable(module: str) -> set[str]:
 
 @functools.cache
 def _source(module: str) -> Path | None:
-    """File of a module of this package; None if `module` is an attribute, or another package's.
+    """File of a module; None if `module` is an attribute of one, or is not written in Python.
 
     Looked up in the folders: `importlib.util.find_spec` imports the parents of what it looks for,
     and so would torch be imported while a workflow is only planned.
     """
     package, *names = module.split(".")
-    if package != __package__:
-        return None
-    base = Path(__file__).parent.joinpath(*names)
+    if package == __package__:
+        base = Path(__file__).parent
+    else:
+        spec = importlib.machinery.PathFinder.find_spec(package)
+        if spec is None or not (spec.origin or "").endswith(".py"):
+            return None
+        if not names:
+            return Path(spec.origin)
+        base = Path(spec.origin).parent
+    base = base.joinpath(*names)
     candidates = [base / "__init__.py", *([base.with_name(f"{base.name}.py")] if names else [])]
     return next((path for path in candidates if path.is_file()), None)
 
@@ -176,7 +185,7 @@ def _source(module: str) -> Path | None:
 def _parse(module: str) -> ast.Module:
     path = _source(module)
     if path is None:
-        raise ModuleNotFoundError(f"no module named {module!r} in {__package__}")
+        raise ModuleNotFoundError(f"no module named {module!r}")
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
@@ -187,12 +196,13 @@ def _tree(module: str) -> str:
 
 @functools.cache
 def _imports(module: str) -> tuple[str, ...]:
-    """Modules of this package that a module imports, anywhere in its text."""
-    names = set()
+    """Modules of this package and of its own that a module imports, anywhere in its text."""
+    names, packages = set(), {__package__, module.partition(".")[0]}
     for node in ast.walk(_parse(module)):
         if isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return tuple(sorted(name for name in names if _source(name) is not None))
+    ours = (name for name in names if name.partition(".")[0] in packages)
+    return tuple(sorted(name for name in ours if _source(name) is not None))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from wildlens.provenance import code_digest
-from wildlens.registry import methods
+from wildlens.registry import classifiers, methods
 from wildlens.settings import dump_section
 
 DEMO = "resources/demo/"  # where the demo writes
@@ -132,10 +132,12 @@ def gpus_of(wildcards):
     return int(methods.find(wildcards.method).uses_network)
 
 
+def network_digest(*modules):
+    """Digest of the code of a step that runs the classifier: its modules, and the network's."""
+    network = classifiers.find(settings.classifier.architecture).module
+    return "".join(map(code_digest, [*modules, network]))
+
+
 def method_digest(*modules):
-    """Digest of the code behind one method: of the modules that run it, and of its own."""
-
-    def digest(wildcards):
-        return "".join(map(code_digest, [*modules, methods.find(wildcards.method).module]))
-
-    return digest
+    """Digest of the code behind one method: the modules that run it, its own, and the network's."""
+    return lambda wildcards: network_digest(*modules, methods.find(wildcards.method).module)

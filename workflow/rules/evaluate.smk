@@ -93,7 +93,7 @@ rule evaluate:
         runtime=growing(240),
         gpu=1,  # classifier and generators run on the test tiles
     params:
-        code=code_digest("wildlens.evaluate.step"),
+        code=network_digest("wildlens.evaluate.step"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),

@@ -40,7 +40,7 @@ rule train_classifier:
         gpu=1,  # with more, as many processes share each batch, to the same result
         nodes=1,
     params:
-        code=code_digest("wildlens.train_classifier.step"),
+        code=network_digest("wildlens.train_classifier.step"),
         metrics=subpath(output.training, parent=True),
     shell:
         # exec: a shell that a scheduler's signal ends would take the training along before it saved

@@ -29,7 +29,7 @@ rule train_gan:
         gpu=1,  # with more, as many processes share each batch, to the same result
         nodes=1,
     params:
-        code=code_digest("wildlens.train_gan.step"),
+        code=network_digest("wildlens.train_gan.step"),
         metrics=subpath(output.training, parent=True),
     shell:
         # exec: a shell that a scheduler's signal ends would take the training along before it saved

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
+# built-in architectures: named here, since digests of code follow imports
+from wildlens.networks import classifier  # noqa: F401
 from wildlens.networks.generator import Generator
 from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.networks.standardise import Standardise

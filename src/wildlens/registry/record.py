@@ -133,3 +133,8 @@ class ClassifierRecord:
 
     def __post_init__(self) -> None:
         check_record(self.name, self.factory)
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the module with the factory."""
+        return self.factory.partition(":")[0]
