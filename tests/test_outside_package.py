@@ -15,7 +15,7 @@ from safetensors import safe_open
 ROOT = Path(__file__).parents[1]
 SETTINGS = """
 classifier: {architecture: two_layers, options: {channels: 4}}
-gan: {activation: score, activation_margin: null, lambda_rest: 0, crop: null}
+gan: {activation: score, activation_margin: null, lambda_inactive: 0, crop: null}
 attribution: {methods: [minimizer, band_gradient], controls: [band_gradient_randomised, random]}
 """
 
