@@ -33,7 +33,9 @@ def write(path: Path, count: int) -> None:
         "block": [f"b{i // 4}" for i in order],
     }
     numbers = {"label": order % 2, "row": order, "col": order * 0}
+    numbers |= {"ground_row": order, "ground_col": order * 0}
     types = {"label": np.int8, "row": np.int32, "col": np.int32}
+    types |= {"ground_row": np.int64, "ground_col": np.int64}
     coordinates = {name: ("tile", np.array(values, object)) for name, values in texts.items()}
     coordinates |= {name: ("tile", v.astype(types[name])) for name, v in numbers.items()}
     dataset = xarray.Dataset(coords=coordinates | {"band": np.array(BANDS, object)})

@@ -138,6 +138,8 @@ def write_tiles(world, order, bands=BANDS):
         "crs": np.full(count, "EPSG:32634"),
         "row": np.arange(count) * SIDE,
         "col": np.zeros(count, int),
+        "ground_row": -700_000 + np.arange(count) * SIDE,
+        "ground_col": np.full(count, 50_000),
     }
     coordinates = xr.Dataset(
         coords={name: ("tile", values[order]) for name, values in by_tile.items()}

@@ -38,6 +38,8 @@ def write_tiles(path: Path, seed: int = 5) -> Path:
         "scene": np.full(count, "s"),
         "row": np.arange(count, dtype=np.int32),
         "col": np.zeros(count, np.int32),
+        "ground_row": np.arange(count, dtype=np.int64),
+        "ground_col": np.zeros(count, np.int64),
         "crs": np.full(count, "EPSG:32634"),
     }
     dataset = xr.Dataset(

@@ -18,6 +18,7 @@ from wildlens.anthroprotect.dataset import PARTS, SIZE, Folder, open_folder, rea
 from wildlens.areas.antimeridian import DEGREES, split, to_degrees
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
+from wildlens.files.ground import ground_offset
 from wildlens.legend import CORINE
 from wildlens.progress import track
 from wildlens.provenance import record
@@ -154,12 +155,15 @@ def _survey(tile, settings: Tiles) -> dict:
     """Shares of a tile, and its place: CRS and upper-left corner (m)."""
     known = tile.landcover > 0
     anthropogenic = np.isin(tile.landcover, CORINE.indices_of(settings.anthropogenic_classes))
+    ground_row, ground_col = ground_offset(tile.grid)
     return {
         "anthropogenic_share": anthropogenic[known].mean() if known.any() else np.nan,
         "missing_share": (tile.reflectance[0] == 0).mean(),
         "epsg": tile.grid.crs.epsg,
         "left": tile.grid.affine.c,
         "top": tile.grid.affine.f,
+        "ground_row": ground_row,
+        "ground_col": ground_col,
     }
 
 

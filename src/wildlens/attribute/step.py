@@ -12,6 +12,7 @@ from wildlens import provenance
 from wildlens.attribution import signs
 from wildlens.attribution.contributions import AUDIT, relative_gap
 from wildlens.attribution.create import create, describe, precision
+from wildlens.attribution.inputs import Inputs
 from wildlens.attribution.method import Additive, Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
@@ -19,7 +20,6 @@ from wildlens.files.atomic import atomic
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
 from wildlens.progress import track
-from wildlens.registry import methods
 from wildlens.settings import Attribution
 from wildlens.tiles.store import consolidate, open_tiles
 
@@ -50,7 +50,6 @@ def attribute_tiles(
     """
     models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
-    reads = "landcover" if "landcover" in methods.find(method).needs else "reflectance"
     with open_tiles(tiles) as dataset:
         bands = [str(band) for band in dataset["band"].values]
         if bands != models.classifier.bands:
@@ -68,7 +67,7 @@ def attribute_tiles(
         for first, last in track(spans, f"attribute: {method}", unit="batches"):
             batch = dataset.isel(tile=slice(first, last))
             with in_precision(precision(method, settings), models.device):
-                results.append(_attribute_batch(attribute, batch, models, reads))
+                results.append(_attribute_batch(attribute, batch, models))
         attributes = describe(method, settings) | provenance.record(
             "attribute", settings, models.paths
         )
@@ -90,9 +89,7 @@ def attribute_tiles(
         log.info("attribute: contributions miss the logits' differences by %.2g %%", 100 * gap)
 
 
-def _attribute_batch(
-    attribute: Method, tiles: xr.Dataset, models: Models, reads: str
-) -> dict[str, np.ndarray]:
+def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> dict[str, np.ndarray]:
     """Variables of the result for some tiles: of methods that can be audited, three."""
     stored = tiles["reflectance"].values
     images, valid = to_images(stored, models.classifier.standardise.mean.cpu())
@@ -105,10 +102,10 @@ def _attribute_batch(
             "contribution_sum": contributions.sum(dim=(1, 2)),
             "logit_difference": attribute.difference(images),
         }
-    elif reads == "landcover":
-        values = attribute(torch.from_numpy(tiles[reads].values))
     else:
-        values = attribute(images)
+        ground = np.stack([tiles["ground_row"].values, tiles["ground_col"].values], axis=1)
+        landcover = torch.from_numpy(tiles["landcover"].values)
+        values = Inputs(images, valid, torch.from_numpy(ground), landcover).attribute(attribute)
     values = np.where(valid.numpy(), values.float().cpu().numpy(), np.nan).astype(np.float32)
     return {"attribution": values} | {
         name: value.cpu().double().numpy() for name, value in audit.items()

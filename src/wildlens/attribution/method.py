@@ -12,18 +12,19 @@ class Method(ABC):
         halo: pixels around a pixel on which its value depends; None if on the whole tile.
         multiple: windows with a halo must start at multiples of this many pixels.
         overlap: of whole tiles, px, where it must be another than the setting; else None.
+        reads: fields of `attribution.inputs.Inputs` that it is called with, in their order.
     """
 
     halo: int | None = None
     multiple: int = 1
     overlap: int | None = None
+    reads: tuple[str, ...] = ("images",)
 
     @abstractmethod
-    def __call__(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) float32 reflectance -> (N, H, W) float32.
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """What it `reads`, by default (N, C, H, W) float32 reflectance -> (N, H, W) float32.
 
-        A method of images gives (N, C, H, W) reflectance. A method that needs land cover is called
-        with classes, (N, H, W) CORINE index, instead of images.
+        A method of form "image" gives (N, C, H, W) reflectance.
         """
 
 

@@ -7,16 +7,23 @@ differently. What the views agree on stays; what depends on strides and paddings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from wildlens.attribution import signs
 from wildlens.attribution.method import Additive, Method
+from wildlens.errors import WildLensError
 from wildlens.networks.alignment import whole_cells
 from wildlens.networks.symmetries import COUNT, turn, turn_back
 
 
 def average(method: Method) -> Method:
     """The method averaged over the symmetries."""
+    if method.reads != Method.reads:
+        raise WildLensError(
+            f"a method that reads {', '.join(method.reads)} cannot be averaged over views: set"
+            " attribution.symmetries to 1"
+        )
     return AdditiveMean(method) if isinstance(method, Additive) else SymmetryMean(method)
 
 
@@ -47,7 +54,7 @@ class SymmetryMean(Method):
         # else the cells of a mirrored image, which are counted from its end, would lie elsewhere in
         # a window than in a pass over the scene
         whole = whole_cells(images, self.method.multiple)
-        total = sum(turn_back(attribute(turn(whole, k)), k) for k in range(COUNT))
+        total = sum(turn_back(attribute(_view(whole, k)), k) for k in range(COUNT))
         return (total / COUNT)[..., :height, :width]
 
 
@@ -74,3 +81,8 @@ class AdditiveMean(SymmetryMean, Additive):
     def difference(self, images: Tensor) -> Tensor:
         """Mean of what each view's contributions should sum to, (N,)."""
         return sum(self.method.difference(turn(images, k)) for k in range(COUNT)) / COUNT
+
+
+def _view(images: Tensor, symmetry: int) -> Tensor:
+    """A view laid out as the images of a map are: in other layouts rounding varies with size."""
+    return turn(images, symmetry).contiguous(memory_format=torch.channels_last)

@@ -6,9 +6,10 @@ with weights that sum to one. The strips of either can be computed from any one 
 numbers: so a map can go on where it stopped, and be cut into parts.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby, pairwise
+from itertools import groupby, islice, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import rasterio
@@ -16,10 +17,12 @@ import torch
 from rasterio.windows import Window
 from torch import Tensor
 
+from wildlens.attribution.inputs import Inputs
 from wildlens.attribution.method import Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
-from wildlens.files.raster import read
+from wildlens.files.ground import ground_offset
+from wildlens.files.raster import grid_of, read
 from wildlens.map.windows import Piece, halo_pieces, tile_starts, tile_weight
 from wildlens.networks.images import to_images
 from wildlens.progress import track
@@ -46,6 +49,7 @@ class Source:
         self.fill = models.classifier.standardise.mean.cpu()
         self.tile_size = models.classifier.tile_size
         self.height, self.width = dataset.height, dataset.width
+        self.ground = ground_offset(grid_of(dataset))
 
     def stored(self, window: Window, shape: tuple[int, int]) -> np.ndarray:
         """(C, *shape) uint16: the window, filled up with missing pixels below and to the right."""
@@ -53,11 +57,15 @@ class Source:
         missing = [(0, 0)] + [(0, s - n) for s, n in zip(shape, values.shape[1:], strict=True)]
         return np.pad(values, missing) if any(map(any, missing)) else values
 
-    def images(self, stored: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        """(N, C, H, W) uint16 -> images on the device, and valid (N, H, W) bool."""
+    def inputs(self, stored: np.ndarray, corners: Sequence[tuple[int, int]]) -> Inputs:
+        """(N, C, H, W) uint16 -> images on the device, and what else methods may read.
+
+        Args:
+            corners: row and column in the scene of each image's first pixel.
+        """
         images, valid = to_images(stored, self.fill)
         images = images.to(self.device, memory_format=torch.channels_last)
-        return images, valid.numpy()
+        return Inputs(images, valid, torch.tensor(corners) + torch.tensor(self.ground))
 
 
 class Windows:
@@ -74,10 +82,12 @@ class Windows:
     def __init__(self, source: Source, method: Method, settings: Attribution, bands: int = 1):
         self.source, self.method, self.bands = source, method, bands
         # with this much halo no window of a larger scene is so small that it would be filled up
-        halo = max(method.halo, SMALLEST) if method.halo else 0
+        least = -(-SMALLEST // method.multiple) * method.multiple
+        halo = max(method.halo, least) if method.halo else 0
         pieces = halo_pieces(
-            source.height, source.width, core=settings.window, halo=halo, multiple=method.multiple
-        )
+            source.height, source.width,
+            core=settings.window, halo=halo, multiple=method.multiple, ground=source.ground,
+        )  # fmt: skip
         self.lines = [list(line) for _, line in groupby(pieces, lambda p: p.core.row_off)]
         self.strips = [_rows(line[0].core) for line in self.lines]
 
@@ -101,11 +111,11 @@ class Windows:
         return self.source.stored(piece.read, tuple(max(SMALLEST, side) for side in sides))[None]
 
     def _values(self, piece: Piece, stored: np.ndarray) -> np.ndarray:
-        images, valid = self.source.images(stored)
-        valid = valid[0][piece.inner]
+        inputs = self.source.inputs(stored, [(piece.read.row_off, piece.read.col_off)])
+        valid = inputs.valid[0].numpy()[piece.inner]
         if not valid.any():
             return np.full((self.bands, *valid.shape), np.nan, np.float32)
-        values = _layered(self.method(images))[0][:, *piece.inner]
+        values = _layered(inputs.attribute(self.method))[0][:, *piece.inner]
         return np.where(valid, values, np.float32(np.nan))
 
 
@@ -123,8 +133,8 @@ class Tiles:
         self.batch_size = settings.batch_size
         # a method may need another overlap than the settings'
         overlap = min(method.overlap or settings.overlap, size // 2)
-        self.tops = tile_starts(source.height, size, overlap)
-        self.lefts = tile_starts(source.width, size, overlap)
+        self.tops = tile_starts(source.height, size, overlap, source.ground[0])
+        self.lefts = tile_starts(source.width, size, overlap, source.ground[1])
         self.weight = tile_weight(size, overlap)
         self.strips = list(pairwise([*self.tops, source.height]))
 
@@ -134,9 +144,14 @@ class Tiles:
         above = [k for k in range(first) if self.tops[k] + self.size > self.tops[first]]
         lines = range(min(above, default=first), last)
         sums = _Sums(self.size, max(self.source.width, self.size))
-        loaded = _ahead(self._load, [self.tops[k] for k in lines])
-        for k, stored in zip(track(lines, "map", unit="rows of tiles"), loaded, strict=True):
-            self._add(sums, stored)
+        present: dict[int, np.ndarray] = {}  # of the rows of tiles in work: what is not missing
+        values = self._values(self._present_tiles(lines, present))
+        following = next(values, None)
+        for k in track(lines, "map", unit="rows of tiles"):
+            while following and following[0].line == k:
+                sums.add(following[0].left, following[1], self.weight)
+                following = next(values, None)
+            sums.valid[:] = present.pop(k)
             rows = sums.take(self.strips[k][1] - self.strips[k][0])
             if k >= first:
                 yield rows[:, :, : self.source.width]
@@ -145,17 +160,39 @@ class Tiles:
         rows = Window(0, top, self.source.width, min(self.size, self.source.height - top))
         return self.source.stored(rows, (self.size, max(self.source.width, self.size)))
 
-    def _add(self, sums: "_Sums", stored: np.ndarray) -> None:
-        present = (stored != 0).all(axis=0)
-        sums.valid[:] = present
-        lefts = [left for left in self.lefts if present[:, left : left + self.size].any()]
-        for first in range(0, len(lefts), self.batch_size):
-            chunk = lefts[first : first + self.batch_size]
-            images, _ = self.source.images(
-                np.stack([stored[:, :, left : left + self.size] for left in chunk])
+    def _present_tiles(self, lines: range, present: dict[int, np.ndarray]) -> Iterator["_Tile"]:
+        """Tiles with a valid pixel; fills `present`, (size, width) bool by row of tiles."""
+        loaded = _ahead(self._load, [self.tops[k] for k in lines])
+        for k, stored in zip(lines, loaded, strict=True):
+            present[k] = (stored != 0).all(axis=0)
+            for left in self.lefts:
+                columns = slice(left, left + self.size)
+                if present[k][:, columns].any():
+                    yield _Tile(k, left, stored[:, :, columns])
+
+    def _values(self, tiles: Iterator["_Tile"]) -> Iterator[tuple["_Tile", np.ndarray]]:
+        """Each tile with its values, (size, size).
+
+        All batches are of one size, across rows, and the last is filled up, since rounding depends
+        on the size of a batch and a cut of the scene has fewer tiles. In sizes that are no multiple
+        of 8, linear layers also round by a tile's position in the batch.
+        """
+        while batch := list(islice(tiles, self.batch_size)):
+            filled = batch + batch[-1:] * (self.batch_size - len(batch))
+            inputs = self.source.inputs(
+                np.stack([tile.stored for tile in filled]),
+                [(self.tops[tile.line], tile.left) for tile in filled],
             )
-            for left, values in zip(chunk, _layered(self.method(images)), strict=True):
-                sums.add(left, values[0], self.weight)
+            values = _layered(inputs.attribute(self.method))[:, 0]
+            yield from zip(batch, values[: len(batch)], strict=True)
+
+
+class _Tile(NamedTuple):
+    """A tile to be computed: its row of tiles, its first column, and its stored pixels."""
+
+    line: int
+    left: int
+    stored: np.ndarray
 
 
 class _Sums:

@@ -28,23 +28,31 @@ class Piece:
 
 
 def halo_pieces(
-    height: int, width: int, *, core: int, halo: int, multiple: int = 1
+    height: int,
+    width: int,
+    *,
+    core: int,
+    halo: int,
+    multiple: int = 1,
+    ground: tuple[int, int] = (0, 0),
 ) -> Iterator[Piece]:
     """Pieces whose cores cover the scene once, row by row.
 
-    Read windows start at multiples of `multiple` (a strided network gives other numbers elsewhere)
-    and end at the scene's border or `halo` beyond their core.
+    Read windows start at the scene's border or at multiples of `multiple` on the ground, since a
+    strided network gives other numbers elsewhere; they end at the border or `halo` beyond the core.
 
     Args:
         core: side of the cores, px; rounded up to a multiple of `multiple`.
         halo: px read around a core; a multiple of `multiple`.
+        ground: row and column of the scene's first pixel; see `files.ground`.
     """
     if halo % multiple:
         raise ValueError(f"a halo of {halo} px is no multiple of {multiple}")
     core = -(-core // multiple) * multiple
-    for top, bottom in _cuts(height, core):
+    above, before = (offset % multiple for offset in ground)
+    for top, bottom in _cuts(height, core, above):
         rows = max(0, top - halo), min(height, bottom + halo)
-        for left, right in _cuts(width, core):
+        for left, right in _cuts(width, core, before):
             columns = max(0, left - halo), min(width, right + halo)
             inner = (
                 slice(top - rows[0], bottom - rows[0]),
@@ -53,15 +61,20 @@ def halo_pieces(
             yield Piece(_window(rows, columns), _window((top, bottom), (left, right)), inner)
 
 
-def tile_starts(length: int, size: int, overlap: int) -> list[int]:
+def tile_starts(length: int, size: int, overlap: int, ground: int = 0) -> list[int]:
     """First pixels of tiles of `size` that cover `length` with at least `overlap`.
 
-    The last tile ends at the border. A length under `size` gives one tile that reaches beyond it.
+    Tiles start at multiples of `size - overlap` on the ground, so they are the same in every file
+    that holds them whole. One more begins at the first border and one ends at the last, where none
+    does already. A length under `size` gives one tile that reaches beyond it.
+
+    Args:
+        ground: number of the first pixel on the ground; see `files.ground`.
     """
     if overlap >= size:
         raise ValueError(f"an overlap of {overlap} px leaves no step for tiles of {size} px")
-    last = max(0, length - size)
-    return [*range(0, last, size - overlap), last]
+    last, step = max(0, length - size), size - overlap
+    return sorted({0, *range(-ground % step, last, step), last})
 
 
 def tile_weight(size: int, overlap: int) -> np.ndarray:
@@ -78,9 +91,10 @@ def tile_weight(size: int, overlap: int) -> np.ndarray:
     return np.outer(side, side).astype(np.float32)
 
 
-def _cuts(length: int, size: int) -> Iterator[tuple[int, int]]:
-    for start in range(0, length, size):
-        yield start, min(length, start + size)
+def _cuts(length: int, size: int, before: int) -> Iterator[tuple[int, int]]:
+    """Stretches of `size` that cover a length; the first one began `before` px before it."""
+    for start in range(-before, length, size):
+        yield max(0, start), min(length, start + size)
 
 
 def _window(rows: tuple[int, int], columns: tuple[int, int]) -> Window:

@@ -24,7 +24,7 @@ CHUNK = 256  # tiles read at once
 
 @dataclass(frozen=True)
 class ClassShares(Method):
-    """The coefficient of each pixel's class; takes land cover in place of images.
+    """The coefficient of each pixel's class; reads land cover in place of images.
 
     Attributes:
         coefficients: (45,) float32 by CORINE index; 0 for classes that no training tile holds, and
@@ -33,6 +33,7 @@ class ClassShares(Method):
 
     coefficients: Tensor
     halo: int | None = 0
+    reads: tuple[str, ...] = ("landcover",)
 
     def __call__(self, classes: Tensor) -> Tensor:
         """(N, H, W) CORINE index, 0 = not known -> (N, H, W) float32."""

@@ -1,33 +1,45 @@
-"""Control: noise. What does not beat this has found nothing."""
+"""Control: noise. A method that does not beat it has found nothing."""
 
-import zlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
+_BLOCK = 8  # float32 numbers that Philox gives for one value of its counter
+
 
 @dataclass(frozen=True)
 class RandomControl(Method):
-    """Uniform noise in [0, 1) from a seed.
+    """Uniform noise in [0, 1), drawn for each pixel from a seed and its place on the ground.
 
-    An image's content only tells its noise from that of others: so the noise is the same however
-    images are batched, and wherever a map is taken up again.
+    A pixel has the same value in every tile, window and file.
     """
 
     seed: int
     halo: int | None = 0
+    reads: tuple[str, ...] = ("images", "ground")
 
-    def __call__(self, images: Tensor) -> Tensor:
-        return torch.stack([self._noise(image) for image in images]).to(images.device)
+    def __call__(self, images: Tensor, ground: Tensor) -> Tensor:
+        """(N, C, H, W), of which the size alone counts, and corners (N, 2) -> (N, H, W)."""
+        noise = [ground_noise(self.seed, *corner, *images.shape[2:]) for corner in ground.tolist()]
+        return torch.from_numpy(np.stack(noise)).to(images.device)
 
-    def _noise(self, image: Tensor) -> Tensor:
-        content = zlib.crc32(image.cpu().contiguous().numpy())
-        generator = torch.Generator().manual_seed((self.seed << 32) + content)
-        return torch.rand(image.shape[-2:], generator=generator)
+
+def ground_noise(seed: int, row: int, column: int, height: int, width: int) -> np.ndarray:
+    """(height, width) float32 in [0, 1) of the pixels from this row and column of the ground on.
+
+    Each row is a stream of its own of a counter-based generator (Philox), entered at the column.
+    """
+    block, before = divmod(column, _BLOCK)
+    lines = []
+    for line in range(row, row + height):
+        bits = np.random.Philox(key=seed << 64 | line % 2**64, counter=block % 2**256)
+        lines.append(np.random.Generator(bits).random(before + width, np.float32)[before:])
+    return np.stack(lines)
 
 
 def create(models, settings: Attribution) -> RandomControl:

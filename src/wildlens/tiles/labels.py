@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from wildlens.areas.antimeridian import to_degrees
 from wildlens.areas.polygons import cut_areas, rasterize_areas
+from wildlens.files.ground import ground_offset
 from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
 from wildlens.progress import track
@@ -42,10 +43,10 @@ def label_tiles(
     -------
     One row per tile, with its outline in EPSG:4326 (split at the antimeridian) and the columns
     `name` ('{scene}_r{row}_c{col}', counted in tiles), `scene`, `row`, `col` (offset in the scene,
-    px, int32), `crs`, the three SHARES (0..1; the anthropogenic one is a share of the pixels with
-    land cover, NaN if there are none), a share for each of `tiles.other_classes`, `label`
-    (1 protected, 0 anthropogenic, from 2 on other classes in their order, -1 none) and `reason`
-    (why it has no label, else empty).
+    px, int32), `ground_row`, `ground_col` (offset from the CRS's origin, px, int64), `crs`, the
+    three SHARES (0..1; the anthropogenic one is a share of the pixels with land cover, NaN if there
+    are none), a share for each of `tiles.other_classes`, `label` (1 protected, 0 anthropogenic,
+    from 2 on other classes in their order, -1 none) and `reason` (why it has no label, else empty).
     """
     size = settings.size
     height, width = source.grid.shape
@@ -120,7 +121,7 @@ def _outlines(source: Source, size: int) -> geopandas.GeoDataFrame:
     corner_col = (col[:, None] + [0, 1, 1, 0]) * size
     corner_row = (row[:, None] + [0, 0, 1, 1]) * size
     x, y = source.grid.pix2wld(corner_col, corner_row)
-    crs = source.grid.crs
+    crs, (ground_row, ground_col) = source.grid.crs, ground_offset(source.grid)
     outlines = geopandas.GeoSeries(shapely.polygons(np.stack([x, y], axis=-1)), crs=crs.to_wkt())
     return geopandas.GeoDataFrame(
         {
@@ -128,6 +129,8 @@ def _outlines(source: Source, size: int) -> geopandas.GeoDataFrame:
             "scene": source.name,
             "row": (row * size).astype(np.int32),
             "col": (col * size).astype(np.int32),
+            "ground_row": ground_row + row.astype(np.int64) * size,
+            "ground_col": ground_col + col.astype(np.int64) * size,
             "crs": f"EPSG:{crs.epsg}" if crs.epsg else crs.to_wkt(),
         },
         # long edges are bent in other projections

@@ -143,6 +143,7 @@ def coordinates_of(selected: pandas.DataFrame, bands: Sequence[str]) -> xarray.D
     """Columns of the selected tiles as coordinates over `tile`, and the bands over `band`."""
     types = dict.fromkeys(("name", "split", "scene", "crs", "block"), object)
     types |= {"label": np.int8, "row": np.int32, "col": np.int32}
+    types |= {"ground_row": np.int64, "ground_col": np.int64}
     types |= dict.fromkeys(share_columns(selected), np.float32)
     columns = {name: ("tile", selected[name].to_numpy(dtype)) for name, dtype in types.items()}
     return xarray.Dataset(coords={**columns, "band": np.array(bands, dtype=object)})

@@ -21,6 +21,7 @@ _VARIABLES = {
     "truth": ("uint8", ("tile", "y", "x")),
 }
 _COORDINATES = ("name", "label", "split", "scene", "row", "col", "crs", "block")
+_COORDINATES += ("ground_row", "ground_col")
 _SHARD_BYTES = 128 * 2**20  # of the largest variable: what the writer holds in memory
 
 
@@ -78,7 +79,8 @@ def open_tiles(path: Path) -> xarray.Dataset:
     `landcover` (tile, y, x) uint8 index of the legend, 0 = none, and, for simulated land,
     `truth` (tile, y, x) uint8; coordinates over `tile`: `name`, `label` (1 protected,
     0 anthropogenic, from 2 on further classes: see `class_names`), `split` ('train', 'val',
-    'test'), `scene`, `row` and `col` (offset in the scene, px), `crs`, `block` and the shares;
+    'test'), `scene`, `row` and `col` (offset in the scene, px), `ground_row` and `ground_col`
+    (offset from the origin of the CRS, px; see `files.ground`), `crs`, `block` and the shares;
     `band` with the names of the bands.
 
     Raises
