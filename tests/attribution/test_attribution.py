@@ -313,24 +313,64 @@ class LinearWithLayer(Linear):
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
-        self.last_convolution = nn.Conv2d(2, 3, 3, padding=1)
+        self.last_block = nn.Conv2d(2, 3, 3, padding=1)
         self.heads = torch.randn(3, 12, 12)
         self.requires_grad_(False)
 
     def forward(self, images):
-        return (self.last_convolution(self.standardise(images)) * self.heads).sum(dim=(1, 2, 3))
+        return (self.last_block(self.standardise(images)) * self.heads).sum(dim=(1, 2, 3))
 
 
 def test_gradcam_and_guided_gradcam_of_a_linear_model_are_their_closed_forms():
     model, batch = LinearWithLayer(), images(3, side=12)
-    activations = model.last_convolution(model.standardise(batch))
+    activations = model.last_block(model.standardise(batch))
     cam = (activations * model.heads.mean(dim=(1, 2))[:, None, None]).sum(dim=1).clamp(min=0)
     assert torch.allclose(GradCam(model)(batch), cam, atol=1e-5)
     # there is no rectifier to guide: the gradient is the transposed convolution of the heads
-    weight = model.last_convolution.weight
+    weight = model.last_block.weight
     gradient = nn.functional.conv_transpose2d(model.heads[None], weight, padding=1)[0]
     expected = cam * gradient.sum(dim=0)  # by standard deviation
     assert torch.allclose(GuidedGradCam(model, "signed")(batch), expected, atol=1e-4)
+
+
+def shift_before_normalisation(network):
+    """Biases before every batch normalisation, taken off again by its running mean."""
+    generator = torch.Generator().manual_seed(3)
+    for block in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
+        if len(block) > 1 and isinstance(block[1], nn.BatchNorm2d):
+            bias = 5 * torch.randn(block[1].num_features, generator=generator)
+            block[0].bias = nn.Parameter(bias.clone(), requires_grad=False)
+            block[1].running_mean += bias
+
+
+def scale_channels(network):
+    """Channels of the last block scaled, and their weights in the next layer by the inverse."""
+    block, local = network.last_block, hasattr(network, "evidence")
+    channels = block[0].out_channels
+    scale = torch.linspace(0.2, 5, channels)
+    scaled, following = (block[1], network.evidence) if local else (block[0], network.head[1])
+    scaled.weight *= scale.reshape(-1, *[1] * (scaled.weight.dim() - 1))
+    scaled.bias *= scale
+    per_input = scale.repeat_interleave(following.weight.shape[1] // channels)
+    following.weight /= per_input.reshape(1, -1, *[1] * (following.weight.dim() - 2))
+
+
+@pytest.mark.parametrize("method", [GradCam, GuidedGradCam])
+@pytest.mark.parametrize("change", [shift_before_normalisation, scale_channels])
+def test_gradcam_of_equal_functions_is_equal(models, method, change):
+    """The map depends on the function, not on how a network's weights express it."""
+    network, equal = (weights.load_classifier(models.classifier_path) for _ in range(2))
+    before = [parameter.clone() for parameter in equal.parameters()]
+    change(equal)
+    assert any(
+        a.shape != b.shape or not torch.equal(a, b)
+        for a, b in zip(before, equal.parameters(), strict=False)
+    )
+    batch = images(3)
+    assert torch.allclose(network(batch), equal(batch), atol=1e-4, rtol=1e-4)
+    expected, found = method(network)(batch), method(equal)(batch)
+    assert expected.abs().max() > 0
+    assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-3)
 
 
 @pytest.mark.parametrize("swapped", [False, True])
@@ -340,7 +380,7 @@ def test_gradcam_equals_a_naive_version(models, swapped, tmp_path):
         models = swap_labels(models, tmp_path / "swapped.safetensors")
     network = weights.load_classifier(models.classifier_path).double()
     batch, kept = images(3).double(), []
-    hook = network.last_convolution.register_forward_hook(lambda *a: kept.append(a[2]))
+    hook = network.last_block.register_forward_hook(lambda *a: kept.append(a[2]))
     logits = network(batch.requires_grad_())
     hook.remove()
     (gradients,) = torch.autograd.grad(logits.sum(), kept)
@@ -505,13 +545,13 @@ class Small(nn.Module):
         super().__init__()
         torch.manual_seed(0)
         self.standardise = Standardise(2)
-        self.first, self.last_convolution = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3)
+        self.first, self.last_block = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3)
         self.activation, self.use = activation, use
         self.requires_grad_(False).eval()
 
     def forward(self, images):
         x = self.use(self, self.first(self.standardise(images)))
-        return self.use(self, self.last_convolution(x)).mean(dim=(1, 2, 3))
+        return self.use(self, self.last_block(x)).mean(dim=(1, 2, 3))
 
 
 def as_module(network, x):
@@ -564,13 +604,13 @@ def test_what_is_refused_would_have_been_wrong(network):
     assert (gap < 1e-4) == (network is RELU)
 
 
-def test_a_reused_last_convolution_is_refused_for_gradcam():
+def test_reused_last_block_is_refused_for_gradcam():
     class Twice(Small):
         def forward(self, images):
-            x = self.last_convolution(self.first(self.standardise(images)))
-            return self.last_convolution(x).mean(dim=(1, 2, 3))
+            x = self.last_block(self.first(self.standardise(images)))
+            return self.last_block(x).mean(dim=(1, 2, 3))
 
-    with pytest.raises(WildLensError, match=r"'last_convolution' \(Conv2d\) 2 times"):
+    with pytest.raises(WildLensError, match=r"'last_block' \(Conv2d\) 2 times"):
         supported.check_gradcam(Twice(nn.Identity(), as_module))
 
 

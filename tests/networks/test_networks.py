@@ -27,7 +27,7 @@ def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
 def test_unet_classifier_gives_one_logit_and_8x8_cells(tile_size, strides):
     network = UNetClassifier(3, tile_size, strides=strides).eval()
     cells = []
-    network.last_convolution.register_forward_hook(lambda *args: cells.append(args[2].shape))
+    network.last_block.register_forward_hook(lambda *args: cells.append(args[2].shape))
     assert network(torch.rand(2, 3, tile_size, tile_size)).shape == (2,)
     assert cells[0][-2:] == (8, 8)
 

@@ -86,9 +86,13 @@ def check_guided(classifier: nn.Module) -> None:
 
 
 def check_gradcam(classifier: nn.Module) -> None:
-    """WildLensError unless the last convolution is called once: captum would see one call only."""
-    watch, modules = _observe(classifier)
-    _refuse_reuse("gradcam", watch, modules, (nn.Conv2d,))
+    """WildLensError unless the last block is called once: captum would see one call only."""
+    probe, calls = copy.deepcopy(classifier).requires_grad_(False), Counter()
+    block = probe.last_block
+    block.register_forward_hook(lambda *_: calls.update(["last_block"]))
+    probe(_mean_image(classifier))
+    if calls["last_block"] != 1:
+        _refuse("gradcam", f"'last_block' ({type(block).__name__}) {calls['last_block']} times")
 
 
 def _observe(classifier: nn.Module) -> tuple[_Watch, dict[str, nn.Module]]:
@@ -103,12 +107,16 @@ def _observe(classifier: nn.Module) -> tuple[_Watch, dict[str, nn.Module]]:
     for name, module in modules.items():
         module.register_forward_pre_hook(watch.enter(name))
         module.register_forward_hook(watch.leave)
-    side = getattr(classifier, "tile_size", 64)
-    mean = classifier.standardise.mean
-    image = mean[None, :, None, None].expand(1, -1, side, side).clone().requires_grad_()
+    image = _mean_image(classifier).requires_grad_()
     with torch.enable_grad(), watch:
         probe(image)
     return watch, {name: module for name, module in modules.items() if watch.calls[name]}
+
+
+def _mean_image(classifier: nn.Module) -> Tensor:
+    """(1, C, H, W) of the band means, of a size that the classifier takes."""
+    side = getattr(classifier, "tile_size", 64)
+    return classifier.standardise.mean[None, :, None, None].expand(1, -1, side, side).clone()
 
 
 def _refuse_functions(method: str, watch: _Watch) -> None:

@@ -1,4 +1,8 @@
-"""GradCAM (Selvaraju et al. 2017) on the classifier's last convolution, through captum."""
+"""GradCAM (Selvaraju et al. 2017) on the classifier's last convolution block, through captum.
+
+It takes the block's output after normalisation and activation. Before them zero is arbitrary: a
+bias that the normalisation removes would change the map and not the classifier.
+"""
 
 from dataclasses import dataclass
 
@@ -18,8 +22,7 @@ class GradCam(Method):
     classifier: nn.Module
 
     def __call__(self, images: Tensor) -> Tensor:
-        layer = self.classifier.last_convolution
-        cells = LayerGradCam(self.classifier, layer).attribute(
+        cells = LayerGradCam(self.classifier, self.classifier.last_block).attribute(
             images.clone().requires_grad_(), relu_attributions=True
         )
         enlarged = interpolate(cells, images.shape[-2:], mode="bilinear", align_corners=False)

@@ -70,9 +70,9 @@ class UNetClassifier(nn.Module):
         self.against_rest = TargetLogit(outputs, target)
 
     @property
-    def last_convolution(self) -> nn.Module:
-        """The layer that GradCAM looks at (paper, III.C)."""
-        return self.convolutions[-1][0]
+    def last_block(self) -> nn.Module:
+        """The last convolution with its activation: GradCAM takes its output (paper, III.C)."""
+        return self.convolutions[-1]
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N,) logits."""
@@ -167,9 +167,9 @@ class LocalClassifier(nn.Module):
         self.against_rest = TargetLogit(outputs, target)
 
     @property
-    def last_convolution(self) -> nn.Module:
-        """The layer that GradCAM looks at."""
-        return self.features[-1][0]
+    def last_block(self) -> nn.Module:
+        """The last convolution with its normalisation and activation: GradCAM takes its output."""
+        return self.features[-1]
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N,) logits."""

@@ -73,7 +73,7 @@ BUILT_IN = (
         factory="wildlens.methods.gradcam:create",
         role="rival",
         unit="logit",
-        sign="0 or more; high where the last convolution raises the score",
+        sign="0 or more; high where the last convolution block raises the score",
         context="tile",
         randomisable=True,
     ),
