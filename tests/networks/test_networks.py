@@ -11,6 +11,7 @@ from wildlens.networks.classifier import LocalClassifier, PixelOcclusion, UNetCl
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import BOUND, Generator
 from wildlens.networks.images import to_images
+from wildlens.networks.last_block import find_last_block
 
 
 def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -159,3 +160,30 @@ def test_missing_pixels_hold_the_band_mean():
     assert valid.tolist() == [[[True, False], [True, False]]]
     expected = [[[1e-4, 0.25], [1.0, 0.25]], [[2e-4, 0.5], [3e-4, 0.5]]]
     assert np.allclose(images[0].numpy(), expected)
+
+
+class Residual(torch.nn.Module):
+    """A residual block with one activation that is called twice."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = (torch.nn.Conv2d(3, 3, 3, padding=1) for _ in range(2))
+        self.relu = torch.nn.ReLU()
+
+    def forward(self, x):
+        return self.relu(x + self.two(self.relu(self.one(x))))
+
+
+def test_last_block_ends_after_its_activation():
+    from torch import nn
+
+    relu, residual = nn.ReLU(), Residual()
+    block = [nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3), relu]
+    head = [nn.MaxPool2d(2), nn.Flatten(), nn.LazyLinear(1)]
+    images = torch.rand(1, 2, 12, 12)
+    network = nn.Sequential(*block, *head)
+    assert find_last_block(network, images) is relu and network.training
+    assert not any(module._forward_hooks for module in network.modules())
+    assert find_last_block(nn.Sequential(*block, residual, *head), images) is residual
+    with pytest.raises(WildLensError, match="no convolution"):
+        find_last_block(nn.Flatten(), images)

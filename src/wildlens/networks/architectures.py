@@ -2,12 +2,14 @@
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from torch import Tensor, nn
 
 # built-in architectures: named here, since digests of code follow imports
 from wildlens.networks import classifier  # noqa: F401
 from wildlens.networks.generator import Generator
+from wildlens.networks.last_block import find_last_block
 from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.networks.standardise import Standardise
 from wildlens.registry import classifiers
@@ -66,8 +68,9 @@ class WrappedClassifier(nn.Module):
         """(N, C, S, S) reflectance -> (N, outputs) logits."""
         return self.body(self.standardise(images))
 
-    @property
-    def last_convolution(self) -> nn.Module:
-        """The layer that GradCAM looks at: the last convolution that the network defines."""
-        convolutions = [m for m in self.body.modules() if isinstance(m, nn.Conv2d)]
-        return convolutions[-1]
+    @cached_property
+    def last_block(self) -> nn.Module:
+        """The last convolution with its activation: GradCAM takes its output."""
+        mean = self.standardise.mean[:, None, None]
+        images = self.standardise(mean.expand(1, -1, self.tile_size, self.tile_size))
+        return find_last_block(self.body, images)
