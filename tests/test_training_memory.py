@@ -39,7 +39,7 @@ def convolutions(network: training_memory.Network) -> list[tuple]:
     return [(x.kind, x.shape, x.parameters) for x in network.layers if x.kind.startswith(kinds)]
 
 
-def test_the_papers_classifier_layer_by_layer(paper):
+def test_paper_classifier_layers(paper):
     def step(a, b, side):  # 3x3 without bias, before batch normalisation
         return ("Conv2d 3x3", (b, side, side), 9 * a * b)
 
@@ -55,7 +55,7 @@ def test_the_papers_classifier_layer_by_layer(paper):
     ]  # fmt: skip
 
 
-def test_the_papers_generator_layer_by_layer(paper):
+def test_paper_generator_layers(paper):
     down = [("Conv2d 7x7", (64, 256, 256), 49 * 3 * 64)]
     up = []
     for level in range(3):
@@ -68,7 +68,7 @@ def test_the_papers_generator_layer_by_layer(paper):
     assert paper["generator"].copies == 2
 
 
-def test_the_papers_discriminator_is_the_70_pixel_patchgan(paper):
+def test_paper_discriminator_is_70_pixel_patchgan(paper):
     found = paper["discriminator"]
     sides, widths = (128, 64, 32, 31, 30), (3, 64, 128, 256, 512, 1)
     assert [x[1:] for x in convolutions(found)] == [
@@ -95,7 +95,7 @@ def measured_field(network, image, row, column, of=lambda out: out) -> int:
 
 
 @pytest.mark.parametrize("downsamplings, blocks", [(0, 1), (1, 2), (3, 2)])
-def test_a_generators_derived_field_is_what_its_gradient_reaches(downsamplings, blocks):
+def test_generator_receptive_field_equals_gradient_reach(downsamplings, blocks):
     network = Generator(1, 1, downsamplings, blocks).double().eval()
     period, side = network.multiple, 2 * network.halo + 8 * network.multiple
     fields = [
@@ -106,7 +106,7 @@ def test_a_generators_derived_field_is_what_its_gradient_reaches(downsamplings, 
 
 
 @pytest.mark.parametrize("depth", [1, 3])
-def test_a_unets_derived_field_is_what_its_gradient_reaches(depth):
+def test_unet_receptive_field_equals_gradient_reach(depth):
     network = UNetClassifier(1, 128, width=1, depth=depth, maps=1, strides=(2, 3, 2)).double()
     found = {layer.name: layer.field for layer in layers(network, torch.rand(1, 1, 128, 128))}
     # the largest of a group is not blocked: pooled pixels compete, means would not
@@ -119,7 +119,7 @@ def test_a_unets_derived_field_is_what_its_gradient_reaches(depth):
     assert found["unet.out.1"] == max(fields)
 
 
-def test_fields_of_the_local_classifier_and_the_discriminator():
+def test_receptive_fields_of_local_classifier_and_discriminator():
     assert local_field(PatchDiscriminator(2, 2)) == 70
     network = LocalClassifier(1, 2).double()
     field = measured_field(
@@ -144,7 +144,7 @@ def peak(run, path) -> int:
 
 
 @pytest.mark.parametrize("architecture", ["local", "unet"])
-def test_memory_of_a_classifier_step_is_what_is_measured(architecture, tmp_path):
+def test_classifier_step_memory_near_measured(architecture, tmp_path):
     settings = configuration(
         scene={"bands": ["B04", "B08"]},
         tiles={"size": 64},
@@ -171,7 +171,7 @@ def test_memory_of_a_classifier_step_is_what_is_measured(architecture, tmp_path)
     assert 0.8 * measured < step.total <= measured
 
 
-def test_memory_of_a_gan_step_is_what_is_measured(tmp_path):
+def test_gan_step_memory_near_measured(tmp_path):
     settings = configuration(
         scene={"bands": ["B04", "B08"]},
         tiles={"size": 64},
@@ -193,7 +193,7 @@ def test_memory_of_a_gan_step_is_what_is_measured(tmp_path):
     assert 0.8 * measured < step.total <= measured
 
 
-def test_the_command_prints_tables_and_writes_the_layers(tmp_path):
+def test_networks_command_prints_tables_and_writes_csv(tmp_path):
     table = tmp_path / "layers.csv"
     configs = [word for path in PAPER for word in ("--config", str(path))]
     result = CliRunner().invoke(cli, ["networks", *configs, "--csv", str(table)])
@@ -213,7 +213,7 @@ def test_the_command_prints_tables_and_writes_the_layers(tmp_path):
     }  # fmt: skip
 
 
-def test_networks_that_tiles_do_not_pass_are_refused_by_name(tmp_path):
+def test_network_too_large_for_tiles_refused_by_name(tmp_path):
     small = tmp_path / "small.yaml"
     small.write_text(
         "tiles: {size: 32}\nclassifier: {architecture: unet}\ngan: {activation: score}"

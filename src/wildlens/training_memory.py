@@ -1,16 +1,16 @@
-"""What a configuration trains: the layers of each network, and the memory that it takes.
+"""Layers of the networks of a configuration, and an estimate of the memory of their training.
 
-Nothing is computed and no tile is read: the paper's configuration is told of in a second.
+No tile is read and no value computed: the paper's configuration takes a second.
 
-A training step holds, at its fullest, in float32:
+At its peak a training step holds, in float32:
 
 - parameters: 4 bytes each, and the buffers (band and batch statistics) of the networks;
 - gradients: 4 bytes for each parameter that is trained;
 - optimizer: 8 bytes for each of these (Adam's two moments);
-- copies: the running means of the generators;
-- activations: all that autograd keeps between the way forth and the way back, each tensor once.
+- copies: the moving averages of the generators;
+- activations: all that autograd saves for the backward pass, each tensor once.
 
-What comes on top is short-lived: gradients of activations, and the work space of convolutions.
+Gradients of activations and work space of convolutions come on top for a short time.
 """
 
 from collections.abc import Sequence
@@ -37,12 +37,12 @@ MIB = 2**20
 
 @dataclass(frozen=True)
 class Network:
-    """One network: its layers, and the image that they were measured with.
+    """Layers of one network, measured with one image.
 
     Attributes:
-        copies: how many of its kind are trained.
-        image: (C, H, W) of its input; field: receptive field of its last local layer, px.
-        activations: bytes that one pass of a training batch keeps for the way back.
+        copies: number of networks of this kind.
+        image: (C, H, W) of the input. field: receptive field of the last local layer, px.
+        activations: bytes that a forward pass of a batch saves for the backward pass.
     """
 
     name: str
@@ -56,13 +56,13 @@ class Network:
 
     @property
     def whole(self) -> bool:
-        """Whether its output looks at the whole image."""
+        """Whether its output depends on the whole image."""
         return self.layers[-1].field is None
 
 
 @dataclass(frozen=True)
 class Step:
-    """A training step: bytes by what they hold."""
+    """Memory of a training step: bytes by purpose."""
 
     name: str
     batch: int
@@ -74,7 +74,7 @@ class Step:
 
 
 def measure(settings: Settings) -> tuple[list[Network], list[Step]]:
-    """The networks of a configuration and its two training steps."""
+    """Networks of a configuration, and the memory of both training steps."""
     bands, tile = len(settings.scene.bands), settings.tiles.size
     crop = min(settings.gan.crop or tile, tile)
     images = _images(settings.classifier.batch_size, bands, tile)
@@ -106,10 +106,10 @@ def _classifier(settings: Settings, bands: int, tile: int) -> nn.Module:
 def _network(name: str, copies: int, network: nn.Module, images: Tensor) -> Network:
     try:
         found = summary.layers(network, images[:1])
-    except RuntimeError as error:  # of a layer that is left no pixel
+    except RuntimeError as error:  # a layer without any pixel left
         reason = one_line(error, 200)
         raise WildLensError(
-            f"{name}: images of {images.shape[-1]} px do not pass it: {reason}; raise tiles.size "
+            f"{name}: is too large for images of {images.shape[-1]} px: {reason}; raise tiles.size "
             "or gan.crop"
         ) from None
     return Network(
@@ -119,7 +119,7 @@ def _network(name: str, copies: int, network: nn.Module, images: Tensor) -> Netw
 
 
 def _kept(network: nn.Module, images: Tensor) -> int:
-    """Bytes of one pass in training, the larger of two draws: maps are occluded in half of them."""
+    """Bytes saved by a forward pass; the larger of two, as pixel occlusion acts in half of them."""
     network.train()
     sizes = []
     for seed in (0, 1):
@@ -141,7 +141,7 @@ def _gan_step(
     images: Tensor,
     settings: Settings,
 ) -> Step:
-    """The generators' half of a step, which is the fuller one: see `train_gan.trainer.Trainer`."""
+    """Generators' part of a step, which needs more memory: see `train_gan.trainer.Trainer`."""
     classifier.eval().requires_grad_(False)
     maximizer, minimizer = (generator.train() for generator in pair)
     discriminators = nn.ModuleDict(dict(zip(("maximizer", "minimizer"), judges, strict=True)))
@@ -173,13 +173,13 @@ def _trained(*networks: nn.Module) -> dict[str, int]:
 
 
 def as_text(networks: Sequence[Network], steps: Sequence[Step]) -> str:
-    """Tables for people."""
+    """Tables as text."""
     parts = [_network_text(network) for network in networks]
     return "\n\n".join([*parts, *map(_step_text, steps)])
 
 
 def as_rows(networks: Sequence[Network]) -> list[dict]:
-    """One row a layer, for a CSV."""
+    """One row per layer, for a CSV."""
     return [
         {
             "network": network.name, "layer": layer.name, "kind": layer.kind,
@@ -207,7 +207,7 @@ def _network_text(network: Network) -> str:
     return "\n".join(
         [
             f"{network.name}: {network.parameters:,} parameters{of_each}, {reach}",
-            f"batches of {network.batch} x {_shape(network.image)}; one pass keeps "
+            f"batches of {network.batch} x {_shape(network.image)}; a forward pass saves "
             f"{_mib(network.activations)} of activations",
             *_aligned([header, *rows]),
         ]
@@ -220,7 +220,7 @@ def _step_text(step: Step) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns of even width; the last two hold numbers."""
+    """Align columns; the last two hold numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     texts = len(widths) - 2
     return [

@@ -44,7 +44,7 @@ FAMILIES = {
 
 
 @pytest.mark.parametrize(("outputs", "shape"), list(product([2, 3, 5], [(), (4, 6)])))
-def test_the_targets_logit_is_that_of_its_softmax_share(outputs, shape):
+def test_target_logit_gives_softmax_share(outputs, shape):
     logits = 6 * torch.randn((7, outputs, *shape), dtype=torch.float64)
     for target in range(outputs):
         share = logits.softmax(dim=1)[:, target]
@@ -53,7 +53,7 @@ def test_the_targets_logit_is_that_of_its_softmax_share(outputs, shape):
         assert torch.allclose(found.sigmoid(), share, rtol=1e-7, atol=1e-12)
 
 
-def test_one_logit_passes_as_it_is():
+def test_single_logit_passes_unchanged():
     logits = torch.randn(5, 1)
     assert torch.equal(TargetLogit()(logits), logits[:, 0])
     with pytest.raises(ValueError, match="class 3 is none of 3"):
@@ -61,7 +61,7 @@ def test_one_logit_passes_as_it_is():
 
 
 @pytest.mark.parametrize("kind", FAMILIES)
-def test_two_classes_keep_the_network_they_had(kind):
+def test_more_classes_keep_other_weights(kind):
     """Same weights from the same seed, and nothing of the adapter among them."""
     build, arguments = FAMILIES[kind]
     torch.manual_seed(3)
@@ -78,7 +78,7 @@ def test_two_classes_keep_the_network_they_had(kind):
 # --- labels, losses, mixing -------------------------------------------------------------------
 
 
-def test_protected_against_anthropogenic_has_one_logit_and_all_else_one_a_class():
+def test_one_logit_for_protected_else_one_per_class():
     assert Classes(NAMES[:2], "protected").outputs == 1
     assert Classes(NAMES[:2], "anthropogenic").outputs == 2
     assert Classes(NAMES, "protected").outputs == 3
@@ -88,7 +88,7 @@ def test_protected_against_anthropogenic_has_one_logit_and_all_else_one_a_class(
 
 
 @pytest.mark.parametrize("target", NAMES[:2])
-def test_two_logits_have_the_loss_and_the_figures_of_their_difference(target):
+def test_two_logits_equal_loss_of_their_difference(target):
     logits, labels = torch.randn(20, 2), torch.randint(2, (20,)).float()
     two, one = Classes(NAMES[:2], "anthropogenic"), Classes(NAMES[:2], "protected")
     shares = torch.rand(20)
@@ -102,7 +102,7 @@ def test_two_logits_have_the_loss_and_the_figures_of_their_difference(target):
     assert torch.equal(two.confusion(logits, labels), one.confusion(difference, labels))
 
 
-def test_the_confusion_matrix_counts_labels_by_predictions():
+def test_confusion_matrix_counts_labels_by_predictions():
     classes = Classes(NAMES, "water")
     labels = torch.tensor([0.0, 0, 1, 1, 1, 2])
     predicted = [0, 2, 1, 1, 0, 2]
@@ -112,7 +112,7 @@ def test_the_confusion_matrix_counts_labels_by_predictions():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_mixed_shares_of_several_classes_are_those_of_their_pixels(seed):
+def test_cutmix_of_several_classes_equals_pixel_shares(seed):
     random = np.random.default_rng(seed)
     labels = torch.from_numpy(random.integers(0, 3, 8).astype(np.float32))
     images = nn.functional.one_hot(labels.long(), 3).float()[:, :, None, None]
@@ -145,7 +145,7 @@ def models(request, tmp_path_factory):
     return Models(path, None, torch.device("cpu"))
 
 
-def test_the_file_says_which_classes_there_are_and_which_is_explained(models):
+def test_model_file_holds_classes_and_target(models):
     network = models.classifier
     assert (network.classes, network.target, network.target_label) == (list(NAMES), "water", 2)
     images = torch.rand(3, 2, SIDE, SIDE)
@@ -161,7 +161,7 @@ WITHOUT_TILES = [
 
 
 @pytest.mark.parametrize("method", WITHOUT_TILES)
-def test_every_method_explains_the_target_unaware_of_the_others(models, method):
+def test_every_method_explains_the_target_logit(models, method):
     settings = Attribution(
         occlusion_window=16, occlusion_stride=16, gradient_steps=64, sign="signed"
     )
@@ -196,13 +196,13 @@ INPUTS = {
         ),
     ],
 )
-def test_settings_that_do_not_fit_together_are_refused(sections, said):
+def test_settings_that_do_not_fit_together_refused(sections, said):
     with pytest.raises(WildLensError, match=said) as error:
         validate(INPUTS | sections)
     assert "\n" not in str(error.value)
 
 
-def test_names_of_classes_are_in_the_order_of_labels():
+def test_class_names_in_order_of_labels():
     tiles = Tiles(other_classes={"water": {"codes": [5]}, "forest": {"codes": [31]}})
     assert tiles.classes == ("anthropogenic", "protected", "water", "forest")
     assert tiles.other_classes["forest"].codes == [311, 312, 313]
@@ -272,7 +272,7 @@ def rows(path: Path) -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def test_tiles_of_each_class_hold_what_the_settings_say(chain):
+def test_tiles_of_each_class_match_settings(chain):
     outlines = geopandas.read_file(chain / "tiles.gpkg", layer="tiles")
     tiles = xarray.open_zarr(chain / "tiles.zarr", chunks=None)
     assert tiles.attrs["classes"] == ["anthropogenic", "protected", "conifers", "open"]
@@ -293,7 +293,7 @@ def test_tiles_of_each_class_hold_what_the_settings_say(chain):
         assert set(labelled["label"][tiles["split"].values == split]) == set(tiles.classes)
 
 
-def test_metrics_have_a_confusion_matrix_of_all_classes(chain):
+def test_confusion_table_of_all_classes(chain):
     table = rows(chain / "classifier" / "confusion.csv")
     names = ["anthropogenic", "protected", "conifers", "open"]
     assert [row["class"] for row in table] == 3 * names
@@ -304,7 +304,7 @@ def test_metrics_have_a_confusion_matrix_of_all_classes(chain):
         assert np.trace(part) / part.sum() == pytest.approx(float(split["accuracy"]))
 
 
-def test_the_target_is_explained_from_tiles_to_maps(chain):
+def test_target_explained_from_tiles_to_maps(chain):
     with safe_open(chain / "c.safetensors", "pt") as file:
         metadata = file.metadata()
     assert metadata["target"] == "conifers" and len(json.loads(metadata["classes"])) == 4

@@ -124,9 +124,7 @@ def kill():
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_a_signal_at_any_step_saves_it_and_the_rest_has_the_same_bits(
-    place, monkeypatch, signals, kind
-):
+def test_signal_at_any_step_saves_and_resumes_bit_equal(place, monkeypatch, signals, kind):
     # both trainings: first step, within an epoch, its last step, the next one's first, the last
     for stop in (1, 4, 6, 7, STEPS[kind]):
         number = signal.SIGTERM if stop % 2 else signal.SIGINT
@@ -146,9 +144,7 @@ def test_a_signal_at_any_step_saves_it_and_the_rest_has_the_same_bits(
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_a_kill_at_any_step_loses_what_came_after_the_last_checkpoint_only(
-    place, monkeypatch, caplog, kind
-):
+def test_kill_at_any_step_resumes_from_last_checkpoint(place, monkeypatch, caplog, kind):
     caplog.set_level(logging.INFO)
     for stop in (1, 2, 7, STEPS[kind]):
         run = f"{kind}-kill-{stop}"
@@ -164,7 +160,7 @@ def test_a_kill_at_any_step_loses_what_came_after_the_last_checkpoint_only(
         assert place.results(run) == place.results(f"{kind}-whole"), stop
 
 
-def test_a_signal_that_is_ignored_from_the_start_stays_ignored(place, monkeypatch):
+def test_ignored_signal_stays_ignored(place, monkeypatch):
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     during_step(monkeypatch, "local", 4, partial(os.kill, os.getpid(), signal.SIGINT))
     place.run("local", "ignored")
@@ -173,7 +169,7 @@ def test_a_signal_that_is_ignored_from_the_start_stays_ignored(place, monkeypatc
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_many_kills_in_one_training_end_with_the_same_bits(place, monkeypatch, kind):
+def test_repeated_kills_resume_bit_equal(place, monkeypatch, kind):
     random = np.random.default_rng(0)
     run = f"{kind}-many"
     for _ in range(4):
@@ -186,7 +182,7 @@ def test_many_kills_in_one_training_end_with_the_same_bits(place, monkeypatch, k
 
 
 @pytest.mark.parametrize("kind", ["local", "gan"])
-def test_checkpoints_come_by_time_and_the_last_two_are_kept(place, monkeypatch, kind):
+def test_checkpoints_by_time_keep_last_two(place, monkeypatch, kind):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(checkpoint, "time", SimpleNamespace(monotonic=lambda: clock.now))
     owner, name = TAKES_A_STEP[kind]
@@ -231,7 +227,7 @@ def no_state(content: bytes) -> bytes:
         ("local", 2, shortened),
     ],
 )
-def test_a_torn_checkpoint_is_named_and_the_one_before_is_gone_on_from(
+def test_corrupt_checkpoint_rejected_resumes_from_one_before(
     place, monkeypatch, caplog, kind, how_many, damage
 ):
     caplog.set_level(logging.INFO)
@@ -254,9 +250,7 @@ def test_a_torn_checkpoint_is_named_and_the_one_before_is_gone_on_from(
     assert place.results(run) == place.results(f"{kind}-whole")
 
 
-def test_a_checkpoint_of_other_settings_data_or_code_is_set_aside_by_name(
-    place, monkeypatch, caplog
-):
+def test_checkpoint_of_different_settings_data_code_rejected(place, monkeypatch, caplog):
     def interrupted(run: str):
         with monkeypatch.context() as patch:
             during_step(patch, "gan", 4, kill)
@@ -288,7 +282,7 @@ def test_a_checkpoint_of_other_settings_data_or_code_is_set_aside_by_name(
     assert place.results("gan-code") == place.results("gan-whole")
 
 
-def test_a_whole_checkpoint_that_does_not_fit_is_one_line(place):
+def test_checkpoint_that_does_not_fit_refused_in_one_line(place):
     folder = place.folder / "misfit"
     folder.mkdir()
     keeper = checkpoint.Checkpoints(folder, "gan", {"code": "1"}, 0)
@@ -342,7 +336,7 @@ def processes(place):
 
 
 @pytest.mark.parametrize("kind", ["local", "gan"])
-def test_processes_that_were_ended_go_on_to_the_same_bits(processes, kind):
+def test_real_processes_killed_resume_bit_equal(processes, kind):
     place, run = processes, f"{kind}-ended"
     process = started_and_under_way(place, kind, run)
     process.kill()
@@ -359,7 +353,7 @@ def test_processes_that_were_ended_go_on_to_the_same_bits(processes, kind):
     assert place.results(run) == place.results(f"{kind}-process")
 
 
-def test_a_full_disk_ends_a_training_with_one_line_and_keeps_the_checkpoint(processes):
+def test_full_disk_one_line_keeps_checkpoint(processes):
     place = processes
     process = started_and_under_way(place, "gan", "full")
     process.kill()
@@ -416,7 +410,7 @@ def random_state(random, depth=0):
 
 
 @pytest.mark.parametrize("seed", range(100))
-def test_a_state_comes_back_to_the_last_bit(tmp_path, seed):
+def test_state_file_round_trip_bit_equal(tmp_path, seed):
     random = np.random.default_rng(seed)
     state = {"x": random_state(random), "y": random_state(random)}
     state_file.write(tmp_path / "s.safetensors", state, {"gan.rate": "0.1"})
@@ -424,7 +418,7 @@ def test_a_state_comes_back_to_the_last_bit(tmp_path, seed):
     assert same(state, back) and made_of == {"gan.rate": "0.1"}
 
 
-def test_random_states_go_on_where_they_were():
+def test_random_states_restored():
     generator, cpu = np.random.default_rng(3), torch.device("cpu")
     generator.integers(9, size=3, dtype=np.uint32)  # leaves half a word behind
     states = random_states(generator.bit_generator.state, cpu)

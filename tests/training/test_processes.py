@@ -78,7 +78,7 @@ def rows(folder: Path, run: str, kind: str) -> list[list[float]]:
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_two_processes_train_what_one_does(folder, kind):
+def test_two_processes_train_as_one_within_rounding(folder, kind):
     # a place at the edge of what activation maximisation reaches is in or out by rounding
     near = {"rtol": 1e-3 if kind == "gan" else 1e-5, "atol": 1e-6}
     assert np.allclose(rows(folder, "two", kind), rows(folder, "one", kind), **near)
@@ -109,7 +109,7 @@ def command(folder: Path, run: str) -> list[str]:
     ]
 
 
-def test_a_signal_ends_two_processes_after_one_step_and_one_goes_on(folder, caplog):
+def test_signal_stops_two_processes_and_one_resumes(folder, caplog):
     caplog.set_level(logging.INFO)
     process = subprocess.Popen(command(folder, "ended"), stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 300
@@ -151,13 +151,13 @@ def fail_beside_another(how: str) -> None:
     ("how", "status", "message"),
     [("raised", 1, "^tiles.zarr: cannot be read$"), ("killed", 137, "process 1 .* SIGKILL$")],
 )
-def test_one_that_fails_ends_both_with_its_own_line(how, status, message):
+def test_failing_process_ends_both_with_its_message(how, status, message):
     with pytest.raises(WildLensError, match=message) as error:
         launch(2, partial(fail_beside_another, how))
     assert error.value.exit_status == status
 
 
-def test_a_batch_that_cannot_be_shared_is_refused():
+def test_batch_that_cannot_be_shared_refused():
     batch = torch.arange(6).reshape(6, 1)
     parts = [Processes(rank, 3).share(batch) for rank in range(3)]
     assert torch.equal(torch.cat(parts), batch)
@@ -165,7 +165,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         Processes(0, 4).share(batch)
 
 
-def test_one_process_is_left_as_it_is():
+def test_single_process_leaves_network_unchanged():
     network = nn.Sequential(nn.BatchNorm2d(2), nn.Dropout(), PixelOcclusion(0.2))
     layers = list(network)
     assert list(synchronise(network, Processes())) == layers
@@ -173,7 +173,7 @@ def test_one_process_is_left_as_it_is():
     assert [type(layer) for layer in layers] == [nn.BatchNorm2d, nn.Dropout, PixelOcclusion]
 
 
-def test_each_process_takes_the_gpu_of_its_number_of_those_that_were_given(monkeypatch):
+def test_each_process_takes_gpu_of_its_number(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)  # as CUDA_VISIBLE_DEVICES leaves
     assert choose_device("auto") == choose_device("cuda") == torch.device("cuda")

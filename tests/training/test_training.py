@@ -45,7 +45,7 @@ def sigmoid(x):
     return 1 / (1 + math.exp(-x))
 
 
-def test_each_loss_equals_its_formula_in_float64():
+def test_losses_equal_formulas_in_float64():
     x = torch.tensor([[[[0.1, 0.4]], [[0.3, 0.2]]]], dtype=torch.float64)
     y = torch.tensor([[[[0.2, 0.1]], [[0.3, 0.6]]]], dtype=torch.float64)
     unit = torch.tensor([0.5, 2.0], dtype=torch.float64)[:, None, None]
@@ -124,7 +124,7 @@ def trainer(settings: Gan, seed=0) -> tuple[Trainer, TrainingSet]:
 
 @pytest.mark.parametrize("natural", [True, False])
 @pytest.mark.parametrize("margin", [1.0, 0.0, -1.0])
-def test_activation_maximisation_gains_nothing_past_its_margin(natural, margin):
+def test_activation_maximisation_gradient_zero_past_margin(natural, margin):
     logits = torch.tensor([-3.0, -0.9, 0.1, 0.9, 3.0], requires_grad=True)
     losses.activation_maximisation(logits, natural, margin).backward()
     past = logits > margin if natural else logits < -margin
@@ -132,7 +132,7 @@ def test_activation_maximisation_gains_nothing_past_its_margin(natural, margin):
 
 
 @pytest.mark.parametrize("activation", ["score", "local"])
-def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apart(activation):
+def test_activation_maximisation_trains_generators_and_separates_scores(activation):
     settings = Gan(
         activation=activation,
         activation_margin=None,
@@ -164,7 +164,7 @@ def test_activation_maximisation_reaches_the_generators_and_moves_the_scores_apa
 
 
 @pytest.mark.parametrize("activation", ["score", "local"])
-def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activation):
+def test_generator_loss_is_equation_6_without_discriminator_gradients(activation):
     settings = Gan(
         activation=activation,
         activation_margin=None,
@@ -194,7 +194,7 @@ def test_generator_loss_is_equation_6_and_leaves_the_discriminators_alone(activa
     assert all(p.requires_grad for p in t.discriminators.parameters())
 
 
-def test_the_papers_other_readings_are_settings():
+def test_frobenius_and_cross_entropy_equal_formulas():
     settings = Gan(similarity="frobenius", adversarial="cross_entropy", lambda_inactive=0)
     t, data = trainer(settings)
     images = data.splits["train"].images(np.arange(4))
@@ -216,7 +216,7 @@ def test_the_papers_other_readings_are_settings():
 
 
 @pytest.mark.parametrize("activation", ["score", "local"])
-def test_a_change_weighs_more_where_activation_maximisation_has_ended(activation):
+def test_similarity_weight_larger_where_activation_maximisation_inactive(activation):
     settings = Gan(
         activation=activation, activation_margin=-0.2, lambda_inactive=3.0, loss_unit="reflectance"
     )
@@ -241,7 +241,7 @@ def test_a_change_weighs_more_where_activation_maximisation_has_ended(activation
         assert row[name] == pytest.approx((weight * difference).mean(), rel=1e-5)
 
 
-def test_schedules_of_the_two_phases():
+def test_schedules_of_both_phases():
     settings = Gan(steps=100, pretraining_steps=10, ramp_steps=5, lambda_am=0.5, decay_from=0.3)
     weights = [activation_weight(step, settings) for step in range(100)]
     assert weights[:10] == [0.0] * 10
@@ -260,7 +260,7 @@ def mixed_by(random, images, labels, form):
 
 @pytest.mark.parametrize("form", ["box", "strip"])
 @pytest.mark.parametrize("seed", range(10))
-def test_cutmix_label_is_the_share_of_its_pixels(seed, form):
+def test_cutmix_label_equals_pixel_share(seed, form):
     random = np.random.default_rng(seed)
     labels = torch.from_numpy(random.integers(0, 2, 6).astype(np.float32))
     images = labels[:, None, None, None].expand(6, 3, 31, 40).clone()
@@ -269,7 +269,7 @@ def test_cutmix_label_is_the_share_of_its_pixels(seed, form):
     assert torch.equal(images, labels[:, None, None, None].expand(6, 3, 31, 40))
 
 
-def test_cutmix_strips_lie_along_every_edge_and_come_from_another_label():
+def test_cutmix_strips_along_every_edge_from_another_label():
     random, edges = np.random.default_rng(0), set()
     labels = torch.tensor([0.0, 0, 0, 1])
     images = torch.arange(4.0)[:, None, None, None].expand(4, 1, 20, 30).clone()
@@ -291,7 +291,7 @@ def test_cutmix_strips_lie_along_every_edge_and_come_from_another_label():
     assert torch.equal(mixed, images) and torch.equal(shares, labels * 0)
 
 
-def test_one_cycle_schedule_starts_low_peaks_at_the_maximum_and_ends_near_zero():
+def test_one_cycle_schedule_peaks_and_ends_near_zero():
     data = training_set(count=16)
     settings = Classifier(architecture="local", width=4, epochs=10, batch_size=4, max_rate=0.02)
     network = LocalClassifier(2, width=4)
@@ -302,7 +302,7 @@ def test_one_cycle_schedule_starts_low_peaks_at_the_maximum_and_ends_near_zero()
     assert np.argmax(rates) in (2, 3)
 
 
-def test_running_mean_follows_by_its_decay():
+def test_running_mean_follows_by_decay():
     network = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.constant_(network.weight, 0.0)
     mean = RunningMean(network, 0.9)
@@ -312,7 +312,7 @@ def test_running_mean_follows_by_its_decay():
     assert mean.network.weight.item() == pytest.approx(1 - 0.9**3)
 
 
-def test_views_are_the_eight_symmetries_and_crops_lie_inside():
+def test_eight_symmetries_and_crops_inside_tile():
     random = np.random.default_rng(0)
     image = torch.arange(16.0).reshape(1, 1, 4, 4).expand(200, 1, 4, 4)
     seen = {
@@ -325,7 +325,7 @@ def test_views_are_the_eight_symmetries_and_crops_lie_inside():
         assert image[..., *draw_crop(4, side, random)].shape == image.shape
 
 
-def test_batches_cover_without_repeats():
+def test_epoch_batches_cover_without_repeats():
     random = np.random.default_rng(0)
     chosen = np.concatenate(epoch_batches(103, 10, random))
     assert len(chosen) == 100 and len(set(chosen)) == 100
@@ -333,7 +333,7 @@ def test_batches_cover_without_repeats():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_band_statistics_equal_float64_and_ignore_missing(seed):
+def test_band_statistics_equal_float64_without_missing(seed):
     random = np.random.default_rng(seed)
     stored = random.integers(0, 2**16, (5, 3, 8, 8)).astype(np.uint16)
     stored[random.random(stored.shape) < 0.3] = 0
@@ -354,7 +354,7 @@ def rows(path):
         return list(csv.DictReader(file))
 
 
-def test_both_trainings_end_to_end_and_repeat_exactly(tiles, tmp_path):
+def test_both_trainings_end_to_end_repeat_bit_equal(tiles, tmp_path):
     classifier_settings = Classifier(
         architecture="local", width=4, epochs=6, batch_size=8, max_rate=0.02, cutmix=0.3
     )
@@ -380,7 +380,7 @@ def test_both_trainings_end_to_end_and_repeat_exactly(tiles, tmp_path):
     assert maximizer.bands == ["B04", "B08"] and maximizer.tile_size == 32
 
 
-def test_gan_refuses_a_classifier_of_other_bands(tiles, tmp_path):
+def test_gan_refuses_classifier_of_other_bands(tiles, tmp_path):
     path = tmp_path / "c.safetensors"
     weights.save(
         path, {"classifier": LocalClassifier(2, width=4)}, kind="local",
@@ -390,7 +390,7 @@ def test_gan_refuses_a_classifier_of_other_bands(tiles, tmp_path):
         gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
 
 
-def test_gan_refuses_a_classifier_without_places(tiles, tmp_path):
+def test_gan_refuses_classifier_without_local_logits(tiles, tmp_path):
     path, arguments = (
         tmp_path / "c.safetensors",
         {"bands": 2, "tile_size": 64, "strides": [2, 2, 2]},
@@ -403,7 +403,7 @@ def test_gan_refuses_a_classifier_without_places(tiles, tmp_path):
         gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
 
 
-def test_gan_refuses_crops_that_the_classifier_cannot_take(tiles, tmp_path):
+def test_gan_refuses_crop_of_wrong_size(tiles, tmp_path):
     path = tmp_path / "c.safetensors"
     arguments = {"bands": 2, "tile_size": 64, "width": 2}
     weights.save(
@@ -416,7 +416,7 @@ def test_gan_refuses_crops_that_the_classifier_cannot_take(tiles, tmp_path):
         )
 
 
-def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
+def test_strides_that_do_not_fit_refused_in_one_line(tiles, tmp_path):
     with pytest.raises(WildLensError, match=r"classifier\.strides"):
         classifier_training.train(
             tiles,
@@ -437,7 +437,7 @@ def test_strides_that_do_not_fit_the_tiles_are_one_line(tiles, tmp_path):
         ("unet", 0.5, 0.6, "near chance"),
     ],
 )
-def test_a_classifier_not_worth_explaining_is_said(architecture, accuracy, fgsm, said):
+def test_unsound_classifier_gives_warning(architecture, accuracy, fgsm, said):
     row = {"split": "val", "tiles": 9, "accuracy": accuracy, "auroc": 0.9, "fgsm_accuracy": fgsm}
     warnings = classifier_warnings([row], architecture)
     assert len(warnings) == (said is not None)
@@ -445,7 +445,7 @@ def test_a_classifier_not_worth_explaining_is_said(architecture, accuracy, fgsm,
 
 
 @pytest.mark.parametrize(("high", "low", "said"), [(0.9, 0.2, 0), (0.5, 0.45, 1), (0.2, 0.9, 1)])
-def test_scores_that_do_not_separate_are_said(high, low, said):
+def test_scores_that_do_not_separate_give_warning(high, low, said):
     early = {"score_max": 0.5, "score_min": 0.5}
     task = GanTask(None, [], Gan())
     task.history = [early] * 30 + [{"score_max": high, "score_min": low}] * 20
@@ -455,7 +455,7 @@ def test_scores_that_do_not_separate_are_said(high, low, said):
     assert len(warnings) == said and all("gan.lambda_am" in warning for warning in warnings)
 
 
-def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
+def test_warnings_logged_and_written(caplog, tmp_path):
     write_warnings(tmp_path / "w.txt", "gan", ["first; do this", "second; do that"])
     assert (tmp_path / "w.txt").read_text() == "first; do this\nsecond; do that\n"
     said = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
@@ -465,7 +465,7 @@ def test_warnings_stand_in_the_log_and_beside_the_curves(caplog, tmp_path):
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), 1e5])
-def test_a_training_that_runs_away_stops_with_what_to_change(tiles, tmp_path, monkeypatch, loss):
+def test_diverged_training_stops_with_remedy(tiles, tmp_path, monkeypatch, loss):
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8)
     with monkeypatch.context() as patch:
         broken = lambda task, images, _: task.network(images).sum() * 0 + loss  # noqa: E731
@@ -484,7 +484,7 @@ def test_a_training_that_runs_away_stops_with_what_to_change(tiles, tmp_path, mo
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_a_set_that_is_read_as_it_is_wanted_is_the_one_in_memory(tmp_path, seed):
+def test_tiles_read_from_disk_equal_tiles_in_memory(tmp_path, seed):
     path = write_tiles(tmp_path / "tiles.zarr", seed)
     whole, lazy = load_training_set(path), load_training_set(path, in_memory=0)
     assert isinstance(whole.splits["train"].stored, np.ndarray)
@@ -509,7 +509,7 @@ def test_a_set_that_is_read_as_it_is_wanted_is_the_one_in_memory(tmp_path, seed)
                 assert tiles.labels.tolist() == labels[keep].tolist()
 
 
-def test_statistics_do_not_depend_on_how_much_is_counted_at_once(monkeypatch):
+def test_statistics_independent_of_chunk_size(monkeypatch):
     stored = tile_set(np.random.default_rng(0)).stored.copy()
     stored[:, :, :5] = 0
     at_once = band_statistics(stored)
@@ -523,7 +523,7 @@ def test_statistics_do_not_depend_on_how_much_is_counted_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-def test_batches_are_made_ahead_in_their_order_and_not_too_far(workers):
+def test_prefetch_keeps_order_and_bounded_lead(workers):
     drawn = []
 
     def plans():
@@ -540,7 +540,7 @@ def test_batches_are_made_ahead_in_their_order_and_not_too_far(workers):
     assert len(drawn) == 20
 
 
-def test_what_fails_in_a_worker_is_raised_where_the_batch_is_used():
+def test_prefetch_raises_worker_error_at_its_batch():
     batches_made = prefetch([1, 0, 2], lambda plan: 1 / plan, workers=2)
     assert next(batches_made) == 1
     with pytest.raises(ZeroDivisionError):
@@ -553,7 +553,7 @@ def small_gan(**changes) -> Gan:
     )  # fmt: skip
 
 
-def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
+def test_training_independent_of_workers_and_storage(tiles):
     results = []
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=7, cutmix=0.5)
     for workers, in_memory in ((0, 2**30), (1, 2**30), (3, 0)):
@@ -571,7 +571,7 @@ def test_any_number_of_workers_trains_the_same_from_memory_or_disk(tiles):
         assert all(torch.equal(states[key], results[0][1][key]) for key in states)
 
 
-def test_bfloat16_takes_the_steps_of_float32_within_rounding():
+def test_bfloat16_training_near_float32():
     data, curves = training_set(), {}
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8, cutmix=0.5)
     for precision in ("float32", "bfloat16"):

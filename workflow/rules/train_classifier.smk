@@ -1,10 +1,10 @@
-# Classifier: the network that tells protected from anthropogenic land, and that is explained.
+# Train the classifier: the network that distinguishes protected from anthropogenic land.
 #
 # Reads the tiles. Gives results/models/classifier.safetensors, results/metrics/classifier.
 
 
 rule train_classifier:
-    """Train the classifier; keep its curves and its accuracy by split."""
+    """Train the classifier; write its training curve and its accuracy by split."""
     input:
         tiles="results/tiles.zarr",
         settings="results/settings/classifier.yaml",
@@ -21,7 +21,7 @@ rule train_classifier:
             "results/metrics/classifier/confusion.csv",
             caption="../report/confusion.rst",
             category="2 The classifier",
-            labels={"what": "Classes taken for each other", "kind": "table"},
+            labels={"what": "Confusion matrix", "kind": "table"},
         ),
         warnings=report(
             "results/metrics/classifier/warnings.txt",
@@ -36,14 +36,14 @@ rule train_classifier:
     threads: 8
     resources:
         mem_mb=growing(8000),
-        runtime="8h",  # at which it saves; the next attempt goes on
-        gpu=1,  # with more, as many processes share each batch, to the same result
+        runtime="8h",  # it then saves a checkpoint; the next attempt resumes
+        gpu=1,  # with more, each batch is shared by as many processes, with the same result
         nodes=1,
     params:
         code=network_digest("wildlens.train_classifier.step"),
         metrics=subpath(output.training, parent=True),
     shell:
-        # exec: a shell that a scheduler's signal ends would take the training along before it saved
+        # exec: otherwise a scheduler's signal ends the shell, and the training before it saves
         "exec wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
         " --metrics {params.metrics:q} --settings {input.settings:q}"
         " --checkpoints results/checkpoints --processes {resources.gpu}"

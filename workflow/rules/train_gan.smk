@@ -1,4 +1,4 @@
-# GAN: the pattern-maximizer and the pattern-minimizer, trained through the frozen classifier.
+# Train the GAN: pattern-maximizer and pattern-minimizer, through the frozen classifier.
 #
 # Reads tiles and classifier. Gives results/models/generators.safetensors, results/metrics/gan.
 
@@ -25,14 +25,14 @@ rule train_gan:
     threads: 8
     resources:
         mem_mb=growing(8000),
-        runtime="24h",  # at which it saves; the next attempt goes on
-        gpu=1,  # with more, as many processes share each batch, to the same result
+        runtime="24h",  # it then saves a checkpoint; the next attempt resumes
+        gpu=1,  # with more, each batch is shared by as many processes, with the same result
         nodes=1,
     params:
         code=network_digest("wildlens.train_gan.step"),
         metrics=subpath(output.training, parent=True),
     shell:
-        # exec: a shell that a scheduler's signal ends would take the training along before it saved
+        # exec: otherwise a scheduler's signal ends the shell, and the training before it saves
         "exec wildlens --log {log:q} train-gan {input.tiles:q} --classifier {input.classifier:q}"
         " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"
         " --checkpoints results/checkpoints --processes {resources.gpu}"

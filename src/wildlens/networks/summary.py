@@ -1,7 +1,6 @@
-"""What a network is made of: its layers one by one, and what training it keeps in memory.
+"""Layer-by-layer summary of a network, and the activations that training keeps in memory.
 
-Networks are run on torch's meta device: shapes without numbers, so that the largest network costs
-neither memory nor time.
+Networks run on torch's meta device, which computes shapes only and so needs no memory.
 """
 
 from collections.abc import Callable
@@ -15,12 +14,11 @@ from wildlens.networks.receptive_field import LocalGraph, receptive_field
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer, in the order in which an image passes it.
+    """One layer of a network.
 
     Attributes:
         shape: of its output, without the batch.
-        field: side of the square of the image that a pixel of the output depends on, px; None
-            where it depends on all of the image.
+        field: receptive field of a pixel of the output, px; None if it is the whole image.
     """
 
     name: str
@@ -31,13 +29,13 @@ class Layer:
 
 
 def on_meta(build: Callable[[], nn.Module]) -> nn.Module:
-    """A network that has shapes and no numbers."""
+    """Build a network on the meta device: shapes without values."""
     with torch.device("meta"):
         return build()
 
 
 def layers(network: nn.Module, image: Tensor) -> list[Layer]:
-    """The layers that an image passes; its shape is (1, C, H, W), on the network's device."""
+    """Layers in the order of the forward pass of an image (1, C, H, W) on the network's device."""
     fields, found, hooks = _fields(network.eval()), [], []
 
     def note(name: str) -> Callable:
@@ -66,13 +64,13 @@ def count(network: nn.Module) -> int:
 
 
 def kept_for_backward(forward: Callable[[], object], *networks: nn.Module) -> int:
-    """Bytes that autograd keeps for the way back, beside the weights of the networks.
+    """Bytes that autograd saves for the backward pass, without the weights of the networks.
 
     Args:
-        forward: computes something that needs gradients; each tensor that it saves counts once.
+        forward: computes a loss; each tensor that it saves counts once.
     """
     known = {_storage(t) for n in networks for t in (*n.parameters(), *n.buffers())}
-    kept: dict[int, Tensor] = {}  # the tensors themselves, or a freed place would be taken anew
+    kept: dict[int, Tensor] = {}  # keeps the tensors: a freed address could be reused
 
     def pack(tensor: Tensor) -> Tensor:
         if _storage(tensor) not in known:
@@ -89,7 +87,7 @@ def _storage(tensor: Tensor) -> int:
 
 
 def _fields(network: nn.Module) -> dict[str, int]:
-    """Receptive field of the output of each layer that is local, by the layer's name."""
+    """Receptive field of each layer that does not depend on the whole image, by name."""
     graph, prefix = _local(network)
     fields = {
         f"{prefix}{node.target}": receptive_field(graph, node)
@@ -100,15 +98,15 @@ def _fields(network: nn.Module) -> dict[str, int]:
 
 
 def local_field(network: nn.Module) -> int:
-    """Receptive field of the last layer that does not look at the whole image, px."""
+    """Receptive field of the last layer that does not depend on the whole image, px."""
     graph, _ = _local(network.eval())
     return receptive_field(graph, graph.last_local)
 
 
 def _local(network: nn.Module) -> tuple[LocalGraph, str]:
-    """The graph of a network, and what stands before the names of its layers.
+    """Graph of a network, and the prefix of the names of its layers.
 
-    What generators and discriminators do outside of `layers` is done pixel by pixel.
+    Outside of `layers`, generators and discriminators work pixel by pixel.
     """
     if hasattr(network, "layers"):
         return LocalGraph(network.layers), "layers."
@@ -116,7 +114,7 @@ def _local(network: nn.Module) -> tuple[LocalGraph, str]:
 
 
 def _kind(module: nn.Module) -> str:
-    """The type, and what sets its size."""
+    """Type of a layer, with kernel size and stride."""
     words = [type(module).__name__]
     kernel = getattr(module, "kernel_size", None)
     if kernel is not None:

@@ -28,8 +28,8 @@ class Gan(Section):
         -1.0,
         ge=-100,
         le=100,
-        description="Logit margin at which the activation-maximisation loss is clamped; negative: it "
-        "stops before the decision boundary. null: not clamped (paper)",
+        description="Logit margin at which the activation-maximisation loss is clamped; negative: "
+        "it stops before the decision boundary. null: not clamped (paper)",
     )
     lambda_am: float = Field(
         0.5, ge=0, le=100, description="Weight of activation maximisation (paper: 0.3)"

@@ -1,1 +1,1 @@
-"""Train the classifier that tells protected from anthropogenic tiles."""
+"""Train the classifier of protected and anthropogenic tiles."""

@@ -1,4 +1,4 @@
-"""CutMix (Yun et al. 2019): a part of another image pasted in, the label mixed by area."""
+"""CutMix (Yun et al. 2019): paste a part of another image, mix the labels by area."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,33 +6,33 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
-Place = tuple[slice, slice]  # rows and columns that are pasted
+Part = tuple[slice, slice]  # rows and columns of the pasted part
 Generator = np.random.Generator
 
 
 @dataclass(frozen=True)
 class Mix:
-    """What is pasted into all images of a batch, and from which of them.
+    """Part that is pasted into all images of a batch, and the images that it comes from.
 
     Attributes:
-        place: rows and columns, px. share: their share of an image.
-        partners: (N,) positions in the batch.
+        part: rows and columns, px. share: its share of the image.
+        partners: (N,) index in the batch of the image pasted into each image.
     """
 
-    place: Place
+    part: Part
     share: float
     partners: np.ndarray
 
 
 def draw_mix(labels: Tensor, height: int, width: int, generator: Generator, form: str) -> Mix:
-    """A random mix of the images with these labels.
+    """Draw part and partners for images with these labels.
 
     Args:
         labels: (N,) float in [0, 1], or (N, classes) shares.
         form: a key of FORMS.
     """
-    draw_place, choose_partners = FORMS[form]
-    rows, columns = draw_place(height, width, generator)
+    draw_part, choose_partners = FORMS[form]
+    rows, columns = draw_part(height, width, generator)
     share = (rows.stop - rows.start) * (columns.stop - columns.start) / (height * width)
     return Mix((rows, columns), share, choose_partners(labels, generator))
 
@@ -40,22 +40,22 @@ def draw_mix(labels: Tensor, height: int, width: int, generator: Generator, form
 def cutmix(
     images: Tensor, labels: Tensor, partners: Tensor, their_labels: Tensor, mix: Mix
 ) -> tuple[Tensor, Tensor]:
-    """Paste the same part of its partner into each image.
+    """Paste a part of its partner into each image.
 
     Args:
         images, partners: (N, C, H, W).
         labels, their_labels: (N,) float in [0, 1], or (N, classes) shares.
 
     Returns:
-        Mixed images, and labels that equal the share of each label's pixels in the mixed image.
+        Mixed images, and labels mixed by the share of pixels.
     """
     mixed = images.clone()
-    mixed[:, :, *mix.place] = partners[:, :, *mix.place]
+    mixed[:, :, *mix.part] = partners[:, :, *mix.part]
     return mixed, (1 - mix.share) * labels + mix.share * their_labels
 
 
-def _box(height: int, width: int, generator: Generator) -> Place:
-    """A box of any share of the image, as published."""
+def _box(height: int, width: int, generator: Generator) -> Part:
+    """A box of any size, as published."""
     share = generator.beta(1.0, 1.0)
     box_h, box_w = round(height * share**0.5), round(width * share**0.5)
     top = int(generator.integers(height - box_h + 1))
@@ -63,7 +63,7 @@ def _box(height: int, width: int, generator: Generator) -> Place:
     return slice(top, top + box_h), slice(left, left + box_w)
 
 
-def _strip(height: int, width: int, generator: Generator) -> Place:
+def _strip(height: int, width: int, generator: Generator) -> Part:
     """A strip along one of the four edges, up to half of the image."""
     share, edge = generator.uniform(0.0, 0.5), generator.integers(4)
     long = (height, width)[edge % 2]
@@ -73,12 +73,12 @@ def _strip(height: int, width: int, generator: Generator) -> Place:
 
 
 def _shuffled(labels: Tensor, generator: Generator) -> np.ndarray:
-    """Any other image, or the same."""
+    """A random permutation of the images."""
     return generator.permutation(len(labels))
 
 
 def _of_another_label(labels: Tensor, generator: Generator) -> np.ndarray:
-    """An image of another label; where the batch has none, the image itself."""
+    """An image of another label; the image itself if the batch has none."""
     kinds = (labels if labels.dim() == 1 else labels.argmax(dim=1)).numpy()
     partners = np.arange(len(kinds))
     for kind in np.unique(kinds):
@@ -88,7 +88,7 @@ def _of_another_label(labels: Tensor, generator: Generator) -> np.ndarray:
     return partners
 
 
-FORMS: Mapping[str, tuple[Callable[..., Place], Callable[..., np.ndarray]]] = {
+FORMS: Mapping[str, tuple[Callable[..., Part], Callable[..., np.ndarray]]] = {
     "box": (_box, _shuffled),
     "strip": (_strip, _of_another_label),
 }

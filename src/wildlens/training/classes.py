@@ -1,7 +1,7 @@
-"""What a classifier is trained to tell apart, and how its outputs are held against labels.
+"""Classes of a classifier: logits, losses and accuracy.
 
-Of protected and anthropogenic land one logit is enough: the paper's classifier. More classes, or
-another target, have a logit each and the cross entropy of their softmax.
+For protected against anthropogenic land one logit suffices: the paper's classifier. With more
+classes, or with another target, each class has a logit, and the loss is softmax cross entropy.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from wildlens.settings import TWO_CLASSES
 
 @dataclass(frozen=True)
 class Classes:
-    """Names of the classes, by label, and the one that is explained."""
+    """Names of the classes, in order of their labels, and the target that is explained."""
 
     names: Sequence[str]
     target: str
@@ -36,30 +36,30 @@ class Classes:
 
     @property
     def outputs(self) -> int:
-        """Logits of the network: one for protected against anthropogenic, else one a class."""
+        """Number of logits: one for protected against anthropogenic, else one per class."""
         alone = tuple(self.names) == TWO_CLASSES and self.target == TWO_CLASSES[1]
         return 1 if alone else len(self.names)
 
     def targets(self, labels: Tensor) -> Tensor:
-        """Labels (N,) as shares that can be mixed: (N,) of the target, or (N, classes)."""
+        """Labels (N,) as fractions that CutMix can mix: (N,) of the target, or (N, classes)."""
         return labels if self.outputs == 1 else one_hot(labels.long(), self.outputs).float()
 
     def loss(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Cross entropy of (N, outputs) logits with shares as `targets` gives them."""
+        """Cross entropy of (N, outputs) logits with fractions in the form of `targets`."""
         if self.outputs == 1:
             return binary_cross_entropy_with_logits(logits.squeeze(1), targets)
         return cross_entropy(logits, targets)
 
     def predicted(self, logits: Tensor) -> Tensor:
-        """The likeliest class, (N, outputs) -> labels (N,) int64."""
+        """Class with the highest score, (N, outputs) -> labels (N,) int64."""
         return (logits[:, 0] > 0).long() if self.outputs == 1 else logits.argmax(dim=1)
 
     def accuracy(self, logits: Tensor, labels: Tensor) -> float:
-        """Share of the tiles whose likeliest class is their label."""
+        """Share of the tiles whose predicted class is their label."""
         return (self.predicted(logits) == labels.long()).float().mean().item()
 
     def confusion(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """Tiles by label (rows) and likeliest class (columns), (classes, classes) int64."""
+        """Number of tiles by label (rows) and prediction (columns), (classes, classes) int64."""
         count = len(self.names)
-        places = labels.long() * count + self.predicted(logits)
-        return torch.bincount(places, minlength=count * count).reshape(count, count)
+        cells = labels.long() * count + self.predicted(logits)
+        return torch.bincount(cells, minlength=count * count).reshape(count, count)

@@ -13,19 +13,19 @@ from wildlens.settings import TWO_CLASSES
 from wildlens.tiles.store import TilesOnDisk, class_names, open_tiles
 from wildlens.training.statistics import band_statistics
 
-# bytes of pixels that are kept in memory; a larger set is read from the disk batch by batch
+# bytes of pixels kept in memory; a larger set is read from disk batch by batch
 IN_MEMORY = 2 * 2**30
 
 
 @dataclass(frozen=True)
 class TileSet:
-    """Tiles of one split, as stored; a batch becomes float32 reflectance when it is asked for.
+    """Tiles of one split, as stored; `images` converts a batch to float32 reflectance.
 
     Attributes:
         stored: (M, C, S, S) uint16, reflectance x 10000, 0 = missing; of this and other splits.
         labels: (N,) float32, 1 protected, 0 anthropogenic, from 2 on further classes.
         fill: (C,) float32 reflectance for missing pixels: the band means of the training split.
-        rows: (N,) which of `stored` they are; None: all of them.
+        rows: (N,) their indices in `stored`; None: all of `stored`.
     """
 
     stored: np.ndarray | TilesOnDisk
@@ -47,7 +47,7 @@ class TileSet:
         return to_images(self.stored[rows], self.fill)[0]
 
     def only(self, label: int) -> "TileSet":
-        """The tiles of one label; their pixels are not copied."""
+        """Tiles of one label, without a copy of the pixels."""
         chosen = np.flatnonzero(self.labels.numpy() == label)
         rows = chosen if self.rows is None else self.rows[chosen]
         return TileSet(self.stored, self.labels[torch.from_numpy(chosen)], self.fill, rows)
@@ -66,10 +66,10 @@ class TrainingSet:
 
 
 def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
-    """Open `tiles.zarr`; its pixels are kept in memory if they have `in_memory` bytes or less.
+    """Open `tiles.zarr`; pixels of at most `in_memory` bytes are kept in memory.
 
-    A larger set is read tile by tile as batches ask for it, so that memory does not depend on the
-    number of tiles. What is trained is the same.
+    A larger set is read batch by batch, so that memory does not depend on the number of tiles. The
+    training result is the same.
     """
     with open_tiles(path) as dataset:
         pixels = dataset["reflectance"]

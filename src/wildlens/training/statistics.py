@@ -7,7 +7,7 @@ from torch import Tensor
 from wildlens.files.reflectance import SCALE
 from wildlens.tiles.store import TilesOnDisk
 
-_AT_ONCE = 64 * 2**20  # bytes of pixels that are counted together
+_AT_ONCE = 64 * 2**20  # bytes of pixels per chunk
 
 
 def band_statistics(
@@ -32,9 +32,9 @@ def band_statistics(
 
 
 def _value_counts(stored: np.ndarray | TilesOnDisk, rows: np.ndarray) -> np.ndarray:
-    """How often each of the 65536 possible values occurs in each band; (C, 65536) float64.
+    """Histogram of the 65536 possible values of each band, (C, 65536) float64.
 
-    Exact, and without a copy of all tiles.
+    Exact, without a copy of all tiles.
     """
     _, bands, height, width = stored.shape
     counts = np.zeros((bands, 2**16))
