@@ -1,4 +1,4 @@
-"""What `wildlens networks` says: the paper's networks layer by layer, fields of view, memory."""
+"""`wildlens networks`: layers of the paper's networks, receptive fields, training memory."""
 
 import csv
 import json

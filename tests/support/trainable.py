@@ -1,4 +1,4 @@
-"""A training set small enough to train on in a test, and that can be learnt."""
+"""A small training set that a network can learn in a test."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from wildlens.training.statistics import band_statistics
 
 
 def tile_set(random, count=24, bands=2, side=32) -> TileSet:
-    """Tiles of two textures: bright spots mean natural, dark ones anthropogenic."""
+    """Tiles of two textures: bright spots are natural, dark spots anthropogenic."""
     labels = np.arange(count) % 2
     stored = random.normal(2000, 100, (count, bands, side, side))
     spots = random.random((count, 1, side, side)) < 0.1
@@ -21,7 +21,7 @@ def tile_set(random, count=24, bands=2, side=32) -> TileSet:
 
 
 def write_tiles(path: Path, seed: int = 5) -> Path:
-    """A training set on disk, in the form that `wildlens tiles` gives it."""
+    """Write a training set in the form of `wildlens tiles`."""
     random = np.random.default_rng(seed)
     sets = {
         "train": tile_set(random, 48),

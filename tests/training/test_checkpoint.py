@@ -1,4 +1,4 @@
-"""A training that is ended at any moment goes on, and ends with the same bits."""
+"""A training that is interrupted at any moment resumes and gives the same bits."""
 
 import logging
 import os
@@ -89,7 +89,7 @@ TAKES_A_STEP = {
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """Undisturbed runs of each kind are in it."""
+    """A folder with uninterrupted runs of each kind."""
     made = Place(tmp_path_factory.mktemp("trainings"))
     for kind in SETTINGS:
         made.run(kind, f"{kind}-whole")
@@ -195,7 +195,7 @@ def test_checkpoints_by_time_keep_last_two(place, monkeypatch, kind):
 
     monkeypatch.setattr(owner, name, stepping)
     place.run(kind, f"{kind}-clock", seconds=20)
-    # what lies there while steps 1 to 9 are done
+    # checkpoints present during steps 1 to 9
     assert kept[:9] == [[], [], [2], [2], [2, 4], [2, 4], [4, 6], [4, 6], [6, 8]]
 
 
@@ -236,14 +236,14 @@ def test_corrupt_checkpoint_rejected_resumes_from_one_before(
         during_step(patch, kind, 7, kill)
         with pytest.raises(Killed):
             place.run(kind, run)
-    torn = place.checkpoints(run)[-how_many:]
-    for path in torn:
+    corrupt = place.checkpoints(run)[-how_many:]
+    for path in corrupt:
         path.write_bytes(damage(path.read_bytes()))
     caplog.clear()
     place.run(kind, run)
     lines = [r.getMessage() for r in caplog.records]
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
-    for path in torn:
+    for path in corrupt:
         assert sum(str(path) in w and "cannot be read" in w for w in warnings) == 1
         assert (path.parent / REJECTED / path.name).exists()
     assert any("resuming from step 5:" in line for line in lines) == (how_many == 1)
@@ -329,7 +329,7 @@ def started_and_under_way(place, kind: str, run: str) -> subprocess.Popen:
 
 @pytest.fixture(scope="module")
 def processes(place):
-    """The place, with undisturbed runs of the commands."""
+    """The folder, with uninterrupted runs of the commands."""
     for kind in ("local", "gan"):
         subprocess.run(command(place, kind, f"{kind}-process"), check=True, capture_output=True)
     return place

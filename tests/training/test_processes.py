@@ -1,4 +1,4 @@
-"""Two processes that train together do what one does, within rounding, and end together."""
+"""Two processes of one training compute what one does, within rounding, and stop together."""
 
 import csv
 import logging
@@ -79,12 +79,12 @@ def rows(folder: Path, run: str, kind: str) -> list[list[float]]:
 
 @pytest.mark.parametrize("kind", SETTINGS)
 def test_two_processes_train_as_one_within_rounding(folder, kind):
-    # a place at the edge of what activation maximisation reaches is in or out by rounding
+    # rounding decides whether a local logit at the margin is clamped
     near = {"rtol": 1e-3 if kind == "gan" else 1e-5, "atol": 1e-6}
     assert np.allclose(rows(folder, "two", kind), rows(folder, "one", kind), **near)
     one, two = (load_file(folder / run / kind / "model.safetensors") for run in ("one", "two"))
     assert one.keys() == two.keys()
-    # a shift before batch statistics has no effect: its gradient is rounding, which Adam blows up
+    # batch normalisation cancels a bias before it: Adam amplifies the rounding of its gradient
     for key in one:
         cancelled = kind == "gan" and key.split(".", 1)[1] in (
             "layers.2.body.4.bias", "layers.4.1.running_mean"
@@ -129,11 +129,11 @@ def test_signal_stops_two_processes_and_one_resumes(folder, caplog):
     train(folder, "gan", "ended", LONG, checkpoints=saved.parent)
     step = int(saved.stem.rpartition("-")[2])
     assert f"gan: resuming from step {step}: {saved}" in caplog.text
-    train(folder, "gan", "undisturbed", LONG)
-    ended, undisturbed = (rows(folder, run, "gan") for run in ("ended", "undisturbed"))
+    train(folder, "gan", "uninterrupted", LONG)
+    ended, uninterrupted = (rows(folder, run, "gan") for run in ("ended", "uninterrupted"))
     until = step + 3  # a GAN's rounding grows from step to step
-    assert len(ended) == len(undisturbed) == 40
-    assert np.allclose(ended[:until], undisturbed[:until], rtol=1e-3, atol=1e-5)
+    assert len(ended) == len(uninterrupted) == 40
+    assert np.allclose(ended[:until], uninterrupted[:until], rtol=1e-3, atol=1e-5)
 
 
 def fail_beside_another(how: str) -> None:

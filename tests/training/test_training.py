@@ -1,4 +1,4 @@
-"""Training: losses against hand-computed values, gradients where they belong, schedules, mixing."""
+"""Training: losses, gradients, schedules, CutMix, tiles, prefetching, both trainings end to end."""
 
 import csv
 import math
@@ -73,8 +73,8 @@ def test_losses_equal_formulas_in_float64():
     down = -sum(math.log(1 - s) for s in scores) / 3
     assert losses.activation_maximisation(logits, True).item() == pytest.approx(up, abs=1e-14)
     assert losses.activation_maximisation(logits, False).item() == pytest.approx(down, abs=1e-14)
-    places = logits.reshape(1, 1, 3).expand(2, 2, 3)  # of an image each place counts alike
-    assert losses.activation_maximisation(places, True).item() == pytest.approx(up, abs=1e-14)
+    local = logits.reshape(1, 1, 3).expand(2, 2, 3)  # the mean over all local logits
+    assert losses.activation_maximisation(local, True).item() == pytest.approx(up, abs=1e-14)
     ended = [min(v, 0.5) for v in (-1.5, 0.0, 2.0)], [max(v, -0.5) for v in (-1.5, 0.0, 2.0)]
     up_ended = -sum(math.log(sigmoid(v)) for v in ended[0]) / 3
     down_ended = -sum(math.log(1 - sigmoid(v)) for v in ended[1]) / 3
@@ -140,7 +140,7 @@ def test_activation_maximisation_trains_generators_and_separates_scores(activati
         steps=40,
         pretraining_steps=0,
         ramp_steps=0,
-        lambda_am=10.0,  # far above the other terms, so that the last step is no matter of chance
+        lambda_am=10.0,  # far above the other terms, so that the outcome does not depend on chance
         rate=1e-3,
     )
     t, data = trainer(settings)
@@ -233,7 +233,7 @@ def test_similarity_weight_larger_where_activation_maximisation_inactive(activat
         ("similarity_max", high, logits > -0.2),
         ("similarity_min", low, logits < 0.2),
     ):
-        assert 0 < ended.float().mean() < 1, "both kinds of places are seen"
+        assert 0 < ended.float().mean() < 1, "active and inactive logits are covered"
         ended = ended.numpy().reshape(4, 1, *(ended.shape[1:] or (1, 1)))
         repeats = images.shape[-1] // ended.shape[-1]
         weight = 1 + 3 * ended.repeat(repeats, axis=2).repeat(repeats, axis=3)
@@ -287,7 +287,7 @@ def test_cutmix_strips_along_every_edge_from_another_label():
         assert changed[0].sum() == rows.sum() * 30 + columns.sum() * 20
         edges.add((bool(rows[0]), bool(rows[-1]), bool(columns[0]), bool(columns[-1])))
     assert len(edges) == 4
-    mixed, shares = mixed_by(random, images, labels * 0, "strip")  # nobody to mix with
+    mixed, shares = mixed_by(random, images, labels * 0, "strip")  # no image of another label
     assert torch.equal(mixed, images) and torch.equal(shares, labels * 0)
 
 

@@ -1,6 +1,6 @@
 """Layers that depend on the whole batch, for several processes that hold a share of it each.
 
-All other layers of our networks treat each image by itself.
+All other layers of our networks treat each image separately.
 """
 
 import torch

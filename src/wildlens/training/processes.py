@@ -114,7 +114,7 @@ class Processes:
 
 
 def is_one_of_several() -> bool:
-    """Whether this process was started beside others, by `launch` or by torchrun."""
+    """Whether this process is one of several, started by `launch` or by torchrun."""
     return int(os.environ.get("WORLD_SIZE", 1)) > 1
 
 
