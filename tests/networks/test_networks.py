@@ -54,9 +54,29 @@ def test_local_classifier_takes_any_size():
     network = LocalClassifier(4, width=4).eval()
     for shape in ((64, 64), (61, 90), (128, 128)):
         images = torch.rand(2, 4, *shape)
-        logits, places = network(images), network.local_logits(images)
-        assert places.shape == (2, shape[0] // 4, shape[1] // 4)
-        assert torch.equal(logits, places.mean(dim=(1, 2)))
+        logits, local = network(images), network.local_logits(images)
+        assert local.shape == (2, shape[0] // 4, shape[1] // 4)
+        assert torch.equal(logits, local.mean(dim=(1, 2)))
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_valid_logits_leave_missing_cells_out(outputs):
+    torch.manual_seed(0)
+    network = LocalClassifier(2, width=4, outputs=outputs).eval()
+    images, valid = torch.rand(3, 2, 32, 32), torch.ones(3, 32, 32, dtype=torch.bool)
+    assert torch.allclose(network.valid_logits(images, valid), network(images), atol=1e-6)
+    valid[1, :16], valid[2] = False, False
+    evidence = network._evidence(images)
+    expected = network.against_rest(evidence[1:2, :, 4:].mean(dim=(2, 3)))
+    found = network.valid_logits(images, valid)
+    assert torch.allclose(found[1:2], expected, atol=1e-6)
+    assert torch.allclose(found[2], network(images)[2], atol=1e-6)
+    valid[1, 16:, :2] = False  # half of a column of cells counts by half
+    weight = torch.ones(8)
+    weight[0] = 0.5
+    pooled = (evidence[1, :, 4:] * weight).sum(dim=(1, 2)) / (4 * weight.sum())
+    expected = network.against_rest(pooled[None])
+    assert torch.allclose(network.valid_logits(images, valid)[1:2], expected, atol=1e-6)
 
 
 def test_patch_discriminator_looks_at_70_pixels():

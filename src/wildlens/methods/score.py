@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from wildlens.attribution.method import Method
+from wildlens.networks.classifier import LocalClassifier
 from wildlens.settings import Attribution
 
 
@@ -13,16 +14,23 @@ from wildlens.settings import Attribution
 class Score(Method):
     """The score of a tile, at all of its pixels.
 
-    Tiles overlap by half, so that a map goes smoothly from one tile's score to the next.
+    Tiles overlap by half, so that a map goes smoothly from one tile's score to the next. The local
+    classifier scores the valid pixels of a tile; other classifiers see band means where pixels are
+    missing, and scores near them lean towards the score of such an image.
     """
 
     classifier: nn.Module
     overlap: int
+    reads: tuple[str, ...] = ("images", "valid")
 
     @torch.inference_mode()
-    def __call__(self, images: Tensor) -> Tensor:
-        scores = self.classifier(images).sigmoid()
-        return scores[:, None, None].expand(-1, *images.shape[-2:])
+    def __call__(self, images: Tensor, valid: Tensor) -> Tensor:
+        """(N, C, H, W) reflectance and (N, H, W) bool -> (N, H, W)."""
+        if isinstance(self.classifier, LocalClassifier):
+            logits = self.classifier.valid_logits(images, valid.to(images.device))
+        else:
+            logits = self.classifier(images)
+        return logits.sigmoid()[:, None, None].expand(-1, *images.shape[-2:])
 
 
 def create(models, settings: Attribution) -> Score:

@@ -10,6 +10,7 @@ import itertools
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.networks.standardise import Standardise
@@ -151,6 +152,8 @@ class LocalClassifier(nn.Module):
     of these means.
     """
 
+    stride = 4  # pixels along a side of a location
+
     def __init__(self, bands: int, width: int = 16, outputs: int = 1, target: int = 0):
         super().__init__()
         self.standardise = Standardise(bands)
@@ -185,6 +188,25 @@ class LocalClassifier(nn.Module):
         Of three or more classes their mean is not above the image's logit (Jensen's inequality).
         """
         return self.against_rest(self._evidence(images))
+
+    def valid_logits(self, images: Tensor, valid: Tensor) -> Tensor:
+        """Logits of what is known of each image: missing pixels do not count in the mean.
+
+        The band means, which fill missing pixels, have evidence of their own: over a large region
+        it would outweigh the land.
+
+        Args:
+            images: (N, C, H, W) reflectance; valid: (N, H, W) bool.
+
+        Returns:
+            (N,); of an image without a valid pixel, the logit of its filling.
+        """
+        evidence = self._evidence(images)
+        share = functional.avg_pool2d(valid[:, None].to(evidence.dtype), self.stride)
+        total = share.sum(dim=(2, 3), keepdim=True)
+        share = torch.where(total > 0, share, 1)
+        pooled = (evidence * share).sum(dim=(2, 3)) / share.sum(dim=(2, 3))
+        return self.against_rest(pooled)
 
     def _evidence(self, images: Tensor) -> Tensor:
         return self.evidence(self.features(self.standardise(images)))
