@@ -19,6 +19,7 @@ import xarray
 from benchmarks import preprocessing
 from wildlens import settings
 from wildlens.attribution.create import create
+from wildlens.attribution.inputs import Inputs
 from wildlens.attribution.models import Models
 from wildlens.networks import weights
 from wildlens.networks.device import on_device
@@ -139,4 +140,6 @@ def _attribution(run: Path, method: str, repeats: int) -> float:
     images = images.contiguous(memory_format=torch.channels_last)
     with xarray.open_zarr(results / "attributions" / f"{method}.zarr") as dataset:
         batches = dataset.sizes["tile"] / s.batch_size
-    return _seconds(lambda: attribute(images), max(1, repeats // 5)) * batches
+    valid = torch.ones(len(images), *images.shape[2:], dtype=torch.bool)
+    inputs = Inputs(images, valid, torch.zeros(len(images), 2, dtype=torch.int64))
+    return _seconds(lambda: inputs.attribute(attribute), max(1, repeats // 5)) * batches

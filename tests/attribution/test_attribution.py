@@ -14,6 +14,7 @@ from wildlens.attribute.step import attribute_tiles
 from wildlens.attribution import signs, supported
 from wildlens.attribution.contributions import Contributions
 from wildlens.attribution.create import create, describe
+from wildlens.attribution.inputs import Inputs
 from wildlens.attribution.models import Models
 from wildlens.attribution.randomisation import randomised
 from wildlens.errors import WildLensError
@@ -108,6 +109,12 @@ def images(count=4, seed=0, side=SIDE):
     return torch.rand((count, 2, side, side), generator=torch.Generator().manual_seed(seed))
 
 
+def attribute(method, batch, corners):
+    """Attributions of a batch without missing pixels, whose tiles have these ground corners."""
+    valid = torch.ones(len(batch), *batch.shape[2:], dtype=torch.bool)
+    return Inputs(batch, valid, corners).attribute(method)
+
+
 def created(method, models, settings=SETTINGS):
     """The method; skipped, with its reason, where a family refuses it by name."""
     try:
@@ -122,10 +129,11 @@ def created(method, models, settings=SETTINGS):
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "class_shares"])
 def test_a_tile_does_not_depend_on_its_batch_mates(models, method):
-    batch = images(4)
-    together = created(method, models)(batch)
+    batch, corners = images(4), torch.arange(8).reshape(4, 2) * SIDE
+    together = attribute(created(method, models), batch, corners)
     other = created(method, models)
-    alone, reversed_ = other(batch[2:3]), other(batch.flip(0))
+    alone = attribute(other, batch[2:3], corners[2:3])
+    reversed_ = attribute(other, batch.flip(0), corners.flip(0))
     assert together.shape == (4, SIDE, SIDE) and together.dtype == torch.float32
     scale = together.abs().max()
     assert scale > 0, "a map of zeros would not depend on anything"
