@@ -549,7 +549,7 @@ ITEMS = {
     "a relative path": (href("../../../etc/passwd"), "no http or https address"),
     "another scheme": (href("ftp://127.0.0.1/x.tif"), "no http or https address"),
     "a bucket": (href("s3://bucket/B02.tif"), "its href is 's3://bucket/B02.tif'"),
-    "credentials in it": (href("http://a:b@127.0.0.1/x.tif"), "no http or https address"),
+    "credentials in it": (href("http://a:b@127.0.0.1/x.tif"), "not an http or https address"),
     "no address at all": (href(None), "no http or https address"),
     "not there": (href("FILES/clear/B99.tif"), "B99.tif: the server answers 404"),
     "no raster": (href("FILES/lone.json"), "lone.json: cannot be opened as GTiff"),
@@ -589,8 +589,8 @@ def test_names_of_items_lead_nowhere(world, tmp_path):
 
 FAULTS = {
     "a circle": (lambda world: [f"{world.address}/clear/B02.tif"] * 99, "more than 5 redirects"),
-    "to another scheme": (lambda world: ["ftp://127.0.0.1/x"] * 9, "no http or https address"),
-    "to a file": (lambda world: ["file:///etc/passwd"] * 9, "no http or https address"),
+    "to another scheme": (lambda world: ["ftp://127.0.0.1/x"] * 9, "an http or https address"),
+    "to a file": (lambda world: ["file:///etc/passwd"] * 9, "an http or https address"),
     "never well": (lambda world: [503] * 99, "the server answers 503, tried 3 times"),
     "always cut": (lambda world: ["cut"] * 99, "the transfer broke"),
     "replaced meanwhile": (lambda world: [None, *["other"] * 99], "was replaced while it was read"),

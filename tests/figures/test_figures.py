@@ -42,7 +42,8 @@ from wildlens.figures.tile_data import (
     with_pictures,
 )
 from wildlens.figures.training_curves import draw_training, smooth
-from wildlens.files.raster import writing_cog, writing_geotiff
+from wildlens.files.cog import writing_cog
+from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 from wildlens.qgis import qml
 from wildlens.registry.methods import attributions

@@ -22,6 +22,7 @@ from wildlens.errors import WildLensError
 from wildlens.figures.style import Sheet
 from wildlens.files import raster
 from wildlens.files.atomic import atomic, write_text
+from wildlens.files.cog import writing_cog
 from wildlens.files.tables import write_table
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
@@ -61,7 +62,7 @@ def geotiff(path: Path, seed: int) -> None:
 
 
 def cog(path: Path, seed: int) -> None:
-    with raster.writing_cog(path, GRID, tags={"a": "b"}, descriptions=("x",)) as dataset:
+    with writing_cog(path, GRID, tags={"a": "b"}, descriptions=("x",)) as dataset:
         dataset.write(noise(seed, (600, 600), "float32"), 1)
 
 

@@ -1,5 +1,9 @@
 """Digital numbers of files of other types and with other no-data conventions than Sentinel-2's."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import rasterio
@@ -155,6 +159,25 @@ def test_sidecar_mask_is_among_the_inputs_of_the_scene(tmp_path):
     stored(path, tmp_path)
     with rasterio.open(tmp_path / "scene.tif") as dataset:
         assert "s.tif.msk" in dataset.tags()["wildlens_inputs"]
+
+
+@pytest.mark.parametrize(
+    "variable", ["GDAL_DISABLE_READDIR_ON_OPEN=EMPTY_DIR", "GDAL_PAM_ENABLED=NO", "NONE=1"]
+)
+def test_environment_of_another_program_hides_no_sidecar(tmp_path, variable):
+    values, valid = np.full((4, 60, 72), 1000, "uint16"), np.ones((60, 72), bool)
+    valid[:20] = False
+    path = masked(tmp_path / "s.tif", values, valid, "msk")
+    bands = "".join(
+        f'<PAMRasterBand band="{i}"><Scale>5e-05</Scale></PAMRasterBand>' for i in (1, 2, 3, 4)
+    )
+    path.with_name("s.tif.aux.xml").write_text(f"<PAMDataset>{bands}</PAMDataset>")
+    code = "from wildlens.cli import main; main()"
+    command = [sys.executable, "-c", code, "scene", path, "-o", tmp_path / "scene.tif"]
+    name, _, value = variable.partition("=")
+    subprocess.run(list(map(str, command)), check=True, env=os.environ | {name: value})
+    with rasterio.open(tmp_path / "scene.tif") as dataset:
+        np.testing.assert_array_equal(dataset.read(), np.where(valid, 500, 0)[None].repeat(4, 0))
 
 
 def test_floating_point_bands_are_refused(tmp_path):

@@ -13,7 +13,8 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from wildlens.evaluate.step import evaluate
-from wildlens.files.raster import writing_cog, writing_geotiff
+from wildlens.files.cog import writing_cog
+from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier

@@ -10,7 +10,8 @@ from attributed import BOG, FOREST, grid_at
 from odc.geo.geobox import GeoBox
 
 from wildlens.areas.antimeridian import to_degrees
-from wildlens.files.raster import writing_cog, writing_geotiff
+from wildlens.files.cog import writing_cog
+from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 
 SIDE = 96

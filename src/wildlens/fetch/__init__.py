@@ -1,1 +1,1 @@
-"""Fetch from a STAC API what one scene needs of a product."""
+"""Search of STAC catalogues, and download of the requested bands and area."""

@@ -1,4 +1,4 @@
-"""The land that is wanted: as a polygon, as a box, and as a window of a product's grids."""
+"""The requested area: as a polygon, as a box, and as a window of a product's grids."""
 
 import json
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from wildlens.errors import WildLensError
 from wildlens.files import raster
 from wildlens.settings import Clip
 
-STEP = 60.0  # m: windows begin and end where pixels of 10, 20 and 60 m do
+STEP = 60.0  # m: edges of windows are edges of 10, 20 and 60 m pixels
 DEGREES = "EPSG:4326"
 
 
 @dataclass(frozen=True)
 class Area:
-    """Land: its outline and its box, in degrees."""
+    """An area: its outline and its box, in degrees."""
 
     outline: Geometry
     box: Clip
 
     def share_in(self, footprint: dict) -> float:
-        """Share of the land, by area, in a footprint (GeoJSON); 0 where that is unsound."""
+        """Share of the area in a footprint (GeoJSON); 0 if the footprint is invalid."""
         try:
             shape = shapely.make_valid(shapely.from_geojson(json.dumps(footprint)))
             common = shape.intersection(self.outline.geom)
@@ -48,10 +48,10 @@ class Area:
 
 
 def area_of(box: Clip | None, polygons: Path | None) -> Area | None:
-    """The area of a box or of a file of polygons; None of neither.
+    """The area of a box or of a file of polygons; None without either.
 
     Raises:
-        WildLensError: the file cannot be read, has no polygons, or does not say where they lie.
+        WildLensError: the file cannot be read, has no polygons, or no CRS.
     """
     if box is not None:
         return Area(odc.geo.geom.box(*box, DEGREES), box)
@@ -66,10 +66,10 @@ def area_of(box: Clip | None, polygons: Path | None) -> Area | None:
 
 
 def window_of(dataset: rasterio.DatasetReader, area: Area | None) -> Window | None:
-    """The part of a band's grid that covers an area's box, in steps of 60 m; None if there is none.
+    """The part of a band's grid that covers an area's box, in steps of 60 m; None if apart.
 
-    The bands of a product share their upper-left corner, so that their windows cover the same land.
-    Without an area it is the whole.
+    The bands of a product share their upper-left corner, so their windows cover the
+    same ground. Without an area, the window is the whole grid.
     """
     if area is None:
         return Window(0, 0, dataset.width, dataset.height)
@@ -81,7 +81,7 @@ def window_of(dataset: rasterio.DatasetReader, area: Area | None) -> Window | No
 def share_of(
     area: Area, clear: np.ndarray, dataset: rasterio.DatasetReader, window: Window
 ) -> float:
-    """Share of an area's land that is clear; what lies outside of the grid is not.
+    """Clear share of an area; ground outside of the grid is not clear.
 
     Args:
         clear: (height, width) bool, of a window of the dataset.

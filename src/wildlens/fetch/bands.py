@@ -11,9 +11,10 @@ import rasterio
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError
+from wildlens.fetch.address import check_address, shown
 from wildlens.fetch.area import Area, window_of
 from wildlens.fetch.remote import RemoteBand, open_band
-from wildlens.fetch.web import Web, check_address, shown
+from wildlens.fetch.web import Web
 from wildlens.files import raster
 from wildlens.progress import Transfer
 

@@ -1,22 +1,23 @@
-"""The catalogues whose dialects are known: where they are, and what they want."""
+"""Supported STAC catalogues: addresses, collections and tokens."""
 
 from dataclasses import dataclass, replace
 
+from wildlens.fetch.session import Tokens
 from wildlens.fetch.tokens import Bearer, SharedAccess
-from wildlens.fetch.web import Tokens, Web
+from wildlens.fetch.web import Web
 from wildlens.settings import Fetch
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """A STAC API with Sentinel-2 Level-2A, and the tokens of its files.
+    """A STAC API with Sentinel-2 Level-2A products, and the tokens of its files.
 
     Attributes:
         address: its landing page.
-        collection: the collection that is searched.
-        token: class of its tokens; None if its files are free to all.
-        token_address: where tokens come from; `{collection}` is put in.
-        token_hosts: hosts, or domains, that a token is sent to.
+        collection: the collection to search.
+        token: class of its tokens; None if its files are public.
+        token_address: server of the tokens; `{collection}` is replaced.
+        token_hosts: hosts, or domains, that tokens are sent to.
     """
 
     address: str
@@ -27,7 +28,7 @@ class Catalogue:
 
 
 _KNOWN = {
-    # collection 1 has one processing baseline and one offset; in its sister, the flags of some
+    # collection 1 has one processing baseline and one offset; in sentinel-2-l2a, the flags of some
     # items contradict the pixels
     "earth-search": Catalogue("https://earth-search.aws.element84.com/v1", "sentinel-2-c1-l2a"),
     "planetary-computer": Catalogue(
@@ -48,7 +49,7 @@ _KNOWN = {
 
 
 def catalogue_of(settings: Fetch) -> Catalogue:
-    """The catalogue that the section `fetch` names, with what it says otherwise."""
+    """The catalogue of the section `fetch`, with the addresses that it overrides."""
     known = _KNOWN[settings.catalogue]
     return replace(
         known,
@@ -60,7 +61,7 @@ def catalogue_of(settings: Fetch) -> Catalogue:
 
 
 def tokens_of(catalogue: Catalogue, web: Web) -> Tokens | None:
-    """What adds the catalogue's tokens to requests."""
+    """The tokens of a catalogue's requests; None if it needs none."""
     if catalogue.token is None:
         return None
     source = catalogue.token_address.replace("{collection}", catalogue.collection)

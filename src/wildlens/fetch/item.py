@@ -1,14 +1,14 @@
-"""The fetched product as a STAC item of its own, which `wildlens.scene.products.stac` reads.
+"""STAC item of a fetched product, which `wildlens.scene.products.stac` reads.
 
-What the catalogue says of baseline, offset and flags stays as it is; what held for the files on the
-server (addresses, checksums, size of the grid) is replaced by what holds for those on the disk.
+Baseline, offset and flags are those of the catalogue; fields about the server's files (addresses,
+checksums, size of the grid) are replaced by those of the files on disk.
 """
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from wildlens.fetch.web import shown
+from wildlens.fetch.address import shown
 from wildlens.files import raster
 from wildlens.scene.products.stac import finest_assets
 
@@ -18,12 +18,12 @@ _KEPT = ("type", "stac_version", "id", "collection", "bbox", "geometry")
 
 
 def local_item(item: dict, files: Mapping[str, Path], provenance: Mapping[str, object]) -> dict:
-    """The item of what was fetched.
+    """The item of the downloaded files.
 
     Args:
         item: as the catalogue gives it.
-        files: band -> its GeoTIFF on the disk, beside which the item will lie.
-        provenance: what is said of where it comes from, as the property `wildlens:fetched`.
+        files: band -> its GeoTIFF, in the folder of the item.
+        provenance: origin of the files, stored as the property `wildlens:fetched`.
     """
     chosen = finest_assets(item["assets"])
     keys = {id(asset): key for key, asset in item["assets"].items()}
@@ -60,5 +60,5 @@ def _links(item: dict) -> list[dict]:
 
 
 def as_text(item: dict) -> str:
-    """JSON of an item, for people, too."""
+    """Indented JSON of an item."""
     return json.dumps(item, indent=1, ensure_ascii=False) + "\n"

@@ -20,7 +20,8 @@ from rasterio.enums import MaskFlags
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError, one_line
-from wildlens.fetch.web import NoParts, Web, shown
+from wildlens.fetch.address import shown
+from wildlens.fetch.web import NoParts, Web
 from wildlens.files import raster
 
 NAME = "band.tif"

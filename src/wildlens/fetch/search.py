@@ -11,9 +11,10 @@ from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 
 from wildlens.errors import WildLensError, one_line
+from wildlens.fetch.address import shown
 from wildlens.fetch.area import Area
 from wildlens.fetch.catalogues import Catalogue
-from wildlens.fetch.web import Web, shown
+from wildlens.fetch.web import Web
 from wildlens.settings import FetchRequest
 
 PAGE = 100  # items per page

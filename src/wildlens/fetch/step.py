@@ -12,6 +12,7 @@ from rasterio.windows import Window
 
 from wildlens import __version__
 from wildlens.errors import WildLensError
+from wildlens.fetch.address import shown
 from wildlens.fetch.area import Area, area_of, share_of, window_of
 from wildlens.fetch.bands import band_request, fetch_bands
 from wildlens.fetch.catalogues import Catalogue, catalogue_of, tokens_of
@@ -27,7 +28,7 @@ from wildlens.fetch.choice import (
 from wildlens.fetch.item import as_text, local_item
 from wildlens.fetch.remote import open_band
 from wildlens.fetch.search import read_item, search
-from wildlens.fetch.web import Web, shown
+from wildlens.fetch.web import Web
 from wildlens.files.atomic import atomic, write_text
 from wildlens.provenance import digest
 from wildlens.scene.products import open_product

@@ -1,4 +1,4 @@
-"""Tokens of the catalogues that want them, sent to their own hosts only."""
+"""Access tokens of catalogues, sent to their own hosts only."""
 
 import json
 import os
@@ -6,16 +6,17 @@ import threading
 import time
 
 from wildlens.errors import WildLensError
-from wildlens.fetch.web import Web, is_of_host, shown
+from wildlens.fetch.address import is_of_host, shown
+from wildlens.fetch.web import Web
 
-EARLY = 60.0  # seconds before its end at which a token is no longer used
-LIFETIME = 300.0  # seconds, where a server does not say it
+MARGIN = 60.0  # seconds before its expiry at which a token is no longer used
+LIFETIME = 300.0  # seconds, if the server states none
 LONGEST = 10_000  # characters
 VARIABLES = ("CDSE_USERNAME", "CDSE_PASSWORD")  # of the environment
 
 
 class _Renewed:
-    """A token that is asked for when it is wanted, and again when it has ended or was refused."""
+    """A token that is requested when it is needed, and again when it has expired or was refused."""
 
     def __init__(self, web: Web, source: str, hosts: tuple[str, ...]):
         self.web, self.source, self.hosts = web, source, hosts
@@ -26,11 +27,11 @@ class _Renewed:
         with self._lock:
             if self._token is None or time.monotonic() > self._end:
                 self._token, lifetime = self.ask()
-                self._end = time.monotonic() + max(0.0, lifetime - EARLY)
+                self._end = time.monotonic() + max(0.0, lifetime - MARGIN)
             return self._token
 
     def is_for(self, address: str) -> bool:
-        """Whether an address gets the token: its host is one of ours, and as safe as the source."""
+        """Whether an address gets the token: one of its hosts, over https if the token came so."""
         safe = not self.source.startswith("https:") or address.startswith("https:")
         return safe and is_of_host(address, self.hosts)
 
@@ -39,11 +40,11 @@ class _Renewed:
             self._token = None
 
     def ask(self) -> tuple[str, float]:
-        """A new token, and the seconds that it lasts."""
+        """A new token, and its lifetime in seconds."""
         raise NotImplementedError
 
     def answer(self, key: str, **request) -> tuple[str, dict]:
-        """The token under `key` in the server's answer, and the whole answer."""
+        """The token under `key` in the server's response, and the whole response."""
         body = self.web.ask(self.source, signed=False, limit=2**20, **request).body
         try:
             answer = json.loads(body)
@@ -51,12 +52,12 @@ class _Renewed:
         except (ValueError, KeyError, TypeError, RecursionError):
             token = None
         if not isinstance(token, str) or not 0 < len(token) < LONGEST or not token.isprintable():
-            raise WildLensError(f"{shown(self.source)}: gives no token ({key})")
+            raise WildLensError(f"{shown(self.source)}: its response has no token ({key})")
         return token, answer
 
 
 class SharedAccess(_Renewed):
-    """A shared access signature (SAS) of Planetary Computer: anybody gets one, in the address."""
+    """A shared access signature (SAS) of Planetary Computer, appended to the address."""
 
     def ask(self) -> tuple[str, float]:
         return self.answer("token")[0].lstrip("?"), 2 * LIFETIME
@@ -71,7 +72,7 @@ class SharedAccess(_Renewed):
 
 
 class Bearer(_Renewed):
-    """An access token of Copernicus Data Space, for a user's name and password."""
+    """An access token of Copernicus Data Space, for a user name and password."""
 
     def ask(self) -> tuple[str, float]:
         name, password = (os.environ.get(variable) for variable in VARIABLES)

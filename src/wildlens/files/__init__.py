@@ -1,1 +1,1 @@
-"""Files: atomic writes, GeoTIFFs and grids, archives, tables, XML that may be hostile."""
+"""File formats: atomic writes, grids and GeoTIFFs, archives, tables, untrusted XML."""

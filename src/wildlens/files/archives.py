@@ -1,7 +1,7 @@
-"""Files where they are, on disk or inside a zip archive, read in place.
+"""Files on disk or inside a zip archive, read in place.
 
-A member of an archive is a `zipfile.Path`, which behaves like a `Path`. Nothing is unpacked, so
-that no name in an archive can lead out of it.
+A member of an archive is a `zipfile.Path`, which behaves like a `Path`. Nothing is unpacked, so no
+name in an archive can lead out of it.
 """
 
 import zipfile
@@ -30,7 +30,7 @@ def read_bytes(path: File) -> bytes:
         with path.open("rb") as stream:
             content = stream.read(MAX_TEXT + 1)
     except (OSError, KeyError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        # RuntimeError: encrypted; NotImplementedError: a compression nobody uses
+        # RuntimeError: encrypted; NotImplementedError: unknown compression
         reason = getattr(error, "strerror", None) or one_line(error)
         raise WildLensError(f"{path}: cannot be read: {reason}") from None
     if len(content) > MAX_TEXT:
@@ -39,12 +39,12 @@ def read_bytes(path: File) -> bytes:
 
 
 def gdal_name(path: File | str) -> str:
-    """The name under which GDAL opens it."""
+    """The name under which GDAL opens a file."""
     if isinstance(path, zipfile.Path):
         return f"/vsizip/{{{Path(path.root.filename).resolve()}}}/{path.at}"
     return str(path)
 
 
 def on_disk(path: File) -> Path:
-    """The file on disk that it is, or that holds it."""
+    """The file itself, or the archive that holds it."""
     return Path(path.root.filename) if isinstance(path, zipfile.Path) else path

@@ -1,4 +1,4 @@
-"""Finished or absent: results appear under their final name only when they are complete."""
+"""Atomic writes: results appear under their final name only when they are complete."""
 
 import os
 import re
@@ -12,16 +12,16 @@ from pathlib import Path
 
 from wildlens.errors import WildLensError, one_line
 
-ABANDONED = 24 * 3600.0  # seconds after which an untouched file of another machine is nobody's
-LATE, TRIES = 0.2, 20  # seconds in which a folder must stay away; how often that is looked at
+ABANDONED = 24 * 3600.0  # seconds after which another machine's untouched file is abandoned
+RECHECK, TRIES = 0.2, 20  # seconds in which a removed folder must not reappear; attempts
 
 
 @contextmanager
 def scratch(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` (file or folder) to write to; removed at the end.
 
-    Its folder is made; its suffix is that of `path`, since drivers look at it. What writers of
-    `path` left that were killed is removed.
+    Its folder is created; its suffix is that of `path`, since drivers look at it. Temporaries of
+    killed writers of `path` are removed.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -38,13 +38,12 @@ def scratch(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path` to write to, renamed to `path` when the block ends well.
+    """A temporary sibling of `path` to write to, renamed to `path` if the block succeeds.
 
-    Its permissions are those of a file that is simply made there (umask, the folder's default
-    ACL), whatever its writer chose. If the block fails, what was under `path` before stays. A
-    failed write (full disk, no
-    permission) becomes one line that names the path; failed *reads* inside the block must be
-    reported by who reads (see `raster.read`), or they would be blamed on `path`.
+    Its permissions are those of a new file in its folder (umask, default ACL), whatever its writer
+    chose. If the block fails, a former result under `path` is kept. A failed write (full disk, no
+    permission) becomes a one-line error that names the path; failed *reads* inside the block must
+    be reported by the reader (see `raster.read`), or they would be attributed to `path`.
     """
     path = Path(path)
     try:
@@ -64,7 +63,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that is in it, if it is there."""
+    """Remove a file, or a folder with its content, if it exists."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:
@@ -74,9 +73,9 @@ def remove(path: Path) -> None:
 def _follow_umask(path: Path) -> None:
     """Give a finished file, or all in a folder, the permissions that a new file would have.
 
-    Some writers make theirs for the owner alone (safetensors: 0600), and colleagues on a cluster
-    could not read a result. What is new files' mode is asked of the file system: reading the umask
-    would mean to change it, for all threads.
+    Some writers restrict their files to the owner (safetensors: 0600), so that colleagues on a
+    cluster could not read a result. The mode of new files is probed in the file system, since
+    reading the umask means changing it, for all threads.
     """
     probe = path.with_name(f"{path.name}.mode")
     probe.unlink(missing_ok=True)
@@ -95,18 +94,17 @@ def _follow_umask(path: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Remove what a failed block has written, and what comes after.
+    """Remove the output of a failed block, also what is written later.
 
-    Zarr writes in threads: when one fails, others still do what they were asked for, and make the
-    folder anew.
+    Zarr writes in threads: when one fails, others still finish, and create the folder again.
     """
     is_folder = path.is_dir()
     for _ in range(TRIES):
-        with suppress(OSError):  # a file may come while its folder goes
+        with suppress(OSError):  # a file may appear while its folder is removed
             remove(path)
         if not is_folder:
             return
-        time.sleep(LATE)
+        time.sleep(RECHECK)
         if not path.exists():
             return
 
@@ -128,12 +126,12 @@ def _replace(source: Path, target: Path) -> None:
 
 
 def _writer() -> str:
-    """What keeps two writers of one result apart, on one machine or on several."""
+    """A name that distinguishes two writers of one result, on one machine or on several."""
     return f"{socket.gethostname()}-{os.getpid()}"
 
 
 def _sweep(path: Path) -> None:
-    """Remove what killed writers of `path` left: of this machine, and of others after a day."""
+    """Remove temporaries of killed writers of `path`: of this machine, of others after a day."""
     left = re.compile(rf"\.{re.escape(path.stem)}\.(.+)-(\d+)\.(part|old){re.escape(path.suffix)}")
     for entry in list(path.parent.iterdir()):
         if not (match := left.fullmatch(entry.name)):

@@ -1,4 +1,4 @@
-"""Environment variables that lead GDAL and PROJ to the data of another program."""
+"""Environment variables of other programs that change what GDAL and PROJ read."""
 
 import importlib.util
 import os
@@ -6,16 +6,20 @@ from pathlib import Path
 
 # set by QGIS, PostGIS, conda and clusters' modules; data and plugins fit one version only
 VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
+# set for cloud access: masks (.msk) and tags (.aux.xml) beside a raster would not be read
+HIDING = ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED")
 # package -> folder of its own data, which its wheel brings along
 _DATA = {"rasterio": "proj_data", "pyogrio": "proj_data", "pyproj": "proj_dir/share/proj"}
 
 
 def use_own_data() -> None:
-    """Let rasterio, pyogrio and pyproj use the data that they bring along.
+    """Let rasterio, pyogrio and pyproj use their own data, and all files beside a raster.
 
     To be called before they are imported. Where one of them has no data of its own (conda,
     distributions), the variables stay: they may be meant for it.
     """
+    for name in HIDING:
+        os.environ.pop(name, None)
     if all(_has_data(package, folder) for package, folder in _DATA.items()):
         for name in VARIABLES:
             os.environ.pop(name, None)

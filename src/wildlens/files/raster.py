@@ -1,4 +1,4 @@
-"""Grids and GeoTIFFs: where pixels lie, and how rasters are read and written window by window."""
+"""Raster files: grids, and reading and writing of GeoTIFFs window by window."""
 
 import json
 import math
@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import odc.geo.geom
 import rasterio
-import rasterio.shutil
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
@@ -19,7 +18,7 @@ from rasterio.windows import Window
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.archives import File, gdal_name
-from wildlens.files.atomic import atomic, scratch
+from wildlens.files.atomic import atomic
 from wildlens.files.vector import gdal_source
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
@@ -30,16 +29,16 @@ _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
 
 
 def gdal(cache: int) -> rasterio.Env:
-    """GDAL with the threads of the job (GDAL_NUM_THREADS) and a cache of so many bytes."""
+    """GDAL environment: the threads of the job (GDAL_NUM_THREADS), and a cache of `cache` bytes."""
     threads = os.environ.get("GDAL_NUM_THREADS", "ALL_CPUS")
     return rasterio.Env(GDAL_NUM_THREADS=threads, GDAL_CACHEMAX=cache)
 
 
 @contextmanager
 def open_raster(path: File | str) -> Iterator[rasterio.DatasetReader]:
-    """Open a raster for reading; what is no raster is refused in one line that names the file.
+    """Open a raster for reading; an error names the file.
 
-    GeoTIFF and JPEG 2000 must be what their name says.
+    The format of `.tif` and `.jp2` files must be that of their suffix.
     """
     suffix = Path(path).suffix if isinstance(path, str) else path.suffix
     try:
@@ -54,7 +53,7 @@ def open_raster(path: File | str) -> Iterator[rasterio.DatasetReader]:
 def read(
     dataset: rasterio.DatasetReader, bands: int | Sequence[int] | None = None, **options
 ) -> np.ndarray:
-    """`dataset.read` whose failure (a truncated file, say) names the file that failed."""
+    """`dataset.read` whose errors (a truncated file, for example) name the file."""
     try:
         return dataset.read(bands, **options)
     except rasterio.errors.RasterioIOError as error:
@@ -77,20 +76,20 @@ def is_alpha(dataset: rasterio.DatasetReader, band: int) -> bool:
 
 
 def grid_of(dataset: rasterio.DatasetReader) -> GeoBox:
-    """CRS, affine transform and shape of an open raster as one value."""
+    """Grid (CRS, affine transform and shape) of an open raster."""
     if dataset.crs is None:
         raise WildLensError(f"{dataset.name}: has no coordinate reference system")
     return GeoBox((dataset.height, dataset.width), dataset.transform, dataset.crs.to_wkt())
 
 
 def stated_grid(path: File, shape: tuple[int, int], affine: Affine, crs: str) -> GeoBox:
-    """The grid that a product's metadata state; one that cannot be is refused."""
+    """The grid that a product's metadata state; an impossible one is an error."""
     if not all(0 < side < 10**6 for side in shape) or not affine.determinant:
         raise WildLensError(f"{path}: states a grid without pixels: {shape}, {affine[:6]}")
     try:
         return GeoBox(shape, affine, crs)
     except (ValueError, RuntimeError):  # the latter is pyproj's
-        raise WildLensError(f"{path}: states a reference system that is not known: {crs}") from None
+        raise WildLensError(f"{path}: states an unknown reference system: {crs}") from None
 
 
 def read_grid(path: Path | str) -> GeoBox:
@@ -115,25 +114,25 @@ def whole_steps(grid: GeoBox, box, step: int) -> tuple[tuple[int, int], tuple[in
 def part_that_covers(
     grid: GeoBox, box: tuple[float, float, float, float], step: int
 ) -> tuple[slice, slice] | None:
-    """Rows and columns of a grid that cover a box, in whole steps; None where it lies beside.
+    """Rows and columns of a grid that cover a box, in whole steps; None if it does not.
 
     Args:
         box: west, south, east, north in degrees.
     """
-    # points along its edges, since they are bent on the grid
-    bent = odc.geo.geom.box(*box, "EPSG:4326").to_crs(grid.crs, 0.01)
+    # points along its edges, since they are curved on the grid
+    curved = odc.geo.geom.box(*box, "EPSG:4326").to_crs(grid.crs, 0.01)
     columns, rows = (
         slice(max(0, low), min(length, high))
         for (low, high), length in zip(
-            whole_steps(grid, bent.boundingbox, step), reversed(grid.shape), strict=True
+            whole_steps(grid, curved.boundingbox, step), reversed(grid.shape), strict=True
         )
     )
-    beside = rows.start >= rows.stop or columns.start >= columns.stop
-    return None if beside else (rows, columns)
+    apart = rows.start >= rows.stop or columns.start >= columns.stop
+    return None if apart else (rows, columns)
 
 
 def pixels_across(own: GeoBox, grid: GeoBox) -> float:
-    """How many pixels of `grid` the middle pixel of `own` spans, along the wider axis."""
+    """Size of the middle pixel of `own` in pixels of `grid`, along the wider axis."""
     row, column = (side // 2 for side in own.shape)
     corners = np.array([column, column + 1, column]), np.array([row, row, row + 1])
     crs = (own.crs.to_wkt(), grid.crs.to_wkt())
@@ -181,7 +180,7 @@ def writing_geotiff(
     tags: Mapping[str, str],
     descriptions: Sequence[str] = (),
 ) -> Iterator[rasterio.io.DatasetWriter]:
-    """A new GeoTIFF to write windows to; it stands under `path` only once it is complete."""
+    """A new GeoTIFF to write windows to; it appears under `path` only when it is complete."""
     options = profile(grid, count=count, dtype=dtype, nodata=nodata)
     with atomic(path) as temporary:
         with rasterio.open(temporary, "w", **options) as dataset:
@@ -189,58 +188,14 @@ def writing_geotiff(
             for band, description in enumerate(descriptions, start=1):
                 dataset.set_band_description(band, description)
             yield dataset
-        _check_whole(temporary)
+        check_complete(temporary)
 
 
-@contextmanager
-def writing_cog(
-    path: Path,
-    grid: GeoBox,
-    *,
-    tags: Mapping[str, str],
-    descriptions: Sequence[str],
-    dtype: str = "float32",
-    nodata: float = float("nan"),
-) -> Iterator[rasterio.io.DatasetWriter]:
-    """A Cloud-Optimised GeoTIFF of one band for each description, to write windows to.
+def check_complete(path: Path) -> None:
+    """Raise OSError unless all blocks of a GeoTIFF can be read back.
 
-    Overviews lie before the pixels in a COG, so it cannot be written window by window: the windows
-    go to a scratch file beside it, which is copied at the end, with overviews and exact statistics
-    (GDAL's own estimate fails on a scene with data in one corner only).
-    """
-    count = len(descriptions)
-    # uncompressed: it is read twice within a minute, and then goes
-    options = profile(grid, count=count, dtype=dtype, nodata=nodata) | {"compress": "NONE"}
-    del options["predictor"]
-    if count > 2:
-        options["num_threads"] = 1  # GDAL 3.10's threads raise a false alarm about the extra bands
-    with atomic(path) as final, scratch(path.with_suffix(".windows.tif")) as windows:
-        with rasterio.open(windows, "w+", **options) as dataset:
-            dataset.update_tags(**tags)
-            for band, description in enumerate(descriptions, start=1):
-                dataset.set_band_description(band, description)
-            yield dataset
-            for band in dataset.indexes:
-                dataset.update_tags(band, **_statistics(dataset, band))
-        _check_whole(windows)
-        rasterio.shutil.copy(
-            windows,
-            final,
-            driver="COG",
-            BLOCKSIZE=BLOCK,
-            COMPRESS="DEFLATE",
-            LEVEL=1,  # higher ones take twice the time for 2 % of the size
-            PREDICTOR="YES",
-            OVERVIEW_RESAMPLING="AVERAGE",
-            BIGTIFF="IF_SAFER",
-        )
-
-
-def _check_whole(path: Path) -> None:
-    """OSError unless all blocks of a GeoTIFF can be read back.
-
-    GDAL writes the last blocks and the directory when a file is closed, and rasterio does not pass
-    on that this failed: on a full disk a truncated file would look finished.
+    GDAL writes the last blocks and the directory when a file is closed, and rasterio does not
+    report that this failed: on a full disk a truncated file would look finished.
     """
     try:
         with rasterio.open(path) as dataset:
@@ -248,37 +203,12 @@ def _check_whole(path: Path) -> None:
                 for (row, column), window in dataset.block_windows(band):
                     # a block without length reads as no data; the others carry a checksum
                     if not dataset.get_tag_item(f"BLOCK_SIZE_{column}_{row}", "TIFF", bidx=band):
-                        raise OSError("it is not whole: is the disk full?")
+                        raise OSError("it is incomplete: is the disk full?")
                     dataset.read(band, window=window)
     except rasterio.errors.RasterioIOError:
-        raise OSError("it is not whole: is the disk full?") from None
-
-
-def _statistics(dataset: rasterio.DatasetReader, band: int) -> dict[str, str]:
-    """GDAL's STATISTICS_* tags of a band, exact, over the valid pixels; empty if there are none."""
-    count, total, squares = 0, 0.0, 0.0
-    low, high = np.inf, -np.inf
-    for _, window in dataset.block_windows(band):
-        values = dataset.read(band, window=window)
-        valid = values[np.isfinite(values) & (values != dataset.nodata)].astype(np.float64)
-        if valid.size:
-            count += valid.size
-            total += valid.sum()
-            squares += np.square(valid).sum()
-            low, high = min(low, valid.min()), max(high, valid.max())
-    if not count:
-        return {}
-    height, width = dataset.shape
-    mean = total / count
-    return {
-        "STATISTICS_MINIMUM": repr(float(low)),
-        "STATISTICS_MAXIMUM": repr(float(high)),
-        "STATISTICS_MEAN": repr(float(mean)),
-        "STATISTICS_STDDEV": repr(float(max(squares / count - mean**2, 0.0) ** 0.5)),
-        "STATISTICS_VALID_PERCENT": f"{100 * count / (height * width):.4g}",
-    }
+        raise OSError("it is incomplete: is the disk full?") from None
 
 
 def tags_json(**values) -> dict[str, str]:
-    """GeoTIFF tags from Python values: strings as they are, the rest as JSON."""
+    """GeoTIFF tags of Python values: strings unchanged, all others as JSON."""
     return {k: v if isinstance(v, str) else json.dumps(v) for k, v in values.items()}

@@ -1,4 +1,4 @@
-"""Elements of an XML file by their local names, whatever its namespaces; hostile XML is refused."""
+"""Elements of XML files by local name, whatever the namespace; hostile XML is refused."""
 
 import math
 from collections.abc import Iterator
@@ -13,13 +13,13 @@ MAX_TEXT = 500  # characters kept of one element; the longest real ones are path
 
 
 def parse(path: File) -> Element:
-    """The root of an XML file; entities and document types are not let in."""
+    """The root of an XML file; entities and document types are refused."""
     content = read_bytes(path)
     try:
         return ElementTree.fromstring(content, forbid_dtd=True)
     except (ParseError, DefusedXmlException, ValueError, LookupError) as error:
         reason = one_line(error)
-        raise WildLensError(f"{path}: is no sound XML: {reason}") from None
+        raise WildLensError(f"{path}: is not valid XML: {reason}") from None
 
 
 def local_name(element: Element) -> str:
@@ -44,12 +44,12 @@ def text_at(element: Element, name: str) -> str:
 
 
 def number_at(path: File, element: Element, name: str) -> float:
-    """The finite number in the first element of this local name; an error that names it if not."""
+    """The finite number in the first element of this local name; else an error that names it."""
     text = text_at(element, name)
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise WildLensError(f"{path}: {name} is missing or no number, found {text!r}")
+        raise WildLensError(f"{path}: {name} is missing or not a number, found {text!r}")
     return value

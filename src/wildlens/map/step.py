@@ -24,13 +24,13 @@ from wildlens.attribution.create import create, describe, precision
 from wildlens.attribution.method import Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
+from wildlens.files.cog import writing_cog
 from wildlens.files.raster import (
     gdal,
     grid_of,
     open_raster,
     read,
     row_windows,
-    writing_cog,
     writing_geotiff,
 )
 from wildlens.files.reflectance import to_stored
