@@ -1,4 +1,4 @@
-"""The STAC catalogue: valid without the network, readable by pystac, movable with its folder.
+"""The STAC catalogue: valid, readable by pystac, independent of the location of its folder.
 
 The schemas of STAC itself come with pystac. Those of the extensions lie on the network only, so
 their fields are read with pystac's extension classes, which raise on what is missing.
@@ -92,7 +92,7 @@ def flaws(folder: Path) -> list[str]:
     return found
 
 
-def test_every_file_is_valid_stac_and_the_schemas_can_say_no(results):
+def test_every_file_is_valid_stac_and_flaws_are_found(results):
     results.build()
     assert len(list(results.output.rglob("*.json"))) == 1 + 5 + 8
     assert flaws(results.output) == []
@@ -102,7 +102,7 @@ def test_every_file_is_valid_stac_and_the_schemas_can_say_no(results):
     assert flaw.startswith("lake.json: ")
 
 
-def test_a_collection_a_kind_an_item_a_scene_an_asset_a_method(results):
+def test_catalogue_has_collections_items_and_assets(results):
     scores = write_map(results.folder / "maps/lake/score.tif", "score", np.ones((SIDE, SIDE)))
     catalogue = results.build(maps=[*results.maps, scores])
     found = {
@@ -120,7 +120,7 @@ def test_a_collection_a_kind_an_item_a_scene_an_asset_a_method(results):
     assert {item.get_collection().id for item in catalogue.get_items(recursive=True)} == set(found)
 
 
-def test_the_folder_can_be_sent(results, tmp_path):
+def test_catalogue_is_valid_after_the_folder_was_moved(results, tmp_path):
     results.build()
     for path in results.output.rglob("*.json"):
         assert str(tmp_path) not in path.read_text(), "an address that is not relative"
@@ -138,7 +138,7 @@ def test_the_folder_can_be_sent(results, tmp_path):
             assert asset.extra_fields["file:checksum"] == f"1220{total}"
 
 
-def test_a_raster_is_described_as_it_is(results):
+def test_raster_fields_equal_the_file(results):
     item = results.build().get_child("scenes").get_item("lake")
     projection = ProjectionExtension.ext(item)
     with rasterio.open(results.scenes[1]) as scene:
@@ -182,7 +182,7 @@ def test_boxes_and_outlines_across_the_antimeridian_are_split(tmp_path):
     assert flaws(results.output) == []
 
 
-def test_a_map_says_its_unit_its_statistics_and_where_it_comes_from(results):
+def test_map_has_unit_statistics_and_provenance(results):
     item = results.build().get_child("attributions").get_item("lake")
     asset = item.assets["gan"]
     assert asset.title == "GAN |X+ − X−|"
@@ -210,7 +210,7 @@ def test_land_cover_lists_its_classes_with_colours_and_counts(results):
         assert classes[2].to_dict()["count"] == np.count_nonzero(dataset.read(1) == BOG)
 
 
-def test_models_say_what_they_take_and_give(results):
+def test_models_have_input_output_and_parameters(results):
     models = results.build().get_child("models")
     item = models.get_item("classifier")
     model = MLMExtension.ext(item)
@@ -227,7 +227,7 @@ def test_models_say_what_they_take_and_give(results):
     assert [output.name for output in outputs] == ["maximizer", "minimizer"]
 
 
-def test_a_classifier_of_several_classes_tells_the_one_that_is_explained_from_the_rest(results):
+def test_classifier_of_several_classes_has_explained_class_and_rest(results):
     path = results.folder / "models/classifier.safetensors"
     weights.save(
         path, {"classifier": LocalClassifier(4, width=4)}, kind="local", arguments={"bands": 4},
@@ -240,7 +240,7 @@ def test_a_classifier_of_several_classes_tells_the_one_that_is_explained_from_th
     assert output.classes[0].to_dict()["title"] == "fields, town"
 
 
-def test_an_image_of_unknown_time_lies_between_the_first_launch_and_its_file(results):
+def test_scene_of_unknown_time_spans_launch_to_file(results):
     scene = write_stack(
         results.folder / "scenes/old.tif", np.ones((4, SIDE, SIDE), np.uint16), BANDS, "uint16"
     )
@@ -251,7 +251,7 @@ def test_an_image_of_unknown_time_lies_between_the_first_launch_and_its_file(res
     assert item.properties["end_datetime"] > "2026"
 
 
-def test_a_scene_of_several_products_lasts_from_the_first_to_the_last(results):
+def test_scene_of_several_products_spans_their_times(results):
     times = "2021-07-19T10:05:59.024Z + 2020-07-01T10:05:59Z"
     scene = write_stack(
         results.folder / "scenes/two.tif", np.ones((4, SIDE, SIDE), np.uint16), BANDS, "uint16",
@@ -264,7 +264,7 @@ def test_a_scene_of_several_products_lasts_from_the_first_to_the_last(results):
     assert item.properties["end_datetime"].startswith("2021-07-19T10:05:59")
 
 
-def test_the_same_results_give_the_same_catalogue_and_old_items_go(results):
+def test_same_results_give_the_same_catalogue(results):
     def contents():
         return {str(p): p.read_text() for p in results.output.rglob("*.json")}
 
@@ -285,7 +285,7 @@ def test_the_same_results_give_the_same_catalogue_and_old_items_go(results):
         ({"scenes": ["scenes", 0]}, "belongs to lake, which is not among the scenes"),
     ],
 )
-def test_what_cannot_be_described_is_refused_and_the_catalogue_stays(results, change, said):
+def test_invalid_inputs_are_refused_and_the_catalogue_stays(results, change, said):
     results.build()
     before = (results.output / "catalog.json").read_bytes()
     ((key, value),) = change.items()
@@ -314,7 +314,7 @@ def test_rasters_that_were_hashed_when_written_are_not_hashed_again(results, mon
 
 def test_a_map_on_another_grid_is_refused(results):
     small = write_map(results.folder / "maps/lake/gradcam.tif", "gradcam", np.ones((40, 40)))
-    with pytest.raises(WildLensError, match="lies on another grid than scene lake"):
+    with pytest.raises(WildLensError, match="has another grid than scene lake"):
         results.build(maps=[small])
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificati
 # --- classes ------------------------------------------------------------------------------------
 
 
-def test_class_totals_by_windows_equal_totals_at_once():
+def test_class_totals_by_windows_equal_those_of_the_whole():
     rng = np.random.default_rng(0)
     values = rng.normal(1, 1, (40, 30)).astype(np.float32)
     values[rng.random(values.shape) < 0.1] = np.nan
@@ -52,7 +52,7 @@ def test_class_totals_by_windows_equal_totals_at_once():
     assert rows["targets"]["class_name"] == "wet and bare"
 
 
-def test_relative_attribution_is_empty_where_the_mean_is_not_positive():
+def test_relative_attribution_is_undefined_for_a_mean_below_zero():
     totals = ClassTotals()
     totals.add(np.array([-1, -3], np.float32), np.array([BOG, FOREST], np.uint8), 0)
     assert all(np.isnan(row["relative_attribution"]) for row in totals.rows([412], "bog"))
@@ -66,7 +66,7 @@ def world(tmp_path):
     return World(tmp_path)
 
 
-def test_methods_follow_the_rule(world):
+def test_metrics_follow_the_validation_threshold(world):
     table = world.write().run()["methods"]
     assert table[["reference", "method"]].values.tolist() == [
         [reference, method]
@@ -95,7 +95,7 @@ def test_methods_follow_the_rule(world):
     assert best["truth", "gan"] > best["truth", "gradcam"] > best["truth", "random"]
 
 
-def test_paired_difference_is_narrower_than_the_intervals_and_empty_for_the_papers_map(world):
+def test_paired_difference_has_a_narrower_interval(world):
     rng = np.random.default_rng(1)
     # blocks differ much in how well any method does; the second method is a bit worse in all
     quality = rng.uniform(0.1, 3, 50)[world.block % 50][:, None, None]
@@ -116,7 +116,7 @@ def test_paired_difference_is_narrower_than_the_intervals_and_empty_for_the_pape
     assert paired < 0.5 * (row.iou_high - row.iou_low)
 
 
-def test_test_tiles_choose_nothing(world):
+def test_threshold_does_not_depend_on_test_tiles(world):
     before = world.write().run()["methods"]
     test = world.split == "test"
     for values in world.attributions.values():
@@ -186,7 +186,7 @@ def test_tables_have_empty_cells_for_undefined_numbers(world):
         assert not {"nan", "NaN", "inf", "-inf"} & set(cells), path.name
 
 
-def test_exact_land_cover_is_optional(world, caplog):
+def test_reference_land_cover_is_optional(world, caplog):
     truth, world.truth = world.truth, None
     assert set(world.write().run()["methods"]["reference"]) == {"corine"}
     world.truth = np.zeros_like(truth)
@@ -243,7 +243,7 @@ def test_classes_of_test_tiles_use_the_threshold_of_their_reference(world):
             assert row["share_high"] == pytest.approx(high[classes[test] == BOG].mean(), rel=1e-4)
 
 
-def test_share_in_order_takes_both_steps():
+def test_share_in_order_needs_both_steps():
     scores = np.array([[0.5, 0.6, 0.4], [0.5, 0.4, 0.3], [0.5, 0.6, 0.5], [0.5, 0.7, 0.6]])
     table = scores_table("test", Scored(scores, np.zeros((4, 3))))
     assert table["share_in_order"].tolist() == [0.25] * 3
@@ -258,7 +258,7 @@ def test_missing_pixels_do_not_count_as_change(world):
     assert after.tolist() == pytest.approx(before.tolist(), rel=1e-3)
 
 
-def test_scores_tell_what_the_generators_do(world):
+def test_scores_equal_those_of_known_generators(world):
     table = world.write().run()["scores"]
     assert table["image"].tolist() == ["X", "X+", "X-"]
     assert table["tiles"].tolist() == [12] * 3
@@ -289,7 +289,7 @@ def refused(world, *words, settings=SETTINGS):
     assert not world.path("out").exists()
 
 
-def test_no_target_pixel_names_the_group_and_the_setting(world):
+def test_missing_target_names_group_and_setting(world):
     for classes in (world.truth, world.landcover):
         part = classes[:8]
         part[np.isin(part, [BOG, ROCK])] = FOREST
@@ -332,7 +332,7 @@ def test_unknown_tiles_are_refused(world):
     refused(world, "tiles.zarr", "'other'")
 
 
-def test_what_is_no_store_is_refused(world):
+def test_invalid_stores_are_refused(world):
     world.write()
     world.path("random.zarr").rename(world.path("aside"))
     refused(world, "random.zarr", "cannot be opened")
@@ -342,7 +342,7 @@ def test_what_is_no_store_is_refused(world):
     refused(world, "random.zarr", "lacks name, split, block")
 
 
-def test_no_corine_index_is_refused(world):
+def test_values_that_are_no_corine_index_are_refused(world):
     world.landcover[2, 5, 5] = 45
     refused(world.write(), "landcover: holds class 45", "ends at 44")
 
@@ -382,7 +382,7 @@ def test_map_totals_are_read_by_windows(world):
         np.testing.assert_allclose(getattr(totals, name), getattr(whole, name))
 
 
-def test_table_without_the_papers_map_leaves_the_difference_empty(world):
+def test_difference_is_empty_without_the_papers_map(world):
     del world.attributions["gan"]
     table = world.write().run()["methods"]
     assert table["iou_minus_gan"].isna().all() and table["iou"].notna().all()

@@ -1,4 +1,4 @@
-"""The tables beside methods.csv: rules, groups, differences, completeness; do they agree?"""
+"""Consistency of rules.csv, groups.csv, differences.csv and completeness.csv with methods.csv."""
 
 import logging
 
@@ -42,7 +42,7 @@ def evaluated(tmp_path_factory):
     return Evaluated(tmp_path_factory.mktemp("world"))
 
 
-def test_each_group_is_asked_for_with_its_own_threshold(evaluated):
+def test_each_group_has_its_own_threshold(evaluated):
     world, table = evaluated.world, evaluated.tables["groups"]
     assert set(table["group"]) == {"targets", "rock", "heath"}
     valid = np.isfinite(world.attributions["gan"])
@@ -60,13 +60,13 @@ def test_each_group_is_asked_for_with_its_own_threshold(evaluated):
     assert codes["targets"] == "411 412 332 333 335" and str(codes["rock"]) == "332"
 
 
-def test_groups_are_printed_and_those_without_pixels_named(evaluated):
+def test_log_lists_groups_and_names_empty_ones(evaluated):
     text = "\n".join(evaluated.lines)
     assert "group 'rock': CORINE 332" in text and "group 'targets': CORINE 411, 412" in text
     assert "group 'ice': left out" in text and "(335)" in text
 
 
-def test_the_ceiling_is_the_exact_land_covers_own_iou(evaluated):
+def test_ceiling_is_the_iou_of_the_reference_land_cover(evaluated):
     world, table = evaluated.world, evaluated.tables["methods"]
     test = world.split == "test"
     known = np.isfinite(world.attributions["gan"][test]) & (world.landcover[test] > 0)
@@ -76,7 +76,7 @@ def test_the_ceiling_is_the_exact_land_covers_own_iou(evaluated):
     assert ceilings.nunique()["corine"] == 1 and ceilings.count()["truth"] == 0
 
 
-def test_the_fixed_rule_stands_among_the_others(evaluated):
+def test_rules_include_the_validation_threshold(evaluated):
     rules = evaluated.tables["rules"].set_index(["method", "reference", "rule"])
     methods = evaluated.tables["methods"].set_index(["method", "reference"])
     assert rules.index.is_unique and len(rules) == 6 * len(methods)
@@ -90,7 +90,7 @@ def test_the_fixed_rule_stands_among_the_others(evaluated):
         assert shares["highest 25 % of each tile"] == pytest.approx(0.25, abs=0.01)
 
 
-def test_differences_pair_every_two_methods_and_every_figure(evaluated):
+def test_differences_hold_all_pairs_and_metrics(evaluated):
     table = evaluated.tables["differences"]
     methods = evaluated.tables["methods"].set_index(["reference", "method"])
     assert len(table) == 2 * 3 * len(METRICS) and set(table["metric"]) == set(METRICS)
@@ -106,7 +106,7 @@ def test_differences_pair_every_two_methods_and_every_figure(evaluated):
     assert (clear["low"] > 0).all()  # the generated land makes this method the better one
 
 
-def test_intervals_hold_their_figure(evaluated):
+def test_intervals_include_their_metric(evaluated):
     table = evaluated.tables["methods"]
     for figure in ("auroc", "average_precision", "auroc_tiles", "iou", "iou_tiles"):
         assert (table[f"{figure}_low"] <= table[figure] + 1e-3).all(), figure
@@ -114,14 +114,14 @@ def test_intervals_hold_their_figure(evaluated):
         assert (table[f"{figure}_low"] < table[f"{figure}_high"]).all(), figure
 
 
-def test_faithfulness_has_a_row_for_each_method(evaluated):
+def test_faithfulness_has_one_row_per_method(evaluated):
     table = evaluated.tables["faithfulness"]
     assert table["method"].tolist() == ["gan", "gradcam", "random"]
     assert table["tiles"].eq(2).all() and table["steps"].eq(3).all()
     assert table[["deletion_auc", "insertion_auc"]].stack().between(0, 1).all()
 
 
-def test_completeness_is_the_gap_of_the_sums():
+def test_completeness_gap_equals_a_naive_one():
     audit = {
         "contribution_sum": ("tile", [1.0, 2.5, -1.0]),
         "logit_difference": ("tile", [1.0, 2.0, -2.0]),

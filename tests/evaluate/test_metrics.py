@@ -1,4 +1,4 @@
-"""Figures of merit one by one: each against a naive version, or a case whose answer is known."""
+"""Metrics one by one, against a naive version or a case with a known result."""
 
 import itertools
 
@@ -32,7 +32,7 @@ values_and_targets = st.lists(
 
 @given(values_and_targets)
 @settings(max_examples=200, deadline=None)
-def test_a_ranking_gives_the_figures_of_scikit_learn(pairs):
+def test_ranking_metrics_equal_scikit_learn(pairs):
     values = np.array([value for value, _ in pairs], np.float32)
     target = np.array([target for _, target in pairs])
     ranking = rank(values, np.ones(len(values), bool))
@@ -42,7 +42,7 @@ def test_a_ranking_gives_the_figures_of_scikit_learn(pairs):
     )
 
 
-def test_a_ranking_within_a_mask_is_the_ranking_of_what_is_left():
+def test_ranking_within_a_mask_ranks_the_rest():
     rng = np.random.default_rng(0)
     values = rng.integers(0, 30, (4, 9, 7)).astype(np.float32)
     target, valid, known = (rng.random(values.shape) < share for share in (0.3, 0.9, 0.6))
@@ -86,7 +86,7 @@ def test_replicates_without_target_are_undefined():
 # --- rules and tiles ------------------------------------------------------------------------------
 
 
-def test_every_rule_is_by_tile_and_named():
+def test_every_rule_is_applied_tile_by_tile():
     rng = np.random.default_rng(3)
     values = rng.random((2, 20, 20)).astype(np.float32)
     values[1] *= 1000  # another scale: a rule over all tiles would see tile 1 alone
@@ -103,7 +103,7 @@ def test_every_rule_is_by_tile_and_named():
             assert shares == pytest.approx([0.4, 0.4], abs=0.01)
 
 
-def test_figures_of_tiles_equal_naive_ones():
+def test_tile_metrics_equal_naive_ones():
     rng = np.random.default_rng(4)
     known = rng.random((5, 12, 11)) < 0.9
     target = (rng.random(known.shape) < 0.3) & known
@@ -139,13 +139,13 @@ def test_figures_of_tiles_equal_naive_ones():
     assert np.isnan(alone[0]) and alone[1] == 0.5
 
 
-def test_the_pointing_game_of_a_constant_map_scores_the_targets_share():
+def test_pointing_game_of_a_constant_map_is_the_share():
     known = np.ones((1, 4, 5), bool)
     target = known & (np.arange(5) < 2)
     assert tile_metrics.pointing_game(np.zeros(known.shape), known, target)[0] == 0.4
 
 
-def test_an_outcome_counts_pooled_and_by_tile():
+def test_outcome_is_pooled_and_by_tile():
     known = np.ones((3, 10, 10), bool)
     target, high = np.zeros((2, 3, 10, 10), bool)
     target[0], target[1, :5] = True, True
@@ -202,7 +202,7 @@ def test_curves_equal_a_naive_version(fill):
     assert faithfulness.area(deleted) == pytest.approx((deleted[1:] + deleted[:-1]).mean() / 2)
 
 
-def test_equal_values_have_random_places_and_missing_ones_none():
+def test_equal_values_have_random_ranks():
     values = np.zeros((20, 20), np.float32)
     values[3], values[0, 0] = 1, np.nan
     places = faithfulness.ranks(values, seed=0)
@@ -213,7 +213,7 @@ def test_equal_values_have_random_places_and_missing_ones_none():
     assert np.array_equal(places, faithfulness.ranks(values, seed=0))
 
 
-def test_a_faithful_map_beats_chance_and_its_opposite():
+def test_faithful_map_exceeds_chance_and_its_opposite():
     rng = np.random.default_rng(6)
     images = torch.from_numpy(0.3 + 0.6 * rng.random((3, 2, 12, 12)).astype(np.float32))
     right = np.zeros((3, 12, 12), np.float32)
@@ -234,7 +234,7 @@ def test_a_faithful_map_beats_chance_and_its_opposite():
     assert table["randomisation_tiles"]["deeplift"] == 3
 
 
-def test_no_tiles_give_rows_without_figures():
+def test_faithfulness_without_tiles_is_undefined():
     options = Evaluation(faithfulness_tiles=0)
     chosen = faithfulness.choose_tiles(3, options)
     none = faithfulness.Faithfulness(Mean(), torch.zeros(0, 2, 4, 4), chosen, options)
@@ -253,13 +253,13 @@ def test_blur_is_scipys_gaussian():
     assert perturbations.blurred(images, 0.0) is images
 
 
-def test_rounding_leaves_what_a_product_can_store():
+def test_rounding_gives_digital_numbers():
     images = torch.tensor([[-0.2, 0.0, 0.00004], [0.12344, 0.12346, 1.5]])
     expected = torch.tensor([[1e-4, 1e-4, 1e-4], [0.1234, 0.1235, 1.0]])
     assert torch.allclose(perturbations.to_digits(images), expected)
 
 
-def test_noise_is_the_same_for_all_images_of_a_tile_and_new_for_each_tile():
+def test_noise_is_shared_within_a_tile_only():
     apply = perturbations.build_perturbations(Evaluation(noise=0.01))["noise"]
     images = torch.rand((3, 2, 40, 40), generator=torch.Generator().manual_seed(1))
     one, again, other = apply(images, 4), apply(images, 4), apply(images, 5)
@@ -278,7 +278,7 @@ class Fine(nn.Module):
         return 3e4 * (images * board).mean(dim=(1, 2, 3)) + 8 * images.mean(dim=(1, 2, 3)) - 4
 
 
-def test_a_hidden_signal_is_told_from_a_visible_change():
+def test_hidden_signal_is_distinguished_from_visible_change():
     y, x = np.indices((32, 32))
     board = torch.from_numpy(1.0 - 2 * ((y + x) % 2)).float()
     tile = torch.full((2, 32, 32), 0.5) + 0.2 * torch.linspace(-1, 1, 32)
@@ -298,7 +298,7 @@ def test_a_hidden_signal_is_told_from_a_visible_change():
     assert np.isnan(table["change_kept_rounded"]["X"])
 
 
-def test_order_with_a_margin_counts_both_steps():
+def test_order_with_a_margin_needs_both_steps():
     scores = np.array([[0.5, 0.6, 0.4], [0.5, 0.52, 0.3], [0.5, 0.7, 0.49], [0.5, 0.4, 0.3]])
     table = scores_table("test", Scored(scores, np.zeros((4, 3))), margin=0.05).set_index("image")
     assert table["share_in_order"].tolist() == [0.75] * 3

@@ -1,4 +1,4 @@
-"""Presentation: figures say what their data say, nothing runs off the sheet, styles for QGIS."""
+"""Figures: content equals the data, text fits and does not overlap; styles for QGIS."""
 
 import dataclasses
 import json
@@ -94,7 +94,7 @@ def check_layout(sheet):
 # --- pictures -----------------------------------------------------------------------------------
 
 
-def test_true_colour_takes_the_bands_by_name_and_one_stretch():
+def test_true_colour_uses_bands_by_name_and_one_stretch():
     bands = ["B08", "B02", "B03", "B04"]
     stretch = imagery.stretch_for(bands, [np.linspace(0, 1, 101)[None].repeat(4, 0)])
     assert (stretch.low, stretch.high) == pytest.approx((0.01, 0.98))
@@ -109,7 +109,7 @@ def test_true_colour_takes_the_bands_by_name_and_one_stretch():
     assert stretch.name == "True colour"
 
 
-def test_without_red_green_blue_the_first_band_is_grey():
+def test_first_band_is_grey_without_true_colour():
     stretch = imagery.stretch_for(["B08", "B11"], [np.random.default_rng(0).random((2, 50))])
     picture = stretch(np.full((2, 1, 1), 0.5, np.float32), np.ones((1, 1), bool))
     assert stretch.name == "Band B08"
@@ -123,7 +123,7 @@ def test_an_empty_or_flat_image_has_a_stretch():
         assert np.isfinite(stretch(np.zeros((3, 1, 1), np.float32), np.ones((1, 1), bool))).all()
 
 
-def test_land_cover_has_its_official_colours_and_no_data_is_transparent():
+def test_land_cover_has_official_colours():
     picture = imagery.land_cover_picture(np.array([[0, BOG], [FOREST, 200]], np.uint8))
     assert picture[0, 0, 3] == 0 and picture[1, 1, 3] == 0
     assert picture[0, 1].tolist() == [77, 77, 255, 255]
@@ -146,7 +146,7 @@ def test_scale_bars_have_round_lengths(metres, bar):
     assert imagery.round_length(metres) == bar
 
 
-def test_legend_shows_the_frequent_classes_and_counts_the_others():
+def test_legend_shows_frequent_classes_and_counts_others():
     sheet = style.Sheet(6, 4, "title")
     classes = np.repeat([0, BOG, FOREST, HEATH, ROCK], [500, 9, 30, 20, 2]).astype(np.uint8)
     imagery.land_cover_legend(sheet, 0, 1, [classes], TARGETS, most=3)
@@ -236,7 +236,7 @@ def test_best_median_and_worst_are_shown_once_each(fits, chosen):
     assert {tile: reason.partition(",")[0] for tile, reason in found.items()} == chosen
 
 
-def test_an_overlay_is_grey_where_low_and_coloured_where_high():
+def test_overlay_is_grey_where_low_and_coloured_where_high():
     picture = np.dstack([np.full((4, 25), c) for c in (0.2, 0.5, 0.8)] + [np.ones((4, 25))])
     values = np.linspace(0, 1, 100).reshape(4, 25)
     values[1, 1] = np.nan
@@ -283,7 +283,7 @@ def methods_csv(methods=METHODS, references=("corine", "truth")):
 @pytest.mark.parametrize(
     ("methods", "references"), [(METHODS, ("corine", "truth")), (("gan",), ("corine",))]
 )
-def test_methods_figure_puts_every_figure_in_its_place(methods, references):
+def test_methods_figure_shows_every_metric(methods, references):
     table = methods_csv(methods, references)
     sheet = draw_methods(table, "wetlands and bare land")
     check_layout(sheet)
@@ -302,7 +302,7 @@ def test_methods_figure_puts_every_figure_in_its_place(methods, references):
         assert axes.get_xlim()[1] > rows["iou_high"].max()
 
 
-def test_methods_figure_writes_signed_differences_and_leaves_out_what_is_not_known():
+def test_methods_figure_writes_signed_differences_and_no_nan():
     table = methods_csv()
     table.loc[table["method"] == "deeplift", ["iou_minus_gan_low", "iou_minus_gan_high"]] = np.nan
     table["iou_low"] = table["iou_high"] = np.nan  # one block: no interval
@@ -398,7 +398,7 @@ def test_training_figure_draws_every_curve(epochs, steps):
     assert scores.lines[0].get_ydata().tolist() == gan["score_max"].tolist()
 
 
-def test_smoothing_keeps_the_mean_level_and_the_length():
+def test_smoothing_keeps_mean_and_length():
     values = pd.Series(np.r_[np.zeros(100), np.ones(100)])
     smoothed = smooth(values)
     assert len(smoothed) == 200 and smoothed.iloc[50] == 0 and smoothed.iloc[150] == 1
@@ -457,7 +457,7 @@ def test_maps_figure_shows_every_scene_and_method(scenes):
         (0, 0, "", "0 to 0"),
     ],
 )
-def test_the_ends_of_a_scale_are_written_without_powers_of_ten(low, high, unit, said):
+def test_scale_ends_are_written_without_exponents(low, high, unit, said):
     assert span(Normalize(low, high), unit) == said
 
 
@@ -466,7 +466,7 @@ def test_controls_have_no_pictures_unless_there_is_nothing_else():
     assert with_pictures(["random", "deeplift_randomised"]) == ["random", "deeplift_randomised"]
 
 
-def test_without_mapped_scenes_the_figure_says_so():
+def test_maps_figure_without_scenes_says_so():
     assert any("No scene was mapped" in text for text in words(draw_maps([], TARGETS)))
 
 
@@ -540,7 +540,7 @@ def test_attribution_style_ramps_from_zero_to_the_99th_percentile(tmp_path):
     assert shader[0].get("label").startswith('GAN <|X+ − X−|> & "more"')
 
 
-def test_the_ramp_of_a_large_map_is_found_in_a_thinned_one_and_a_score_has_its_own(tmp_path):
+def test_ramp_of_a_large_map_is_from_percentiles(tmp_path):
     smooth = np.linspace(0, 10, 1600)[:, None] * np.ones((1, 1200))
     smooth[0, :9] = 500  # a hundred thousandth of the map, which moves its deviation, not its ramp
     qml.write_attribution_style(write_map(tmp_path / "m.tif", smooth), "m")
@@ -586,7 +586,7 @@ def write_scene(path, bands=("B02", "B03", "B04", "B08")):
     return path
 
 
-def test_scene_style_takes_red_green_and_blue_by_name(tmp_path):
+def test_scene_style_uses_bands_by_name(tmp_path):
     path = qml.write_scene_style(tmp_path / "s.tif", ["B08", "B02", "B03", "B04"])
     renderer = ElementTree.parse(path).getroot().find("pipe/rasterrenderer")
     assert renderer.get("type") == "multibandcolor"
@@ -612,7 +612,7 @@ os._exit(0)  # tearing QGIS down may crash
 """
 
 
-def test_qgis_takes_the_styles(tmp_path):
+def test_qgis_loads_the_styles(tmp_path):
     """QGIS itself opens map and scene; needs Debian's python3-qgis."""
     python = "/usr/bin/python3"
     environment = {"QT_QPA_PLATFORM": "offscreen", "HOME": str(tmp_path)}
@@ -690,14 +690,14 @@ def test_all_figures_are_drawn_from_files(drawn):
             assert len(image.convert("RGB").getcolors(2**24)) > 20
 
 
-def test_same_inputs_give_the_same_pictures(drawn):
+def test_same_inputs_give_the_same_figures(drawn):
     run_draw(drawn, "again")
     for name in FIGURES:
         one, two = (drawn.path(f"{f}/{name}.png").read_bytes() for f in ("figures", "again"))
         assert one == two, name
 
 
-def test_a_scene_is_thinned_with_its_maps_and_land_cover(evaluated):
+def test_scene_is_resampled_with_maps_and_land_cover(evaluated):
     by_method = maps_by_scene(evaluated.maps)["lake"]
     scene = read_scene(evaluated.scenes[0], by_method, evaluated.landcovers[0])
     assert list(scene.maps) == ["gan", "gradcam"]  # in the order of the settings
@@ -719,7 +719,7 @@ def test_footprints_lie_on_the_picture_of_their_scene(evaluated):
     assert (left, north) == (0, 0) and (right, south) == pytest.approx((0.32, 6.4))
 
 
-def test_mapped_scenes_without_a_scene_file_are_named_in_the_log(evaluated, caplog):
+def test_maps_without_a_scene_file_are_named_in_the_log(evaluated, caplog):
     with caplog.at_level("INFO", "wildlens"):
         run_draw(evaluated, "less", scenes=[])
     assert "map.png: left out" in caplog.text and "lake" in caplog.text
@@ -806,7 +806,7 @@ def test_tables_that_are_missing_or_incomplete_are_refused(evaluated, tmp_path):
 
 
 def test_maps_on_another_grid_or_without_tags_are_refused(evaluated, tmp_path):
-    refused(evaluated, "scenes/lake.tif", "does not say its scene", maps=[evaluated.scenes[0]])
+    refused(evaluated, "scenes/lake.tif", "has no tags of its scene", maps=[evaluated.scenes[0]])
     small = np.ones((64, 64), np.uint8)
     path = tmp_path / "lake.tif"
     options = {"count": 1, "dtype": "uint8", "nodata": 0, "tags": {}}

@@ -1,4 +1,4 @@
-"""The QGIS project: what it holds, that it can be moved, and that a real QGIS draws all of it."""
+"""The QGIS project: layers, relative paths, and rendering by a real QGIS."""
 
 import json
 import shutil
@@ -58,7 +58,7 @@ def tree(group, depth=0):
             yield from tree(node, depth + 1)
 
 
-def test_the_panel_names_and_groups_everything_with_the_mapped_scene_first(results):
+def test_layer_tree_groups_scenes_with_mapped_ones_first(results):
     root = results.build()
     assert list(tree(root.find("layer-tree-group"))) == [
         "Tiles: label and split",
@@ -78,7 +78,7 @@ def test_the_panel_names_and_groups_everything_with_the_mapped_scene_first(resul
     ]
 
 
-def test_sources_are_relative_and_there(results):
+def test_sources_are_relative_and_exist(results):
     layers = results.build().findall("projectlayers/maplayer")
     sources = [layer.findtext("datasource") for layer in layers]
     assert len(sources) == 9 and all(source.startswith("./") for source in sources)
@@ -88,7 +88,7 @@ def test_sources_are_relative_and_there(results):
     assert len(set(ids)) == 9 and min(map(len, ids)) > 10, "QGIS replaces shorter ids"
 
 
-def test_land_cover_lists_the_classes_that_are_there(results):
+def test_land_cover_lists_classes_of_the_raster(results):
     root = results.build()
     palettes = root.findall(".//colorPalette")
     assert len(palettes) == 2
@@ -99,7 +99,7 @@ def test_land_cover_lists_the_classes_that_are_there(results):
     assert [entry.get("color") for entry in palettes[0]] == ["#00a600", "#4d4dff"]
 
 
-def test_only_areas_that_count_are_kept_and_only_where_scenes_lie(results):
+def test_areas_are_those_that_count_cut_to_scenes(results):
     results.build()
     kept = geopandas.read_file(results.folder / "areas.gpkg")
     assert kept["site_id"].tolist() == ["7"] and kept["category"].tolist() == ["Ia"]
@@ -126,26 +126,26 @@ def test_extents_across_the_antimeridian_are_not_the_globe(tmp_path):
     assert float(view.get("xmax")) - float(view.get("xmin")) == 3600
 
 
-def test_the_same_result_gives_the_same_project(results):
+def test_same_results_give_the_same_project(results):
     results.build()
     first = results.output.read_bytes()
     results.build()
     assert results.output.read_bytes() == first
 
 
-def test_what_is_not_there_is_left_out(results):
+def test_missing_inputs_are_left_out(results):
     root = results.build(landcovers=[], maps=[], footprints=None, areas=None)
     assert list(tree(root.find("layer-tree-group")))[:3] == ["field", "  Images",
                                                              "    X (true colour)"]  # fmt: skip
     assert not (results.folder / "areas.gpkg").exists()
 
 
-def test_layers_outside_the_folder_are_warned_of(results, caplog):
+def test_layers_outside_the_folder_are_warned_about(results, caplog):
     outside = results.folder.parent / "field.tif"
     shutil.copy(results.scenes[0], outside)
     with caplog.at_level("WARNING", "wildlens"):
         results.build(scenes=[outside])
-    assert "../field.tif lies outside" in caplog.text
+    assert "../field.tif is outside" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_layers_outside_the_folder_are_warned_of(results, caplog):
         ({"landcovers": ["scenes"]}, "but the legend of CORINE"),
     ],
 )
-def test_what_cannot_be_shown_is_refused_and_the_project_stays(results, change, said):
+def test_invalid_inputs_are_refused_and_the_project_stays(results, change, said):
     results.build()
     before = results.output.read_bytes()
     if change.get("scenes") == ["areas"]:
@@ -187,7 +187,7 @@ def draw(project: Path, folder: Path) -> dict:
     return json.loads(done.stdout)
 
 
-def test_qgis_draws_every_layer_of_a_folder_that_was_sent(results, tmp_path):
+def test_qgis_draws_every_layer_of_a_moved_folder(results, tmp_path):
     results.build()
     archive = shutil.make_archive(tmp_path / "sent", "zip", results.folder)
     shutil.rmtree(results.folder)

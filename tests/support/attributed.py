@@ -1,6 +1,6 @@
-"""A small generated world as the evaluation and the figures meet it: tiles, models, attributions.
+"""A small synthetic data set for the evaluation and the figures: tiles, models, attributions.
 
-Attributions are noise on top of the target group, so that what the tables must say is known.
+Attributions are noise on top of the target group, so that expected results are known.
 """
 
 import shutil

@@ -1,4 +1,4 @@
-"""What STAC says of a model: the machine-learning-model extension (MLM 1.4), out of its file."""
+"""STAC item of a model, with the machine-learning-model extension (MLM 1.4)."""
 
 import json
 import math
@@ -35,7 +35,7 @@ DIMENSIONS = ["batch", "bands", "height", "width"]
 def model_item(
     path: Path, footprints: Path | None, places: Mapping[str, Place], root: Path
 ) -> pystac.Item:
-    """The item of a model: what it takes and gives, and the land and time that it learnt from.
+    """The item of a model: input, output, and the area and time of its training data.
 
     Args:
         path: safetensors file; footprints: GeoPackage of the tiles; without, all scenes count.
@@ -87,7 +87,7 @@ def model_item(
 
 
 def _read(path: Path) -> tuple[dict[str, str], int, int]:
-    """Metadata, number of values and their bytes; torch is not imported for it."""
+    """Metadata, number of values, and their bytes; without torch."""
     width = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2, "I64": 8, "I32": 4}
     try:
         with safetensors.safe_open(path, "np") as file:
@@ -106,7 +106,7 @@ def _read(path: Path) -> tuple[dict[str, str], int, int]:
 
 
 def _classes(metadata: Mapping[str, str]) -> list[dict]:
-    """What the logit tells apart: of several classes, the one that is explained from the rest."""
+    """Classes of the logit; with several classes, the explained one and the rest."""
     names, target = json.loads(metadata.get("classes", "[]")), metadata.get("target")
     if target not in names:
         return CLASSES
@@ -123,7 +123,7 @@ def _interface(kind: str, bands: list[str], side: int, classes: list[dict]) -> d
     shape = [-1, len(bands), side, side]
     taken = {
         "name": "reflectance",
-        "description": "Reflectance in 0..1; what the bands are standardised by lies in the file.",
+        "description": "Reflectance in 0..1; the file holds the mean and sd of each band.",
         "bands": bands,
         "input": {"shape": shape, "dim_order": DIMENSIONS, "data_type": "float32"},
         "value_scaling": [{"type": "scale", "value": SCALE}],
@@ -132,7 +132,7 @@ def _interface(kind: str, bands: list[str], side: int, classes: list[dict]) -> d
         task = "scene-classification"
         given = [{
             "name": "logit",
-            "description": f"The sigmoid of it is the score: 1 is {classes[1]['title'].lower()}.",
+            "description": f"Its sigmoid is the score: 1 is {classes[1]['title'].lower()}.",
             "tasks": [task],
             "result": {"shape": [-1], "dim_order": ["batch"], "data_type": "float32"},
             "classification:classes": classes,
@@ -162,7 +162,7 @@ def _settings(metadata: Mapping[str, str]) -> dict:
 
 
 def _learnt_from(footprints: Path | None, places: Mapping[str, Place]) -> tuple[Bounds, list[str]]:
-    """Box (degrees) of the tiles that a model learnt from, and the names of their scenes."""
+    """Box (degrees) of the training tiles of a model, and the names of their scenes."""
     if footprints is None:
         return bounding_box(place.outline for place in places.values()), list(places)
     source = vector.gdal_source(footprints)

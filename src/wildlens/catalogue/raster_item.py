@@ -1,7 +1,7 @@
-"""What STAC says of a raster: where and when, its grid, its bands, its classes, its origin.
+"""STAC item of the rasters of a scene: place, time, grid, bands, classes and provenance.
 
-Fields of the extensions projection 2.0, raster 2.0, eo 2.0, classification 2.0 and file 2.1. They
-are plain JSON: their Python classes differ between releases of pystac, the fields do not.
+Fields of the extensions projection 2.0, raster 2.0, eo 2.0, classification 2.0 and file 2.1 are
+written as plain JSON, since pystac's classes for them differ between releases.
 """
 
 import json
@@ -40,18 +40,18 @@ COMMON_NAMES = {
 }  # fmt: skip
 COG_TYPE = pystac.MediaType.COG
 TIFF_TYPE = pystac.MediaType.GEOTIFF
-FIRST_LAUNCH = datetime(2015, 6, 23, tzinfo=UTC)  # of a Sentinel-2: no image is older
+FIRST_LAUNCH = datetime(2015, 6, 23, tzinfo=UTC)  # of Sentinel-2
 TITLES = {"reflectance": "Reflectance (X)", "landcover": "CORINE land cover"}
 EDGES = 16  # of each side of an outline: straight sides of a grid are curves in degrees
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where and when a scene was taken.
+    """Place and time of a scene.
 
     Attributes:
         grid: of the scene.
-        start, end: between which it was taken, equal where it is of one product that says when.
+        start, end: first and last acquisition, equal for one product.
     """
 
     grid: GeoBox
@@ -72,7 +72,7 @@ class Place:
 def read_place(scene: Path) -> Place:
     """Grid and time of a scene, from its first to its last product.
 
-    Where a product does not say when it was taken: between the first launch and the file itself.
+    If a product does not state its time: from the first launch to the time of the file.
     """
     with open_raster(scene) as dataset:
         grid, taken = grid_of(dataset), dataset.tags().get("product_sensing_time", "")
@@ -95,7 +95,7 @@ def raster_item(scene: str, place: Place, assets: Mapping[str, Path], root: Path
         assets: key -> raster; root: folder of the catalogue, absolute.
 
     Raises:
-        WildLensError: a raster cannot be read, or lies on another grid.
+        WildLensError: a raster cannot be read, or has another grid.
     """
     exact = place.start == place.end
     item = pystac.Item(
@@ -131,7 +131,7 @@ def _projection(grid: GeoBox) -> dict:
 def _asset(key: str, path: Path, grid: GeoBox, scene: str) -> pystac.Asset:
     with open_raster(path) as dataset:
         if grid_of(dataset) != grid:
-            raise WildLensError(f"{path}: lies on another grid than scene {scene}; make it again")
+            raise WildLensError(f"{path}: has another grid than scene {scene}; make it again")
         tags = dataset.tags()
         layout = dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT")
         fields = {"bands": [_band(dataset, index, tags) for index in dataset.indexes]}
@@ -152,7 +152,7 @@ def _asset(key: str, path: Path, grid: GeoBox, scene: str) -> pystac.Asset:
 
 
 def _band(dataset: rasterio.DatasetReader, index: int, tags: Mapping[str, str]) -> dict:
-    """One band: name, numbers, unit, statistics where the file holds them."""
+    """One band: name, data type, unit, and statistics if the file holds them."""
     name = dataset.descriptions[index - 1] or f"band {index}"
     nodata = dataset.nodata
     band: dict = {"name": name, "data_type": dataset.dtypes[index - 1]}
@@ -182,7 +182,7 @@ def _statistics(tags: Mapping[str, str]) -> dict[str, float]:
 
 
 def _classes(path: Path) -> list[dict]:
-    """The classes that are in a land-cover raster, with the number of their pixels."""
+    """The classes of a land-cover raster, with pixel counts."""
     counts = count_classes(path)
     classes = [
         {
@@ -208,14 +208,14 @@ def _classes(path: Path) -> list[dict]:
 
 
 def origin(tags: Mapping[str, str]) -> dict:
-    """Where a file comes from, out of its provenance (`provenance.record`)."""
+    """Provenance fields of a file (`provenance.record`)."""
     names = ("step", "version", "settings", "method")
     found = {
         f"wildlens:{name}": tags[f"wildlens_{name}"]
         for name in names
         if tags.get(f"wildlens_{name}")
     }
-    with suppress(KeyError, ValueError):  # what others made says nothing of it
+    with suppress(KeyError, ValueError):  # files of other programs have none
         found["wildlens:inputs"] = json.loads(tags["wildlens_inputs"])
     return found
 

@@ -1,7 +1,7 @@
-"""The results as a static STAC catalogue: what there is, where it lies, and how to read it.
+"""Static STAC catalogue of the results: scenes, land cover, maps and models.
 
 Links and addresses are relative, so that the folder of results can be sent or put on a web server.
-STAC 1.1; what is said of rasters and models lies in `raster_item` and `model_item`.
+STAC 1.1; see `raster_item` and `model_item` for the items.
 """
 
 import logging
@@ -32,15 +32,15 @@ COLLECTIONS = {
     LANDCOVER: ("Land cover", "CORINE land cover on the grids of the scenes."),
     ATTRIBUTIONS: (
         "Attribution maps",
-        "Where the classifier's score for protected nature comes from, an asset a method. Each"
-        " method has a unit of its own: compare places, not methods.",
+        "Which pixels the classifier's score depends on, one asset per method. Each method has its"
+        " own unit: compare locations, not methods.",
     ),
     GENERATED: (
         "Generated images",
-        "What the pattern-maximizer (X+) and the pattern-minimizer (X-) make of the scenes.",
+        "Images of the pattern-maximizer (X+) and of the pattern-minimizer (X-).",
     ),
-    SCORES: ("Scores", "The classifier's score of the tiles around a pixel: 1 is natural."),
-    MODELS: ("Models", "Classifier and generators, with the bands and the tile size they take."),
+    SCORES: ("Scores", "Score of the tiles around a pixel: 0 anthropogenic, 1 natural."),
+    MODELS: ("Models", "Classifier and generators, with bands and tile size of their input."),
 }
 TITLE = "WildLens: what makes protected nature look natural"
 
@@ -53,17 +53,17 @@ def build_catalogue(
     footprints: Path | None,
     output: Path,
 ) -> None:
-    """Write the catalogue: `catalog.json` in the folder `output`, a folder for each collection.
+    """Write the catalogue: `catalog.json` in the folder `output`, one folder per collection.
 
     Args:
         scenes, landcovers: rasters named by their scene.
-        maps: what `wildlens map` made of these scenes, in folders of their names.
-        models: safetensors files; footprints: GeoPackage of the tiles that they learnt from.
+        maps: maps of these scenes, in folders of their names.
+        models: safetensors files; footprints: GeoPackage of their training tiles.
         output: folder, replaced as a whole; addresses are relative to it.
 
     Raises:
-        WildLensError: there are no scenes, a file cannot be read, or it lies on another grid than
-            its scene.
+        WildLensError: there are no scenes, a file cannot be read, or it has another grid than its
+            scene.
     """
     if not scenes:
         raise WildLensError(f"{output}: needs at least one scene to describe (--scene)")
@@ -90,7 +90,7 @@ def build_catalogue(
 def _map_items(
     places: Mapping[str, raster_item.Place], root: Path, maps: Sequence[Path]
 ) -> dict[str, list[pystac.Item]]:
-    """An item for each scene and kind of map, with an asset for each method."""
+    """One item per scene and kind of map, with one asset per method."""
     found: dict[str, dict[str, dict[str, Path]]] = {ATTRIBUTIONS: {}, GENERATED: {}, SCORES: {}}
     for path in maps:
         with open_raster(path) as dataset:
@@ -116,7 +116,7 @@ def _item(
 def _collection(
     name: str, title: str, description: str, items: Sequence[pystac.Item]
 ) -> pystac.Collection:
-    """A collection whose extent is that of its items; of whom the pixels are, we cannot say."""
+    """A collection with the extent of its items; the licence of the images is not known."""
     extensions = sorted({uri for item in items for uri in item.stac_extensions})
     collection = pystac.Collection(
         name,

@@ -1,4 +1,4 @@
-"""Figure of classes.csv: what each method highlights, land-cover class by class."""
+"""Figure of classes.csv: mean attribution of each method by land-cover class."""
 
 from collections.abc import Sequence
 
@@ -31,12 +31,12 @@ COLOURS = ScalarMappable(Normalize(-DOUBLINGS, DOUBLINGS), RELATIVE)
 
 
 def draw_classes(table: pd.DataFrame, targets: Sequence[int], scene: str = "test tiles") -> Sheet:
-    """A table of colours for each reference: mean attribution of a class by the overall mean.
+    """One heat map per reference: mean attribution of a class divided by the overall mean.
 
     Args:
         table: classes.csv, with class codes as text.
         targets: CORINE codes of the target group.
-        scene: which of the table's scenes is shown.
+        scene: the scene of the table that is shown.
     """
     table = table[table["scene"] == scene]
     methods = list(dict.fromkeys(table["method"]))
@@ -69,7 +69,7 @@ def draw_classes(table: pd.DataFrame, targets: Sequence[int], scene: str = "test
 
 
 def _draw_panel(axes: Axes, rows: pd.DataFrame, methods: list[str], targets) -> None:
-    """One row a class in ascending order of codes, the target group's row below them."""
+    """One row per class in ascending order of codes, and the target group's row below."""
     values = rows.pivot(index="class_code", columns="method", values="relative_attribution")
     values = values[methods].sort_index(key=lambda codes: codes.where(codes != GROUP, "~"))
     classes = rows.drop_duplicates("class_code").set_index("class_code")
@@ -95,7 +95,7 @@ def _draw_panel(axes: Axes, rows: pd.DataFrame, methods: list[str], targets) -> 
 
 def _draw_cell(axes: Axes, column: int, y: float, value: float) -> None:
     missing = not np.isfinite(value)
-    # of a mean below 0 there is no logarithm: it is as far below the mean as the colours go
+    # means below 0 have no logarithm: they get the lowest colour
     doublings = -DOUBLINGS if missing or value <= 0 else np.log2(value)
     colour = MISSING if missing else COLOURS.to_rgba(doublings)
     axes.add_patch(Rectangle((column, y), 1, 1, edgecolor="white", linewidth=0.8, facecolor=colour))

@@ -61,11 +61,11 @@ def draw_examples(
     sheet = Sheet(
         2 * MARGIN + columns * (PANEL + GAP),
         HEAD + len(examples) * BAND + LEGEND,
-        "What the explanations highlight",
+        "Example tiles with generated images and attributions",
         "Protected test tiles, chosen by the classifier's scores alone. Images share one stretch;"
         " each method has one colour scale for all tiles\n(1st to 99th percentile)."
-        " X+ − X− (± reflectance): grey where nothing changes, else the colour that X+ has more"
-        " of.\n"
+        " X+ − X− (± reflectance): grey for no change, else the colour in which X+ is"
+        " higher.\n"
         f"Lines: borders of the target group ({', '.join(map(str, targets))}); on attributions, in"
         f" the {reference_title(references[-1]).lower().replace('corine', 'CORINE')}."
         " Light grey: no data.",

@@ -1,4 +1,4 @@
-"""Figure of the training set: where the labelled tiles lie, and in which split."""
+"""Figure of the training set: locations and splits of the labelled tiles."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ PIXEL_KM = 0.01  # scenes have pixels of 10 m
 
 @dataclass(frozen=True)
 class Kind:
-    """Tiles of one label in one split, and how they are filled: hue by label, tint by split."""
+    """Tiles of one label in one split, and their fill: hue by label, tint by split."""
 
     label: int
     split: str
@@ -62,7 +62,7 @@ def kinds(classes: Sequence[str]) -> list[Kind]:
 
 @dataclass(frozen=True)
 class Picture:
-    """A scene to lie behind its tiles: (y, x, 4) RGBA of any size, and its own shape in pixels."""
+    """A scene as background: (y, x, 4) RGBA of any size, and the scene's own shape in pixels."""
 
     image: np.ndarray
     shape: tuple[int, int]
@@ -74,12 +74,12 @@ def draw_tiles(
     pictures: Mapping[str, Picture] | None = None,
     classes: Sequence[str] = TWO_CLASSES,
 ) -> Sheet:
-    """A panel for each of the scenes with the most tiles, footprints to scale.
+    """One panel for each of the scenes with the most tiles, footprints to scale.
 
     Args:
-        tiles: a row a tile: scene, row, col (offset of its upper left pixel), label, split.
+        tiles: one row per tile: scene, row, col (offset of its upper left pixel), label, split.
         size: side of the tiles, px.
-        pictures: scene -> what lies behind its tiles, where known.
+        pictures: scene -> background of its tiles, if known.
         classes: names of the classes, by label.
     """
     counts, shown = tiles["scene"].value_counts(), kinds(classes)
@@ -87,7 +87,7 @@ def draw_tiles(
     columns = 2 if len(scenes) in (1, 2, 4) else 3
     lines = -(-len(scenes) // columns)
     subtitle = f"{len(tiles)} tiles of {size} × {size} px ({size * PIXEL_KM:g} km) in"
-    subtitle += f" {len(counts)} scene{'s' * (len(counts) > 1)}; a spatial block lies in one split."
+    subtitle += f" {len(counts)} scene{'s' * (len(counts) > 1)}; a spatial block is in one split."
     if len(counts) > MOST_SCENES:
         subtitle += f"\nShown: the {MOST_SCENES} scenes with the most tiles."
     sheet = Sheet(

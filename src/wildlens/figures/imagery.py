@@ -1,4 +1,4 @@
-"""From arrays to pictures: true colour, land cover, attribution, and what maps carry."""
+"""Images from arrays: true colour, land cover and attribution; scale bar, legend and outlines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from wildlens.figures.style import INK, MISSING, MUTED, SMALL, Sheet
 from wildlens.legend import CORINE
 
 TRUE_COLOUR = ("B04", "B03", "B02")
-GAMMA = 1.5  # forests and bogs are dark: lifts them without washing out rock
+GAMMA = 1.5  # brightens forests and bogs without saturating rock
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Which bands are shown, and which reflectance is black and which white.
+    """The bands that are shown, and the reflectances that are black and white.
 
     One pair of limits for all bands, so that colours stay true.
     """
@@ -29,7 +29,7 @@ class Stretch:
     high: float
 
     def __call__(self, reflectance: np.ndarray, valid: np.ndarray) -> np.ndarray:
-        """Picture of an image.
+        """RGBA image of reflectance.
 
         Args:
             reflectance: (band, y, x) float32; valid: (y, x) bool.
@@ -93,7 +93,7 @@ def land_cover_legend(
     counts[0] = 0
     present = np.flatnonzero(counts)
     wanted = set(CORINE.indices_of(targets))
-    # target classes first: they are what the reader looks for, however rare
+    # target classes first, however rare
     ranked = sorted(present, key=lambda index: (index not in wanted, -counts[index]))
     members = [CORINE.of_index(int(index)) for index in sorted(ranked[:most])]
     handles = [
@@ -114,7 +114,7 @@ def _label(member) -> str:
 
 
 def scale_bar(axes: Axes, pixel_m: float, shape: tuple[int, int]) -> None:
-    """A bar of a round length of up to 0.4 of the picture's width, in its lower left corner."""
+    """A bar of a round length of up to 0.4 of the image's width, in its lower left corner."""
     height, width = shape
     length = round_length(0.4 * pixel_m * width)
     label = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
@@ -146,7 +146,7 @@ _HALO = {
 
 
 def north_arrow(axes: Axes) -> None:
-    """An arrow upwards in the upper right corner: the rows of our grids run from north to south."""
+    """North arrow in the upper right corner; rows of all grids run from north to south."""
     axes.annotate(
         "N",
         xy=(0.94, 0.97),
@@ -160,14 +160,14 @@ def north_arrow(axes: Axes) -> None:
 
 
 def outline(axes: Axes, mask: np.ndarray) -> None:
-    """Thin light borders of a mask (y, x) bool, visible on dark and on light ground."""
+    """Outline a mask (y, x) bool with thin light lines, visible on any background."""
     if mask.any() and not mask.all():
         lines = axes.contour(mask, levels=[0.5], colors="white", linewidths=0.6)
         lines.set_path_effects([withStroke(linewidth=1.3, foreground="black")])
 
 
 def hatch_missing(axes: Axes) -> None:
-    """Hatch the ground of a picture, which shows where it is transparent: no data."""
+    """Hatch the background, which is visible where an image is transparent: no data."""
     axes.add_patch(
         Rectangle(
             (0, 0),

@@ -1,4 +1,4 @@
-"""Figure of methods.csv: the IoU of each method with its interval, and what it is worth."""
+"""Figure of methods.csv: IoU of each method with its interval, AUROC and average precision."""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,16 +21,16 @@ from wildlens.registry.methods import title as method_title
 
 LEFT, PANEL, TABLE, ROW = 2.3, 3.0, 2.85, 0.3  # inches
 HEAD, TITLE, AXIS, LEGEND = 0.95, 0.5, 0.62, 0.55
-OTSU = 0.3  # of a row: below the dot, which may have nearly the same IoU
+OTSU = 0.3  # of a row: below the dot, which may be at nearly the same IoU
 DASHES = {"color": INK, "linewidth": 0.9, "linestyle": (0, (4, 2))}
 
 
 def draw_methods(table: pd.DataFrame, group: str) -> Sheet:
-    """A panel for each reference: IoU at the validation threshold, and by Otsu's rule.
+    """One panel per reference: IoU with the validation threshold, and with Otsu's threshold.
 
     Args:
         table: methods.csv.
-        group: what the target group is called.
+        group: title of the target group.
     """
     references = list(dict.fromkeys(table["reference"]))
     methods = list(dict.fromkeys(table["method"]))
@@ -38,7 +38,7 @@ def draw_methods(table: pd.DataFrame, group: str) -> Sheet:
     sheet = Sheet(
         LEFT + PANEL + TABLE + MARGIN,
         HEAD + len(references) * block + LEGEND,
-        f"Does high attribution fall on {group}?",
+        f"Agreement of high attribution with {group}",
         f"{table['tiles'].iloc[0]} protected test tiles in {table['blocks'].iloc[0]} spatial"
         " blocks. Each method has one threshold, chosen on validation tiles.\nBars and brackets:"
         " 95 % intervals of a jackknife over blocks. AUROC and AP (average precision) need no"
@@ -74,11 +74,11 @@ def _draw_rows(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _paired(row: dict) -> str:
-    """Difference to the paper's map with its interval, signs always shown."""
+    """Difference to the paper's map with its interval, with explicit signs."""
     if pd.isna(row["iou_minus_gan"]):
         return "–"
     value, low, high = (
-        # three decimals: with two, an interval that leaves out 0 could seem to touch it
+        # three decimals: with two, an interval that excludes 0 could seem to include it
         f"{round(row[f'iou_minus_gan{end}'], 3) + 0.0:+.3f}".replace("-", "−")
         for end in ("", "_low", "_high")
     )
@@ -109,7 +109,7 @@ def _draw_key(sheet: Sheet) -> None:
             label="Otsu's threshold of each tile",
         ),
         Line2D([], [], label="other methods", color=BLUE, linewidth=5),
-        Line2D([], [], label="all pixels taken as high", **DASHES),
+        Line2D([], [], label="every pixel marked", **DASHES),
         Line2D([], [], label="controls", color=MUTED, linewidth=5),
     ]  # fmt: skip
     sheet.legend(LEFT, sheet.height - LEGEND + 0.08, handles, ncols=3, handlelength=1.8)

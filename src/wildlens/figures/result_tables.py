@@ -1,4 +1,4 @@
-"""The tables that figures are drawn from: CSVs and settings of an evaluation and of trainings."""
+"""Tables that figures are drawn from: CSVs of the evaluation and of both trainings."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from wildlens.settings import Evaluation, validate
 
 @dataclass(frozen=True)
 class Table:
-    """A CSV below a folder, with the columns of text and of numbers that are drawn of it."""
+    """A CSV in a folder, and the text and number columns that the figures need."""
 
     name: str
     texts: tuple[str, ...]
@@ -39,7 +39,7 @@ GAN = Table("gan/training.csv", (), (
 
 
 def read_table(folder: Path, table: Table) -> pd.DataFrame:
-    """Read a table; refuse one without rows, or without what is drawn of it."""
+    """Read a table; one without rows or without a needed column is refused."""
     path = folder / table.name
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(table.texts, str))
@@ -60,7 +60,7 @@ def _flaw(frame: pd.DataFrame, table: Table) -> str | None:
 
 
 def read_targets(evaluation: Path) -> list[int]:
-    """CORINE codes of the target group that an evaluation was made with."""
+    """CORINE codes of the target group of an evaluation."""
     path = evaluation / "provenance.json"
     try:
         text = json.loads(path.read_text(encoding="utf-8"))["wildlens_settings"]
@@ -68,6 +68,6 @@ def read_targets(evaluation: Path) -> list[int]:
     except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError) as error:
         reason = one_line(error)
         raise WildLensError(
-            f"{path}: does not say the evaluation's settings ({reason}); run wildlens evaluate"
+            f"{path}: lacks the settings of the evaluation ({reason}); run wildlens evaluate"
         ) from None
     return validate(data, Evaluation, str(path)).targets

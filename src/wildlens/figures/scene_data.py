@@ -1,4 +1,4 @@
-"""What the figures show of whole scenes: rasters read thinned, at the size they are drawn in."""
+"""Data of the figures of whole scenes: rasters, read at the resolution of the figure."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,17 +27,17 @@ def maps_by_scene(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
             tags = dataset.tags()
         if not {"wildlens_scene", "wildlens_method"} <= tags.keys():
             raise WildLensError(
-                f"{path}: does not say its scene and method; is it no wildlens map?"
+                f"{path}: has no tags of its scene and method; give a map of `wildlens map`"
             )
         found.setdefault(tags["wildlens_scene"], {})[tags["wildlens_method"]] = path
     return found
 
 
 def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> SceneView:
-    """A scene with its maps and land cover, thinned to at most `MOST_PIXELS` a side.
+    """A scene with its maps and land cover, resampled to at most `MOST_PIXELS` per side.
 
     Raises:
-        WildLensError: a file lies on another grid than the scene, or land cover is none.
+        WildLensError: a file has another grid than the scene, or invalid classes.
     """
     with open_raster(path) as scene:
         grid = grid_of(scene)
@@ -60,7 +60,7 @@ def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> Sce
 
 
 def read_picture(path: Path) -> Picture:
-    """A scene as a thinned picture that lies behind its tiles."""
+    """A scene as a resampled image, the background of its tiles."""
     view = read_scene(path, {}, None)
     stretch = stretch_for(view.bands, [view.reflectance[:, view.valid]])
     return Picture(stretch(view.reflectance, view.valid), tuple(read_grid(path).shape))
@@ -75,7 +75,7 @@ def _read_classes(path: Path, scene: Path, grid: GeoBox) -> np.ndarray:
 def _read_thinned(path: Path, scene: Path, grid: GeoBox, resampling: Resampling) -> np.ndarray:
     with open_raster(path) as dataset:
         if grid_of(dataset) != grid:
-            raise WildLensError(f"{path}: lies on another grid than {scene}; make it again")
+            raise WildLensError(f"{path}: has another grid than {scene}; make it again")
         return read(dataset, 1, out_shape=_display_shape(grid.shape), resampling=resampling)
 
 

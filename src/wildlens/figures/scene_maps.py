@@ -19,7 +19,7 @@ from wildlens.figures.style import (
 from wildlens.legend import CORINE
 from wildlens.registry.methods import title as method_title
 
-PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.42, 4  # inches, inches, inches, pictures
+PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.42, 4  # inches, inches, inches, images
 HEAD, SCENE_HEAD, KEY, ENTRY = 0.9, 0.6, 0.6, 0.165
 MOST_CLASSES = 12
 
@@ -32,8 +32,8 @@ class SceneView:
         name: of the scene; crs: name of its reference system.
         pixel_m: metres of a displayed pixel.
         reflectance: (band, y, x) float32; valid: (y, x) bool; bands: names of the bands.
-        landcover: (y, x) uint8, CORINE index, 0 = not known; None if there is none.
-        maps: method -> (y, x) float32, NaN = no data; units: method -> its unit, where known.
+        landcover: (y, x) uint8, CORINE index, 0 = unknown; None if there is none.
+        maps: method -> (y, x) float32, NaN = no data; units: method -> its unit, if known.
     """
 
     name: str
@@ -53,7 +53,7 @@ class SceneView:
 
 
 def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
-    """A block of pictures for each scene; without scenes, a figure that says so.
+    """One block of images per scene; without scenes, a figure that says so.
 
     Args:
         targets: CORINE codes of the target group, bold in the legend.
@@ -67,8 +67,8 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
         2 * MARGIN + COLUMNS * PANEL + (COLUMNS - 1) * GAP,
         HEAD + sum(blocks),
         "Maps of whole scenes",
-        "Colours run from the 1st to the 99th percentile of the scene, which stand above each map"
-        " with the method's unit.\nNorth is up. Hatched: no data. Lines on the land cover: borders"
+        "Colours range from the 1st to the 99th percentile of the scene, given above each map in"
+        " the method's unit.\nNorth is up. Hatched: no data. Lines on the land cover: borders"
         " of the target group.",
     )
     y = HEAD
@@ -79,13 +79,13 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
 
 
 def _block_height(scene: SceneView) -> float:
-    # the legend takes the place of one more picture
+    # the legend takes the place of one more image
     pictures = 1 + (scene.landcover is not None) + len(scene.maps)
     lines, legend_column = divmod(pictures, COLUMNS)
     tall, legend = PANEL * scene.aspect + TITLE, KEY
     if scene.landcover is not None:
         classes = np.count_nonzero(np.unique(scene.landcover))
-        legend += ENTRY * (min(classes, MOST_CLASSES) + 3)  # and a title of two lines
+        legend += ENTRY * (min(classes, MOST_CLASSES) + 3)  # and two lines of title
     last = max(tall * (legend_column > 0), legend)
     return SCENE_HEAD + lines * tall + last + 0.1
 
@@ -130,7 +130,7 @@ def _draw_scene(sheet: Sheet, y: float, scene: SceneView, targets: Sequence[int]
 
 
 def span(limits: Normalize, unit: str) -> str:
-    """Both ends of a scale with as many decimals as show two digits of the larger one."""
+    """Both ends of a scale, with two significant digits of the larger one."""
     largest = max(abs(limits.vmin), abs(limits.vmax))
     decimals = max(0, 1 - int(np.floor(np.log10(largest)))) if largest > 0 else 0
     low, high = (

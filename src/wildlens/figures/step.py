@@ -1,4 +1,4 @@
-"""All figures of a run."""
+"""Figures of a run: reads tables, maps and tiles, writes PNGs."""
 
 import logging
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""One look for all figures: sizes, fonts, colours, names of methods, and how a figure is saved.
+"""Style of all figures: sizes, fonts, colours, titles, and how a figure is saved.
 
 Colours are of Okabe and Ito's palette, which colour-blind readers can tell apart, and matplotlib's
 perceptually uniform maps. No pyplot: figures are objects, nothing is global.
@@ -27,17 +27,17 @@ CLASS_COLOURS = (VERMILLION, GREEN, BLUE, PURPLE, "#e69f00", "#56b4e9")  # of ti
 ATTRIBUTION = "viridis"  # attribution: low to high
 RELATIVE = "PuOr_r"  # below to above the mean
 
-REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Exact land cover"}
+REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Reference land cover"}
 ROLE_COLOURS = {"paper": VERMILLION, "rival": BLUE, "control": MUTED, "layer": BLUE}
 
 
 def class_colour(label: int) -> str:
-    """Colour of the tiles of a class; beyond the sixth they come again."""
+    """Colour of the tiles of a class; six colours are repeated."""
     return CLASS_COLOURS[label % len(CLASS_COLOURS)]
 
 
 def reference_title(reference: str) -> str:
-    """What a reference is called in figures."""
+    """Title of a reference in figures."""
     return REFERENCE_TITLES.get(reference, reference)
 
 
@@ -48,11 +48,11 @@ def method_colour(method: str) -> str:
 
 
 class Sheet:
-    """A figure on which things are placed in inches from its upper left corner.
+    """A figure whose elements are placed in inches from its upper left corner.
 
     Args:
         width, height: inches.
-        title: what is seen; subtitle: how to read it, may have several lines.
+        title: what is shown; subtitle: how to read it, may have several lines.
     """
 
     def __init__(self, width: float, height: float, title: str, subtitle: str = ""):
@@ -111,7 +111,7 @@ class Sheet:
 
 
 def plain_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
-    """Axes with two thin spines, a faint grid behind the data, and the house's font sizes."""
+    """Style axes: two thin spines, a faint grid behind the data, common font sizes."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -126,9 +126,9 @@ def plain_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:
 
 
 def image_axes(axes: Axes, title: str = "", letters: int = 1000) -> Axes:
-    """Axes for a picture: thin frame, no ticks; what is transparent in it shows as missing.
+    """Style axes of an image: thin frame, no ticks, transparent pixels in the colour of no data.
 
-    A title of more than `letters`, which is what a picture is wide, is written smaller.
+    A title of more than `letters`, the width of an image, gets a smaller font.
     """
     axes.set(xticks=[], yticks=[], facecolor=MISSING)
     size = SMALL * min(1, letters / max(1, len(title)))

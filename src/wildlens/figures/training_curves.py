@@ -1,4 +1,4 @@
-"""Figure of the two trainings: whether they converged, and to what."""
+"""Figure of both trainings: losses, accuracy and scores."""
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from wildlens.figures.style import (
 )
 
 PANEL, TALL, LEFT, ACROSS, DOWN, HEAD = 2.6, 1.95, 0.7, 3.4, 3.05, 1.2  # inches
-KEY = 17  # points between axes and title, where the legend lies: inside it would hide curves
+KEY = 17  # points between axes and title, for the legend, which would hide curves inside
 SMOOTHING = 0.05  # share of the steps that the bold line averages over
 DOTS = {"marker": "o", "markersize": 3, "linewidth": 1.4}
 
@@ -50,15 +50,15 @@ def draw_training(classifier: pd.DataFrame, gan: pd.DataFrame, accuracy: pd.Data
     """Losses, accuracy and scores of both trainings.
 
     Args:
-        classifier: classifier/training.csv, a row an epoch.
-        gan: gan/training.csv, a row a step.
-        accuracy: classifier/accuracy.csv, a row a split.
+        classifier: classifier/training.csv, one row per epoch.
+        gan: gan/training.csv, one row per step.
+        accuracy: classifier/accuracy.csv, one row per split.
     """
     sheet = Sheet(
         LEFT + 3 * ACROSS - 0.6,
         HEAD + 2 * DOWN - 0.3,
         "Training of the classifier (above) and of the generators (below)",
-        "Generators: a step is one small batch, hence the scatter; bold lines are running means.",
+        "Generators: one point per batch; bold lines are running means.",
     )
     first, second, third, *below = (
         sheet.axes(LEFT + column * ACROSS, HEAD + line * DOWN, PANEL, TALL)
@@ -87,8 +87,8 @@ def _draw_epochs(loss: Axes, rate: Axes, table: pd.DataFrame) -> None:
 
 
 def _draw_accuracy(axes: Axes, table: pd.DataFrame) -> None:
-    """Figures of the kept epoch by split, as dots."""
-    plain_axes(axes, "(c) Classifier: final figures", "", "Share (dotted: chance)")
+    """Metrics of the kept epoch by split, as dots."""
+    plain_axes(axes, "(c) Classifier: final accuracy", "", "Share (dotted: chance)")
     where = np.arange(len(table))
     for column, marker, colour, label in (
         ("auroc", "s", GREEN, "AUROC"),

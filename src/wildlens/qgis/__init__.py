@@ -1,1 +1,1 @@
-"""Styles of maps, and one QGIS project of all of them."""
+"""QGIS project of all results, and styles of maps."""

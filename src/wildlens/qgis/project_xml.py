@@ -1,7 +1,7 @@
-"""A QGIS project as XML, written without QGIS: layers, their tree, and where the map opens.
+"""A QGIS project as XML, written without QGIS: layers, layer tree and initial extent.
 
-Checked with QGIS 3.22. What is not obvious: a layer's id must be longer than ten characters, or
-QGIS gives it another and the tree loses the layer; a reference system needs its WKT, since one
+Checked with QGIS 3.22. A layer's id must be longer than ten characters, or QGIS replaces it and the
+layer tree loses the layer; a reference system needs its WKT, since one
 that only names its authority is ignored; sources are relative to the project's folder.
 """
 
@@ -17,20 +17,20 @@ from pyproj import CRS
 from wildlens.files.atomic import atomic
 
 DOCTYPE = "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-VERSION = "3.22.16-Białowieża"  # whose XML this is; later versions read it
+VERSION = "3.22.16-Białowieża"  # version of this XML; later ones read it
 Extent = tuple[float, float, float, float]  # west, south, east, north
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One file as QGIS shows it.
+    """A layer of the project.
 
     Attributes:
         title: in the layer panel; source: path from the project's folder, for GeoPackages with
             `|layername=` and the layer.
         crs: its reference system; extent: in that system.
         renderer: `rasterrenderer` or `renderer-v2`, which tells a raster from polygons.
-        shown: whether it is ticked; expanded: whether its legend is open.
+        shown: whether it is visible; expanded: whether its legend is open.
         note: how to read it, shown in its properties.
     """
 
@@ -50,7 +50,7 @@ class Layer:
 
     @property
     def id(self) -> str:
-        """Its name within the project: the same in each run."""
+        """Identifier in the project, the same in each run."""
         return f"wildlens_{hashlib.blake2b(self.source.encode(), digest_size=8).hexdigest()}"
 
 
@@ -72,7 +72,7 @@ def write_project(
 
     Args:
         path: `.qgz`: the zipped `.qgs`, with fixed times, so that it is the same in each run.
-        note: what the whole is, shown in the project's properties.
+        note: description, shown in the project's properties.
     """
     root = _project(title, members, crs, extent, note)
     ElementTree.indent(root)

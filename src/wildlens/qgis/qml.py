@@ -17,12 +17,12 @@ RAMP = (
     "#28ae80", "#5ec962", "#addc30", "#fde725",
 )  # fmt: skip
 TRUE_COLOUR = ("B04", "B03", "B02")
-BRIGHT = 1800  # reflectance x 10000 that is shown white: land without snow stays below it
-SAMPLE = 1000  # pixels a side of a map that are looked at for its ramp
+BRIGHT = 1800  # reflectance x 10000 that is shown white, above that of land without snow
+SAMPLE = 1000  # pixels per side of the resampled map
 
 
 def write_map_style(path: Path, method_title: str) -> Path:
-    """Write the style of what `wildlens map` made: of a generated image as of a scene, else a ramp.
+    """Write the style of a map: true colour for a generated image, else a colour ramp.
 
     Args:
         path: the map; method_title: heads the legend of an attribution.
@@ -55,7 +55,7 @@ def write_attribution_style(map_path: Path, method_title: str) -> Path:
 
 
 def attribution_renderer(map_path: Path, method_title: str) -> ElementTree.Element:
-    """How QGIS draws an attribution map; see `write_attribution_style`."""
+    """Renderer of an attribution map; see `write_attribution_style`."""
     bottom, top = _limits(map_path)
     renderer = _renderer("singlebandpseudocolor")
     renderer.set("band", "1")
@@ -84,7 +84,7 @@ def attribution_renderer(map_path: Path, method_title: str) -> ElementTree.Eleme
 
 
 def _limits(map_path: Path) -> tuple[float, float]:
-    """Lower and upper end of the ramp, from a thinned map: outliers do not move them."""
+    """Lower and upper end of the ramp, from percentiles of a resampled map."""
     with open_raster(map_path) as dataset:
         if form_of(dataset.tags(), map_path.stem, dataset.dtypes[0]) == "score":
             return 0.0, 1.0
@@ -113,7 +113,7 @@ def write_scene_style(path: Path, bands: Sequence[str]) -> Path:
 
 
 def scene_renderer(bands: Sequence[str]) -> ElementTree.Element:
-    """How QGIS draws a scene, X+ or X-: with one stretch, so that they compare."""
+    """Renderer of a scene, X+ or X-, with one stretch for all."""
     if all(band in bands for band in TRUE_COLOUR):
         renderer = _renderer("multibandcolor")
         for colour, band in zip(("red", "green", "blue"), TRUE_COLOUR, strict=True):
@@ -128,10 +128,10 @@ def scene_renderer(bands: Sequence[str]) -> ElementTree.Element:
 
 
 def landcover_renderer(indices: Iterable[int]) -> ElementTree.Element:
-    """How QGIS draws land cover: the official colours, with codes and names of these classes.
+    """Renderer of land cover: official colours, codes and names of the given classes.
 
     Args:
-        indices: CORINE indices that are in the raster; others would only fill the legend.
+        indices: CORINE indices that occur in the raster.
     """
     renderer = _renderer("paletted")
     renderer.set("band", "1")
@@ -149,7 +149,7 @@ def landcover_renderer(indices: Iterable[int]) -> ElementTree.Element:
 
 
 def write_vector_style(renderer: ElementTree.Element, path: Path) -> Path:
-    """Write the style of a GeoPackage of one layer beside it."""
+    """Write the style of a GeoPackage with one layer beside it."""
     return _write(renderer, path)
 
 

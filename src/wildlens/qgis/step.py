@@ -1,4 +1,4 @@
-"""The whole result as one QGIS project, with relative paths, so that the folder can be sent."""
+"""One QGIS project of all results, with relative paths, so that the folder can be sent."""
 
 import logging
 import os
@@ -35,7 +35,7 @@ AREAS = "areas"  # file and layer of the protected areas beside the project
 FIRST = "gan"  # the map that is shown when the project opens: the paper's
 NOTE = (
     "Made by WildLens. High attribution marks where the classifier's score for protected nature"
-    " comes from; each method has a unit of its own, so compare places, not methods."
+    " comes from; each method has its own unit, so compare locations, not methods."
 )
 AREAS_NOTE = (
     "Protected areas that count, cut to the scenes. The WDPA's terms forbid passing its polygons on"
@@ -52,12 +52,12 @@ def build_project(
     output: Path,
     settings: Tiles,
 ) -> None:
-    """Write the project, and beside it the protected areas and the styles of the vector layers.
+    """Write the project, the protected areas, and the styles of the vector layers.
 
     Args:
         scenes, landcovers: rasters named by their scene.
-        maps: what lies on the grid of a scene in a folder of its name: attribution maps, and
-            images such as X+ and X-.
+        maps: rasters on the grid of a scene, in a folder of its name: attribution maps, and images
+            such as X+ and X-.
         footprints: GeoPackage of the tiles; areas: protected areas as `areas.read_areas` takes.
         output: `.qgz`; sources are relative to its folder.
         settings: which protected areas count.
@@ -69,7 +69,7 @@ def build_project(
     maps_of: dict[str, list[Path]] = {}
     for path in maps:
         maps_of.setdefault(path.parent.name, []).append(path)
-    # mapped scenes first: they are what people open the project for
+    # mapped scenes first, since their maps are the main result
     ordered = sorted(scenes, key=lambda path: path.stem not in maps_of)
     members: list[Layer | Group] = []
     if footprints is not None:
@@ -88,7 +88,7 @@ def build_project(
     outside = [layer.source for layer in layers if layer.source.startswith("../")]
     if outside:
         log.warning(
-            "qgis: WARNING: %s lies outside the project's folder: sent alone, it will be missing",
+            "qgis: WARNING: %s is outside the project's folder and missing if only that is sent",
             ", ".join(outside),
         )
     log.info("qgis: %d layers of %d scenes -> %s", len(layers), len(scenes), output)
@@ -97,7 +97,7 @@ def build_project(
 def _scene(
     path: Path, maps: Sequence[Path], landcover: Path | None, folder: Path, first: bool
 ) -> Group:
-    """All that lies on one scene's grid: attribution over images over land cover."""
+    """Group of all layers of one scene: attribution over images over land cover."""
     attributions, scores, images = _split_maps(maps, folder)
     members: list[Layer | Group] = [*scores]
     if attributions:
@@ -109,14 +109,14 @@ def _scene(
         *images,
         Layer(
             "X (true colour)", _relative(path, folder), crs, extent, scene_renderer(bands),
-            shown=True, note="Reflectance x 10000; nothing where there is no data or a cloud.",
+            shown=True, note="Reflectance x 10000; transparent for no data and clouds.",
         ),
     ]))  # fmt: skip
     if landcover is not None:
         members.append(Layer(
             "Land cover (CORINE)", _relative(landcover, folder), *_place(landcover),
             landcover_renderer((np.flatnonzero(count_classes(landcover)[1:]) + 1).tolist()),
-            note="CORINE maps nothing smaller than 25 ha: small bogs and rocks are not in it.",
+            note="CORINE has a minimum mapping unit of 25 ha and omits small bogs and rocks.",
         ))  # fmt: skip
     return Group(path.stem, members, expanded=first)
 
@@ -134,10 +134,10 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
         if form == "image":
             images.append(Layer(title, source, *place, scene_renderer(bands)))
             continue
-        unit = f"Unit: {tags.get('unit', 'not said')}. {tags.get('sign', '')}."
+        unit = f"Unit: {tags.get('unit', 'unknown')}. {tags.get('sign', '')}."
         renderer = attribution_renderer(path, title)
         if form == "score":
-            note = f"{unit} What the classifier gives the tiles around a pixel."
+            note = f"{unit} Score of the tiles around a pixel, 0 anthropogenic, 1 natural."
             scores.append(Layer(title, source, *place, renderer, note=note))
             continue
         attributions[method] = Layer(
@@ -158,12 +158,12 @@ def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:
     return Layer(
         "Tiles: label and split", f"{_relative(path, folder)}|layername={name}",
         CRS.from_user_input(DEGREES), extent, renderer, shown=True,
-        note="Outlines of the tiles that were cut, why they got their label, and their split.",
+        note="Outlines of the tiles with label, split, and the reason of the label.",
     )  # fmt: skip
 
 
 def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) -> Layer:
-    """Protected areas, cut to the scenes and kept beside the project."""
+    """Layer of the protected areas, cut to the scenes and saved beside the project."""
     grids = [read_grid(path) for path in scenes]
     bounds = degree_bounds(grids)
     areas = read_areas(
@@ -202,7 +202,7 @@ def _write_areas(areas: geopandas.GeoDataFrame, path: Path) -> None:
 
 
 def _place(path: Path) -> tuple[CRS, Extent]:
-    """Reference system of a raster, and its extent in it."""
+    """Reference system and extent of a raster."""
     grid = read_grid(path)
     return CRS.from_wkt(grid.crs.to_wkt()), tuple(grid.boundingbox)
 

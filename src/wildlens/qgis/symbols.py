@@ -1,4 +1,4 @@
-"""How QGIS draws outlines: tiles by label and split, protected areas."""
+"""Symbols of vector layers: tiles by label and split, protected areas."""
 
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
@@ -51,7 +51,7 @@ def tiles_renderer(classes: Sequence[str]) -> ElementTree.Element:
 
 
 def areas_renderer() -> ElementTree.Element:
-    """One symbol: an outline seen on dark and on light ground, which leaves the inside free."""
+    """An outline that is visible on any background, without fill."""
     renderer = ElementTree.Element("renderer-v2", type="singleSymbol")
     symbol = _symbol("0")
     _add_fill(symbol, "#ffffff", "no", width=1.2, strength=0)
