@@ -1,4 +1,4 @@
-"""The image that stands for "nothing there"."""
+"""Baselines: images that stand for "nothing is there"."""
 
 from torch import Tensor, nn
 

@@ -1,4 +1,4 @@
-"""A classifier that has learnt nothing: what its maps still show comes from method and image."""
+"""A classifier of random weights: whatever its maps show comes from the method and the image."""
 
 import copy
 
@@ -9,8 +9,7 @@ from torch import nn
 def randomised(classifier: nn.Module, seed: int) -> nn.Module:
     """A copy with weights drawn anew by each layer's own initialiser (Adebayo et al. 2018).
 
-    Band statistics stay: they describe the images, not what was learnt of them. Batch statistics
-    start anew with the weights they belong to.
+    Band statistics are kept: they describe the images. Batch statistics are reset with the weights.
     """
     network = copy.deepcopy(classifier)
     with torch.random.fork_rng(devices=[]), torch.no_grad():

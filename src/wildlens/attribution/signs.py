@@ -1,4 +1,4 @@
-"""What a negative contribution to the score is worth: one rule for all methods that have them."""
+"""Sign rules: how negative contributions to the score are mapped, alike for all methods."""
 
 from torch import Tensor
 

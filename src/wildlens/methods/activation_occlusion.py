@@ -1,13 +1,13 @@
 """Activation-space occlusion sensitivity (ASOS; Stomberg et al. 2022, the paper's reference [3]).
 
 Classifiers of the paper's form look at an image through a few full-size maps, so each pixel is a
-point in a small space. Training tiles say what a region of that space is worth: all pixels of a
-tile whose point lies in one cell are occluded, and the logit's fall is divided by their share of
-the tile. Any pixel then has the worth of its cell: a map as sharp as the activations themselves.
+point in a small space. The importance of a region of that space is measured on training tiles: all
+pixels of a tile whose point lies in one cell are occluded, and the drop of the logit is divided by
+their share of the tile. Every pixel then gets the importance of its cell: a map at full resolution.
 
-Occluded is 0 in all maps, which the head was trained to take as missing (pixel occlusion). The
-local classifier is refused: its logit is linear in its evidence, so that occluding it would return
-that evidence itself, at a quarter of the resolution, and nothing about the network beyond it.
+Occluded pixels are 0 in all maps, which the head was trained to take as missing (pixel occlusion).
+The local classifier is refused: its logit is linear in its local logits, so that occluding them
+would return the local logits themselves, at a quarter of the resolution.
 """
 
 from dataclasses import dataclass
@@ -27,22 +27,22 @@ MOST_CELLS = 2**20
 
 @dataclass(frozen=True)
 class ActivationOcclusion(Method):
-    """The worth of the cell of activation space in which each pixel lies.
+    """The importance of the cell of activation space in which each pixel lies.
 
     Attributes:
-        worth: (bins ** maps,) fall of the logit by share of a tile; the nearest known cell's where
-            no training tile has a pixel.
+        importance: (bins ** maps,) drop of the logit by share of a tile; of cells without a pixel
+            in the training tiles, that of the nearest known cell.
         bins: cells along each axis of activation space.
     """
 
     classifier: nn.Module
-    worth: np.ndarray
+    importance: np.ndarray
     bins: int
 
     @torch.inference_mode()
     def __call__(self, images: Tensor) -> Tensor:
         cells = cells_of(self.classifier.activations(images), self.bins).cpu().numpy()
-        values = self.worth[cells].astype(np.float32)
+        values = self.importance[cells].astype(np.float32)
         return torch.from_numpy(values).to(images.device)
 
 
@@ -59,7 +59,7 @@ def cells_of(maps: Tensor, bins: int) -> Tensor:
 def measure(
     classifier: nn.Module, images: Tensor, bins: int, batch_size: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fall of the logit and share of the tile, both summed over tiles, (bins ** maps,) float64."""
+    """Drop of the logit and share of the tile, both summed over tiles, (bins ** maps,) float64."""
     size = bins ** count_maps(classifier, images)
     fall, share = np.zeros(size), np.zeros(size)
     for image in track(images, "activation_occlusion: cells", unit="tiles"):
@@ -77,10 +77,10 @@ def measure(
 
 
 def fill(fall: np.ndarray, share: np.ndarray, bins: int, maps: int) -> np.ndarray:
-    """The worth of every cell, (bins ** maps,): of those without a pixel, the nearest one's."""
+    """The importance of every cell, (bins ** maps,): without a pixel, the nearest one's."""
     known = np.flatnonzero(share)
-    places = np.stack(np.unravel_index(np.arange(fall.size), (bins,) * maps), axis=1)
-    _, nearest = cKDTree(places[known]).query(places)
+    cells = np.stack(np.unravel_index(np.arange(fall.size), (bins,) * maps), axis=1)
+    _, nearest = cKDTree(cells[known]).query(cells)
     return (fall[known] / share[known])[nearest]
 
 

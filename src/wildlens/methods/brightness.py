@@ -1,4 +1,4 @@
-"""Control: mean reflectance over bands. What beats this has found more than bright land."""
+"""Control: mean reflectance over bands. A method that is no better has found bright land only."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from wildlens.settings import Attribution
 
 @dataclass(frozen=True)
 class Brightness(Method):
-    """mean over bands of the image itself; needs no model."""
+    """Mean over bands of the image; needs no model."""
 
     halo: int | None = 0
 

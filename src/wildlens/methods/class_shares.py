@@ -1,4 +1,4 @@
-"""Control: land cover alone. What a map of class shares already knows of the labels.
+"""Control: land cover alone, each class mapped with its weight in a regression of the labels.
 
 A logistic regression from the shares of CORINE classes in a training tile to its label; a pixel's
 attribution is its class's coefficient. It sees no image and no network. Since the labels were made

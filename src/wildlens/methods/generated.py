@@ -1,4 +1,4 @@
-"""A generated image by the protocol of the methods: of the form of a scene, no attribution."""
+"""A generated image, with the interface of a method: a map in the form of a scene."""
 
 from dataclasses import dataclass
 

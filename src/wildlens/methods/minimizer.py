@@ -1,6 +1,6 @@
-"""The minimizer's half of the paper's method: what has to go for the score to fall.
+"""The minimizer's part of the paper's method: what is removed when the score is lowered.
 
-Where scores sit near their ceiling the maximizer has little to add, and only blurs the map.
+Where scores are close to 1, the maximizer has little to add, and blurs the paper's map.
 """
 
 from dataclasses import dataclass

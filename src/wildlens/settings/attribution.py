@@ -50,7 +50,7 @@ class Attribution(Section):
     )
     extras: list[LayerName] = Field(
         ["score"],
-        description="What else is mapped: score: naturalness; maximized, minimized: X+ and X-",
+        description="Further maps: score: the classifier's score; maximized, minimized: X+ and X-",
     )
     baseline: Literal["zero", "mean"] = Field(
         "zero",
@@ -83,7 +83,9 @@ class Attribution(Section):
         8, ge=1, le=100, description="Activation occlusion: cells along each axis of the maps"
     )
     activation_tiles: int = Field(
-        64, ge=1, description="Activation occlusion: training tiles that say what a cell is worth"
+        64,
+        ge=1,
+        description="Activation occlusion: training tiles that measure the importance of cells",
     )
     occlusion_window: int = Field(16, ge=1, le=512, description="Side of the occluder, px")
     occlusion_stride: int = Field(8, ge=1, le=512, description="Step of the occluder, px")
