@@ -1,45 +1,53 @@
 # WildLens: from Sentinel-2 products to maps of what makes protected nature look natural.
 #
 # Reads what config.yaml names: products, land cover, protected areas (the demo makes its own).
-# Gives results/maps (one map a scene and method), results/evaluation (tables), results/figures.
+# Gives results/maps (one map per scene and method), results/evaluation (tables), results/figures.
 #
-# A step stands three times under one name: as a rule in workflow/rules, as a command
-# (`wildlens --help`), and as a module in src/wildlens. Commands that ran are printed.
+# Each step has one name, as a rule in workflow/rules, as a command (`wildlens --help`) and as a
+# folder in src/wildlens. The commands of jobs are printed; they can be copied and run alone.
 
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from snakemake.utils import min_version
 
 from wildlens.errors import WildLensError
-from wildlens.settings import validate
+from wildlens.settings import read_yaml, validate
 
 min_version("9.0")
 
 
-# of the folder that Snakemake runs in; without one there, the demo's
+# the one in the working directory or, without one there, the demo's
 configfile: "config.yaml" if os.path.exists("config.yaml") else workflow.source_path("config.yaml")
 
 
-# before any rule is read, so that a typo is one line and not a trace through the workflow
+# before any rule is read, so that a mistake is one line and not a trace through the workflow
 try:
+    # Snakemake keeps one of two equal keys without a word
+    for path in [*workflow.configfiles, *workflow.overwrite_configfiles]:
+        read_yaml(path)
     settings = validate(config)
 except WildLensError as error:
     sys.exit(f"wildlens: error: {error}")
 
 
-# jobs call `wildlens` by name: where its environment is not activated, it lies beside this Python
-if shutil.which("wildlens") is None:
-    beside = os.path.dirname(sys.executable)
-    os.environ.update(PATH=os.pathsep.join([*os.get_exec_path(), beside]))
+# jobs call `wildlens` by name: the one beside this Python, whatever else is on PATH
+environment = os.path.dirname(sys.executable)
+if shutil.which("wildlens", path=environment):
+    os.environ.update(PATH=os.pathsep.join([environment, *os.get_exec_path()]))
+elif shutil.which("wildlens") is None:
+    sys.exit(
+        f"wildlens: error: command wildlens is not in {environment}: install the package there"
+    )
+
+# a killed Snakemake leaves copies of the outputs of its jobs, over which the next one stumbles
+if workflow.is_main_process and not any(Path(".snakemake/locks").glob("*")):
+    shutil.rmtree(".snakemake/backup", ignore_errors=True)
 
 
 report: "workflow/report/workflow.rst"
-
-
-# only read with --sdm apptainer: an image must hold Python and, installed in it, this package
-container: "docker://python:3.11"
 
 
 include: "workflow/rules/common.smk"

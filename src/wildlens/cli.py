@@ -1,5 +1,6 @@
 """The command line: one thin command a step. Steps are imported only when they are called."""
 
+import glob
 import logging
 import os
 import sys
@@ -13,10 +14,25 @@ from wildlens.files.environment import use_own_data
 
 # MB of blocks that GDAL keeps; its own default is a share of the machine, which a job may not have
 CACHE = "256"
+KEPT_LOGS = 5  # attempts whose log is kept
 
 existing = click.Path(exists=True, path_type=Path)
 new = click.Path(path_type=Path)
-output = click.option("--output", "-o", type=new, required=True, help="What is written.")
+
+
+def remember(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Keep the path of a result for --checksum."""
+    if path is not None and isinstance(context.obj, list):
+        context.obj.append(path)
+    return path
+
+
+def result(*names: str, **options):
+    """An option that names a result."""
+    return click.option(*names, type=new, callback=remember, **options)
+
+
+output = result("--output", "-o", required=True, help="What is written.")
 settings_file = click.option(
     "--settings", type=existing, help="YAML file of this step's section; default: its defaults."
 )
@@ -70,7 +86,9 @@ def training(command):
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wildlens")
 @click.option("--log", type=new, help="File that takes the log lines, too.")
-def cli(log: Path | None) -> None:
+@click.option("--checksum", type=new, help="File that takes a digest of the results, at the end.")
+@click.pass_context
+def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
@@ -79,19 +97,37 @@ def cli(log: Path | None) -> None:
     dataset is given. `doctor` says before a run what would stop it, `networks` what is trained.
     """
     use_own_data()
+    context.obj = []  # paths of the results
     os.environ.setdefault("GDAL_CACHEMAX", CACHE)
+    # Snakemake sets it to a job's threads; GDAL would compress with all cores
+    os.environ.setdefault("GDAL_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "ALL_CPUS"))
     rank = os.environ.get("RANK")  # of several processes that train together
     handlers: list[logging.Handler] = [logging.StreamHandler()]
     if log is not None and rank in (None, "0"):
-        log.parent.mkdir(parents=True, exist_ok=True)
         if rank is None:
-            log.write_text("")
+            start_log(log)
         handlers.append(logging.FileHandler(log, encoding="utf-8"))
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=handlers)
     logging.getLogger("wildlens").setLevel(logging.INFO)
     logging.captureWarnings(True)
     if rank not in (None, "0"):
         logging.disable(logging.WARNING)  # the first says what all of them would say
+
+
+@cli.result_callback()
+@click.pass_obj
+def finish(results: list[Path], value, log: Path | None, checksum: Path | None) -> None:
+    """Write the checksum and drop the second name of the log, when a command has succeeded."""
+    if "RANK" in os.environ:
+        return
+    if checksum is not None:
+        from wildlens.files.atomic import write_text
+        from wildlens.provenance import digest
+
+        lines = [f"{digest(path)}  {path.as_posix()}\n" for path in results]
+        write_text(checksum, "".join(lines))
+    if log is not None:
+        attempts(log)[-1].unlink(missing_ok=True)
 
 
 def section(model_name: str, path: Path | None):
@@ -119,7 +155,7 @@ def demo(output: Path, settings: Path | None) -> None:
 
 
 @cli.command()
-@click.option("--output", "-o", type=new, help="STAC item to write; the bands come beside it.")
+@result("--output", "-o", help="STAC item to write; the bands come beside it.")
 @click.option("--box", type=float, nargs=4, help="Area: west, south, east, north in degrees.")
 @click.option("--polygons", type=existing, help="Area: file of polygons.")
 @click.option("--dates", nargs=2, help="First and last day, YYYY-MM-DD.")
@@ -203,7 +239,7 @@ def landcover(source: Path, scene: Path, output: Path, settings: Path | None) ->
 @click.option("--truth", "truths", type=existing, multiple=True, help="Exact land cover, if known.")
 @click.option("--areas", type=existing, required=True, help="Protected areas (WDPA polygons).")
 @output
-@click.option("--footprints", type=new, required=True, help="GeoPackage of the tiles' outlines.")
+@result("--footprints", required=True, help="GeoPackage of the tiles' outlines.")
 @click.option("--sites", type=new, help="CSV of the protected sites, and why some do not count.")
 @settings_file
 def tiles(scenes, landcovers, truths, areas, output, footprints, sites, settings) -> None:
@@ -222,7 +258,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, sites, settings
 @cli.command()
 @click.argument("folder", type=existing)
 @output
-@click.option("--footprints", type=new, required=True, help="GeoPackage of the tiles' outlines.")
+@result("--footprints", required=True, help="GeoPackage of the tiles' outlines.")
 @settings_file
 @click.option("--scene-settings", type=existing, help="YAML of `scene`: bands, masked classes.")
 @click.option("--landcover-settings", type=existing, help="YAML of `landcover`: the layer.")
@@ -240,7 +276,7 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 @cli.command("train-classifier")
 @click.argument("tiles", type=existing)
 @output
-@click.option("--metrics", type=new, required=True, help="Folder of the training curves and rates.")
+@result("--metrics", required=True, help="Folder of the training curves and rates.")
 @settings_file
 @device
 @training
@@ -258,7 +294,7 @@ def train_classifier(tiles, output, metrics, settings, processes, **options) -> 
 @click.argument("tiles", type=existing)
 @click.option("--classifier", type=existing, required=True)
 @output
-@click.option("--metrics", type=new, required=True, help="Folder of the training curves.")
+@result("--metrics", required=True, help="Folder of the training curves.")
 @settings_file
 @device
 @training
@@ -409,7 +445,7 @@ def catalogue(**paths) -> None:
 
 @cli.command()
 @click.argument("results", type=existing)
-@click.option("--output", "-o", type=new, help="HTML page to write; default: print to the console.")
+@result("--output", "-o", help="HTML page to write; default: print to the console.")
 @click.option("--captions", type=existing, help="Folder of the captions (.rst).")
 @click.option(
     "--run",
@@ -475,6 +511,32 @@ def doctor(configurations: tuple[Path, ...]) -> None:
     problems = sum(finding.state == "mend" for finding in findings)
     if problems:
         raise WildLensError(f"doctor: {problems} to mend, see above")
+
+
+def start_log(log: Path) -> None:
+    """Empty the log, under a second name, too: a workflow removes it before another attempt.
+
+    The logs of failed attempts stay as LOG.1, LOG.2, ...: the last few of them.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.unlink(missing_ok=True)
+    before = attempts(log)
+    number = int(before[-1].suffix[1:]) + 1 if before else 1
+    kept = log.with_name(f"{log.name}.{number}")
+    kept.write_text("")
+    try:
+        log.hardlink_to(kept)
+    except OSError:  # a file system without hard links
+        kept.rename(log)
+    for path in before[: -KEPT_LOGS + 1]:
+        path.unlink(missing_ok=True)
+
+
+def attempts(log: Path) -> list[Path]:
+    """Logs of attempts that have not succeeded, the current one included, oldest first."""
+    found = [path for path in log.parent.glob(f"{glob.escape(log.name)}.*")]
+    found = [path for path in found if path.suffix[1:].isdecimal()]
+    return sorted(found, key=lambda path: int(path.suffix[1:]))
 
 
 def again() -> None:

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from packaging.requirements import Requirement
 
 from wildlens.errors import WildLensError, one_line
-from wildlens.settings import Product, Settings, validate
+from wildlens.settings import Product, Settings, read_yaml, validate
 
 SIMULATED = Path("resources/demo")  # what the rule `demo` makes
 LEAST_MEMORY_GB = 4
@@ -54,11 +53,7 @@ def read_configuration(paths: Sequence[Path]) -> Settings:
     """The configuration of several files, the later ones laid over the earlier, key by key."""
     merged: dict = {}
     for path in paths:
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            reason = one_line(error)
-            raise WildLensError(f"{path}: cannot be read as YAML: {reason}") from None
+        data = read_yaml(path)
         if not isinstance(data or {}, dict):
             raise WildLensError(f"{path}: expected keys and values")
         _lay_over(merged, data or {})

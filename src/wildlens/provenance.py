@@ -8,7 +8,7 @@ import importlib.machinery
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from wildlens import __version__
@@ -20,19 +20,27 @@ from wildlens.settings import Section, dump_section
 _WITHOUT_EFFECT = ("errors", "progress", "settings")
 
 
-def record(step: str, settings: Section | None, inputs: Iterable[Path | str]) -> dict[str, str]:
+def record(
+    step: str,
+    settings: Section | None,
+    inputs: Iterable[Path | str],
+    fields: Collection[str] | None = None,
+) -> dict[str, str]:
     """What every result carries, as flat text: GeoTIFF tags, zarr attributes, model metadata.
 
     Keys: `wildlens_step`, `wildlens_version`, `wildlens_settings` (YAML of the step's section) and
     `wildlens_inputs` (JSON: file name -> digest of its content; with its folders, as many as keep
     it apart from other inputs of the same name).
+
+    Args:
+        fields: names of the settings that the step reads; default: all of the section.
     """
     paths = [Path(path) for path in inputs]
     labels = _labels(paths)
     return {
         "wildlens_step": step,
         "wildlens_version": __version__,
-        "wildlens_settings": dump_section(settings) if settings is not None else "",
+        "wildlens_settings": dump_section(settings, fields) if settings is not None else "",
         "wildlens_inputs": json.dumps(dict(zip(labels, map(digest, paths), strict=True))),
     }
 

@@ -6,13 +6,14 @@
 rule anthroprotect:
     """Bring AnthroProtect's tiles, labels and split into the form of the training set."""
     input:
-        table=ANTHROPROTECT / "infos.csv",
+        table=ancient(ANTHROPROTECT / "infos.csv"),
         settings="results/settings/tiles.yaml",
         scene_settings="results/settings/scene.yaml",
         landcover_settings="results/settings/landcover.yaml",
     output:
-        tiles=directory("results/tiles.zarr"),
-        footprints="results/tiles.gpkg",
+        tiles=update(directory("results/tiles.zarr")),
+        footprints=update("results/tiles.gpkg"),
+        checksum=update("results/checksums/tiles.txt"),
     log:
         "results/logs/anthroprotect.log",
     benchmark:
@@ -23,9 +24,10 @@ rule anthroprotect:
         runtime=growing(480),
     params:
         code=code_digest("wildlens.anthroprotect.step"),
+        contents=contents_of("anthroprotect"),
         folder=subpath(input.table, parent=True),
     shell:
-        "wildlens --log {log:q} anthroprotect {params.folder:q} --output {output.tiles:q}"
-        " --footprints {output.footprints:q} --settings {input.settings:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} anthroprotect {params.folder:q}"
+        " --output {output.tiles:q} --footprints {output.footprints:q} --settings {input.settings:q}"
         " --scene-settings {input.scene_settings:q}"
         " --landcover-settings {input.landcover_settings:q}"

@@ -7,12 +7,14 @@
 rule attribute:
     """Attribute the protected validation and test tiles."""
     input:
-        tiles="results/tiles.zarr",
-        classifier="results/models/classifier.safetensors",
+        tiles=ancient("results/tiles.zarr"),
+        classifier=ancient("results/models/classifier.safetensors"),
         generators=generators_of,
-        settings="results/settings/attribution.yaml",
+        settings="results/settings/attribute/{method}.yaml",
+        checksums=attribute_checksums_of,
     output:
-        directory("results/attributions/{method}.zarr"),
+        attributions=update(directory("results/attributions/{method}.zarr")),
+        checksum=update("results/checksums/attribute/{method}.txt"),
     log:
         "results/logs/attribute/{method}.log",
     benchmark:
@@ -24,8 +26,9 @@ rule attribute:
         gpu=gpus_of,
     params:
         code=method_digest("wildlens.attribute.step"),
+        contents=contents_of("attribute"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
     shell:
-        "wildlens --log {log:q} attribute {input.tiles:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q}"
-        " --output {output:q} --settings {input.settings:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} attribute {input.tiles:q}"
+        " --method {wildcards.method:q} --classifier {input.classifier:q} {params.generators:q}"
+        " --output {output.attributions:q} --settings {input.settings:q}"

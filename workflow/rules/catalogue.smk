@@ -6,14 +6,22 @@
 rule catalogue:
     """Describe all rasters and models as a static STAC catalogue with relative links."""
     input:
-        scenes=rules.qgis.input.scenes,
-        landcovers=rules.qgis.input.landcovers,
-        maps=rules.qgis.input.maps,
-        classifier="results/models/classifier.safetensors",
-        generators="results/models/generators.safetensors",
-        footprints="results/tiles.gpkg",
+        scenes=ancient(rules.qgis.input.scenes),
+        landcovers=ancient(rules.qgis.input.landcovers),
+        maps=ancient(rules.qgis.input.maps),
+        classifier=ancient("results/models/classifier.safetensors"),
+        generators=ancient("results/models/generators.safetensors"),
+        footprints=ancient("results/tiles.gpkg"),
+        checksums=[
+            *MODEL_CHECKSUMS,
+            *SCENE_CHECKSUMS,
+            *LANDCOVER_CHECKSUMS,
+            *MAP_CHECKSUMS,
+            *EXTRA_MAP_CHECKSUMS,
+        ],
     output:
-        folder=directory("results/stac"),
+        folder=update(directory("results/stac")),
+        checksum=update("results/checksums/catalogue.txt"),
     log:
         "results/logs/catalogue.log",
     benchmark:
@@ -24,10 +32,11 @@ rule catalogue:
         runtime=growing(60),
     params:
         code=code_digest("wildlens.catalogue.step"),
+        contents=contents_of("catalogue"),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
     shell:
-        "wildlens --log {log:q} catalogue {params.scenes:q} {params.landcovers:q} {params.maps:q}"
-        " --model {input.classifier:q} --model {input.generators:q}"
-        " --footprints {input.footprints:q} --output {output.folder:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} catalogue {params.scenes:q}"
+        " {params.landcovers:q} {params.maps:q} --model {input.classifier:q}"
+        " --model {input.generators:q} --footprints {input.footprints:q} --output {output.folder:q}"

@@ -3,9 +3,12 @@
 import re
 from pathlib import Path
 
+from snakemake.io import apply_wildcards
+
+from wildlens.files.contents import Contents, sidecars
 from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
-from wildlens.settings import dump_section
+from wildlens.settings import dump_section, fields_read
 
 DEMO = "resources/demo/"  # where the demo writes
 
@@ -41,6 +44,15 @@ def landcover_path(scene):
     return PRODUCTS[scene].landcover or common
 
 
+# How reruns are decided. Times say little: opening an input in a GIS touches it, copying a folder
+# gives all of it new times. So rules compare contents:
+# - a result is an `ancient` input, beside the checksum that the job which made it wrote
+#   (results/checksums): a small file, which Snakemake compares by content;
+# - `contents_of` is a digest of all else that a rule reads, kept with the parameters of each result.
+# Outputs are marked `update`: Snakemake then restores the old result if a job fails, and the
+# digest still says that it is old.
+CONTENTS = Contents(Path(".snakemake/wildlens-contents.json"))
+
 # AnthroProtect's tiles come with their labels
 AREAS = [] if settings.anthroprotect else [settings.inputs.areas]
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
@@ -48,6 +60,21 @@ MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METH
 # maps that are no attributions, and so are not compared with land cover
 EXTRA_MAPS = expand(
     "results/maps/{scene}/{method}.tif",
+    scene=MAPPED,
+    method=dict.fromkeys(settings.attribution.extras),
+)
+
+MODEL_CHECKSUMS = [
+    f"results/checksums/{step}.txt" for step in ("tiles", "train_classifier", "train_gan")
+]
+SCENE_CHECKSUMS = expand("results/checksums/scene/{scene}.txt", scene=PRODUCTS)
+LANDCOVER_CHECKSUMS = expand("results/checksums/landcover/{scene}.txt", scene=WITH_LANDCOVER)
+ATTRIBUTE_CHECKSUMS = expand("results/checksums/attribute/{method}.txt", method=TILE_METHODS)
+MAP_CHECKSUMS = expand(
+    "results/checksums/map/{scene}/{method}.txt", scene=MAPPED, method=MAP_METHODS
+)
+EXTRA_MAP_CHECKSUMS = expand(
+    "results/checksums/map/{scene}/{method}.txt",
     scene=MAPPED,
     method=dict.fromkeys(settings.attribution.extras),
 )
@@ -60,15 +87,64 @@ wildcard_constraints:
     method="|".join(methods.records()),
 
 
+def contents_of(rule):
+    """Digest of what the jobs of a rule read, except results, whose checksums are read instead."""
+
+    def digest(wildcards):
+        paths = []
+        for item in getattr(rules, rule).input:
+            found = item(wildcards) if callable(item) else apply_wildcards(item, wildcards)
+            paths += [found] if isinstance(found, (str, Path)) else found
+        return CONTENTS.digest(path for path in map(str, paths) if not is_result(path))
+
+    return digest
+
+
+def is_result(path):
+    """Whether a path is a result that has a checksum of its own."""
+    small = ("results/checksums/", "results/settings/", "results/maps/parts/")
+    return path.startswith("results/") and not path.startswith(small)
+
+
+def given(*paths):
+    """Inputs as they are compared: by content, or by time if a rule of somebody else makes them."""
+    made = [any(rule.is_producer(path) for rule in workflow.rules) for path in paths]
+    return [
+        path if by_rule and not path.startswith(DEMO) else ancient(path)
+        for path, by_rule in zip(paths, made)
+    ]
+
+
+def beside(*paths):
+    """Sidecars of inputs, which are read along with them."""
+    return [ancient(str(file)) for path in paths for file in sidecars(Path(path))]
+
+
+def demo_checksum(*paths):
+    """The checksum of the demo, if one of the paths is made by it."""
+    return ["results/checksums/demo.txt"] if any(p.startswith(DEMO) for p in paths) else []
+
+
 def product_of(wildcards):
     """Paths of a scene's products."""
-    return PRODUCTS[wildcards.scene].paths
+    product = PRODUCTS[wildcards.scene]
+    return product.paths if product.fetch else given(*product.paths)
+
+
+def product_sidecars_of(wildcards):
+    """Sidecars of a scene's products."""
+    return beside(*PRODUCTS[wildcards.scene].paths)
+
+
+def scene_checksums_of(wildcards):
+    """Checksum of the demo, for products that it makes."""
+    return demo_checksum(*PRODUCTS[wildcards.scene].paths)
 
 
 def polygons_of(wildcards):
     """The file of polygons that a fetched product must cover, if its area is given so."""
     polygons = PRODUCTS[wildcards.scene].fetch.polygons
-    return [polygons] if polygons else []
+    return given(polygons) if polygons else []
 
 
 def request_options(wildcards):
@@ -96,19 +172,71 @@ def product_options(wildcards):
 
 def landcover_of(wildcards):
     """The land cover that holds a scene."""
-    return landcover_path(wildcards.scene)
+    return given(landcover_path(wildcards.scene))
+
+
+def landcover_sidecars_of(wildcards):
+    """Sidecars of land cover: the table of its classes."""
+    return beside(landcover_path(wildcards.scene))
+
+
+def landcover_checksums_of(wildcards):
+    """Checksums of a scene, and of the demo for land cover that it makes."""
+    scene = f"results/checksums/scene/{wildcards.scene}.txt"
+    return [scene, *demo_checksum(landcover_path(wildcards.scene))]
+
+
+def areas_of(wildcards):
+    """The protected areas."""
+    return given(*AREAS)
+
+
+def areas_sidecars_of(wildcards):
+    """Other files of protected areas in a shapefile."""
+    return beside(*AREAS)
+
+
+def truths_of(wildcards):
+    """Reference land cover of the training scenes, of simulated land only."""
+    return given(*(product.truth for product in training if product.truth))
+
+
+def tile_checksums_of(wildcards):
+    """Checksums of what tiles are cut from."""
+    found = expand(
+        "results/checksums/{step}/{scene}.txt", step=["scene", "landcover"], scene=TRAINING
+    )
+    return [*found, *demo_checksum(*AREAS, *(p.truth for p in training if p.truth))]
 
 
 def generators_of(wildcards):
     """The generators, for methods that use them: others need not run again when they change."""
     used = "generators" in methods.find(wildcards.method).needs
-    return ["results/models/generators.safetensors"] if used else []
+    return [ancient("results/models/generators.safetensors")] if used else []
 
 
 def training_tiles_of(wildcards):
     """The tiles, for methods that look at training tiles to map a scene."""
     used = "training_tiles" in methods.find(wildcards.method).needs
-    return ["results/tiles.zarr"] if used else []
+    return [ancient("results/tiles.zarr")] if used else []
+
+
+def method_checksums_of(wildcards):
+    """Checksums of the models and tiles that a method uses."""
+    steps = ["train_classifier"]
+    steps += ["train_gan"] * bool(generators_of(wildcards))
+    steps += ["tiles"] * bool(training_tiles_of(wildcards))
+    return [f"results/checksums/{step}.txt" for step in steps]
+
+
+def map_checksums_of(wildcards):
+    """Checksums of what a method maps a scene from."""
+    return [f"results/checksums/scene/{wildcards.scene}.txt", *method_checksums_of(wildcards)]
+
+
+def attribute_checksums_of(wildcards):
+    """Checksums of what a method attributes tiles from."""
+    return list(dict.fromkeys(["results/checksums/tiles.txt", *method_checksums_of(wildcards)]))
 
 
 def part_of(wildcards):
@@ -136,6 +264,12 @@ def network_digest(*modules):
     """Digest of the code of a step that runs the classifier: its modules, and the network's."""
     network = classifiers.find(settings.classifier.architecture).module
     return "".join(map(code_digest, [*modules, network]))
+
+
+def method_settings_text(wildcards):
+    """The attribution settings that a method reads in a step, as YAML."""
+    fields = fields_read(wildcards.method, wildcards.step)
+    return dump_section(settings.attribution, fields)
 
 
 def method_digest(*modules):

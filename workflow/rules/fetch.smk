@@ -16,7 +16,7 @@ rule fetch:
         polygons=polygons_of,
         settings="results/settings/fetch.yaml",
     output:
-        item="resources/fetched/{scene}/item.json",
+        item=update("resources/fetched/{scene}/item.json"),
     log:
         "results/logs/fetch/{scene}.log",
     benchmark:
@@ -29,6 +29,7 @@ rule fetch:
         runtime=growing(240),
     params:
         code=code_digest("wildlens.fetch.step"),
+        contents=contents_of("fetch"),
         request=request_options,
         bands=repeated("--band", settings.scene.bands),
     shell:

@@ -6,61 +6,70 @@
 rule figures:
     """Draw the figures of the report."""
     input:
-        tiles="results/tiles.zarr",
-        classifier_training=rules.train_classifier.output.training,
-        gan_training=rules.train_gan.output.training,
-        attributions=expand("results/attributions/{method}.zarr", method=TILE_METHODS),
-        scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
-        maps=MAPS,
-        landcovers=expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER),
-        methods=rules.evaluate.output.methods,
-        per_tile=rules.evaluate.output.tiles,
-        classes=rules.evaluate.output.classes,
-        examples=rules.evaluate.output.examples,
-        evaluation=rules.evaluate.output.provenance,
+        tiles=ancient("results/tiles.zarr"),
+        classifier_training=ancient(rules.train_classifier.output.training),
+        gan_training=ancient(rules.train_gan.output.training),
+        attributions=ancient(expand("results/attributions/{method}.zarr", method=TILE_METHODS)),
+        scenes=ancient(expand("results/scenes/{scene}.tif", scene=PRODUCTS)),
+        maps=ancient(MAPS),
+        landcovers=ancient(expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER)),
+        methods=ancient(rules.evaluate.output.methods),
+        per_tile=ancient(rules.evaluate.output.tiles),
+        classes=ancient(rules.evaluate.output.classes),
+        examples=ancient(rules.evaluate.output.examples),
+        evaluation=ancient(rules.evaluate.output.provenance),
+        checksums=[
+            *MODEL_CHECKSUMS,
+            *ATTRIBUTE_CHECKSUMS,
+            *SCENE_CHECKSUMS,
+            *MAP_CHECKSUMS,
+            *LANDCOVER_CHECKSUMS,
+            rules.evaluate.output.checksum,
+        ],
     output:
         tiles=report(
-            "results/figures/tiles.png",
+            update("results/figures/tiles.png"),
             caption="../report/tiles.rst",
             category="1 The data",
             labels={"what": "Where the tiles lie", "kind": "figure"},
         ),
         training=report(
-            "results/figures/training.png",
+            update("results/figures/training.png"),
             caption="../report/training.rst",
             category="2 The classifier",
             labels={"what": "Training curves", "kind": "figure"},
         ),
         examples=report(
-            "results/figures/examples.png",
+            update("results/figures/examples.png"),
             caption="../report/examples.rst",
             category="3 The explanation",
             labels={"what": "Tiles and what is highlighted in them", "kind": "figure"},
         ),
         overlays=report(
-            "results/figures/overlays.png",
+            update("results/figures/overlays.png"),
             caption="../report/overlays.rst",
             category="3 The explanation",
             labels={"what": "Maps over the image: best, median, worst", "kind": "figure"},
         ),
         map=report(
-            "results/figures/map.png",
+            update("results/figures/map.png"),
             caption="../report/map.rst",
             category="3 The explanation",
             labels={"what": "A whole scene", "kind": "figure"},
         ),
         methods=report(
-            "results/figures/methods.png",
+            update("results/figures/methods.png"),
             caption="../report/methods.rst",
             category="4 How good they are",
             labels={"what": "All methods compared", "kind": "figure"},
         ),
         classes=report(
-            "results/figures/classes.png",
+            update("results/figures/classes.png"),
             caption="../report/classes.rst",
             category="5 What they highlight",
             labels={"what": "Attribution by land cover", "kind": "figure"},
         ),
+        checksum=update("results/checksums/figures.txt"),
     log:
         "results/logs/figures.log",
     benchmark:
@@ -71,6 +80,7 @@ rule figures:
         runtime=growing(60),
     params:
         code=code_digest("wildlens.figures.step"),
+        contents=contents_of("figures"),
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         maps=lambda wildcards, input: repeated("--map", input.maps),
@@ -79,6 +89,6 @@ rule figures:
         metrics=subpath(input.gan_training, ancestor=2),
         folder=subpath(output.tiles, parent=True),
     shell:
-        "wildlens --log {log:q} figures --tiles {input.tiles:q} {params.attributions:q}"
-        " {params.scenes:q} {params.maps:q} {params.landcovers:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} figures --tiles {input.tiles:q}"
+        " {params.attributions:q} {params.scenes:q} {params.maps:q} {params.landcovers:q}"
         " --evaluation {params.evaluation:q} --metrics {params.metrics:q} --output {params.folder:q}"

@@ -7,12 +7,15 @@ rule landcover:
     """Bring land cover onto a scene's grid."""
     input:
         source=landcover_of,
-        table=[settings.landcover.table] if settings.landcover.table else [],
-        scene="results/scenes/{scene}.tif",
+        sidecars=landcover_sidecars_of,
+        table=ancient([settings.landcover.table] if settings.landcover.table else []),
+        scene=ancient("results/scenes/{scene}.tif"),
+        checksums=landcover_checksums_of,
         settings="results/settings/landcover.yaml",
     output:
-        raster="results/landcover/{scene}.tif",
-        names="results/landcover/{scene}.tif.aux.xml",
+        raster=update("results/landcover/{scene}.tif"),
+        names=update("results/landcover/{scene}.tif.aux.xml"),
+        checksum=update("results/checksums/landcover/{scene}.txt"),
     log:
         "results/logs/landcover/{scene}.log",
     benchmark:
@@ -23,6 +26,7 @@ rule landcover:
         runtime=growing(60),
     params:
         code=code_digest("wildlens.landcover.step"),
+        contents=contents_of("landcover"),
     shell:
-        "wildlens --log {log:q} landcover {input.source:q} --scene {input.scene:q}"
-        " --output {output.raster:q} --settings {input.settings:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} landcover {input.source:q}"
+        " --scene {input.scene:q} --output {output.raster:q} --settings {input.settings:q}"

@@ -21,14 +21,16 @@ else:
 rule map:
     """Map a whole scene by a method, on the scene's own grid."""
     input:
-        scene="results/scenes/{scene}.tif",
-        classifier="results/models/classifier.safetensors",
+        scene=ancient("results/scenes/{scene}.tif"),
+        classifier=ancient("results/models/classifier.safetensors"),
         generators=generators_of,
         tiles=training_tiles_of,
-        settings="results/settings/attribution.yaml",
+        settings="results/settings/map/{method}.yaml",
+        checksums=map_checksums_of,
     output:
-        raster="results/maps/{scene}/{method}.tif",
-        style="results/maps/{scene}/{method}.qml",
+        raster=update("results/maps/{scene}/{method}.tif"),
+        style=update("results/maps/{scene}/{method}.qml"),
+        checksum=update("results/checksums/map/{scene}/{method}.txt"),
     log:
         "results/logs/map/{scene}/{method}.log",
     benchmark:
@@ -40,18 +42,20 @@ rule map:
         gpu=gpus_of,
     params:
         code=method_digest("wildlens.map.step", "wildlens.qgis.qml"),
+        contents=contents_of("map"),
         generators=lambda wildcards, input: repeated("--generators", input.generators),
         tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
         part=part_of,
     shell:
-        "wildlens --log {log:q} map {input.scene:q} --method {wildcards.method:q}"
-        " --classifier {input.classifier:q} {params.generators:q} {params.tiles:q}"
-        " --output {output.raster:q} --settings {input.settings:q} {params.part:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} map {input.scene:q}"
+        " --method {wildcards.method:q} --classifier {input.classifier:q} {params.generators:q}"
+        " {params.tiles:q} --output {output.raster:q} --settings {input.settings:q} {params.part:q}"
 
 
 use rule map as map_part with:
     output:
         raster=temp("results/maps/parts/{scene}/{method}/{scatteritem}.tif"),
+        checksum=temp("results/maps/parts/{scene}/{method}/{scatteritem}.txt"),
     log:
         "results/logs/map/{scene}/{method}/{scatteritem}.log",
     benchmark:
@@ -61,10 +65,12 @@ use rule map as map_part with:
 rule join:
     """Put the parts of a scene's map together."""
     input:
-        gather.rows("results/maps/parts/{{scene}}/{{method}}/{scatteritem}.tif"),
+        parts=ancient(gather.rows("results/maps/parts/{{scene}}/{{method}}/{scatteritem}.tif")),
+        checksums=gather.rows("results/maps/parts/{{scene}}/{{method}}/{scatteritem}.txt"),
     output:
-        raster="results/maps/{scene}/{method}.tif",
-        style="results/maps/{scene}/{method}.qml",
+        raster=update("results/maps/{scene}/{method}.tif"),
+        style=update("results/maps/{scene}/{method}.qml"),
+        checksum=update("results/checksums/map/{scene}/{method}.txt"),
     log:
         "results/logs/join/{scene}/{method}.log",
     benchmark:
@@ -75,6 +81,7 @@ rule join:
         runtime=growing(60),
     params:
         code=method_digest("wildlens.map.step", "wildlens.qgis.qml"),
+        contents=contents_of("join"),
     shell:
-        "wildlens --log {log:q} join {input:q} --method {wildcards.method:q}"
-        " --output {output.raster:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} join {input.parts:q}"
+        " --method {wildcards.method:q} --output {output.raster:q}"

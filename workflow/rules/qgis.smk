@@ -6,17 +6,31 @@
 rule qgis:
     """Make a QGIS project of all layers, with relative paths, so that the folder can be sent."""
     input:
-        scenes=expand("results/scenes/{scene}.tif", scene=PRODUCTS),
-        landcovers=expand("results/landcover/{scene}.tif", scene=[*TRAINING, *WITH_LANDCOVER]),
-        names=expand("results/landcover/{scene}.tif.aux.xml", scene=[*TRAINING, *WITH_LANDCOVER]),
-        maps=[*MAPS, *EXTRA_MAPS],
-        footprints="results/tiles.gpkg",
-        areas=AREAS,
+        scenes=ancient(expand("results/scenes/{scene}.tif", scene=PRODUCTS)),
+        landcovers=ancient(
+            expand("results/landcover/{scene}.tif", scene=[*TRAINING, *WITH_LANDCOVER])
+        ),
+        names=ancient(
+            expand("results/landcover/{scene}.tif.aux.xml", scene=[*TRAINING, *WITH_LANDCOVER])
+        ),
+        maps=ancient([*MAPS, *EXTRA_MAPS]),
+        footprints=ancient("results/tiles.gpkg"),
+        areas=areas_of,
+        sidecars=areas_sidecars_of,
+        checksums=[
+            *SCENE_CHECKSUMS,
+            *LANDCOVER_CHECKSUMS,
+            *MAP_CHECKSUMS,
+            *EXTRA_MAP_CHECKSUMS,
+            "results/checksums/tiles.txt",
+            *demo_checksum(*AREAS),
+        ],
         settings="results/settings/tiles.yaml",
     output:
-        project="results/wildlens.qgz",
-        areas=[f"results/areas.{kind}" for kind in ("gpkg", "qml") if AREAS],
-        tiles_style="results/tiles.qml",
+        project=update("results/wildlens.qgz"),
+        areas=update([f"results/areas.{kind}" for kind in ("gpkg", "qml") if AREAS]),
+        tiles_style=update("results/tiles.qml"),
+        checksum=update("results/checksums/qgis.txt"),
     log:
         "results/logs/qgis.log",
     benchmark:
@@ -27,11 +41,12 @@ rule qgis:
         runtime=growing(60),
     params:
         code=code_digest("wildlens.qgis.step"),
+        contents=contents_of("qgis"),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         areas=repeated("--areas", AREAS),
     shell:
-        "wildlens --log {log:q} qgis {params.scenes:q} {params.landcovers:q} {params.maps:q}"
-        " --footprints {input.footprints:q} {params.areas:q}"
-        " --output {output.project:q} --settings {input.settings:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} qgis {params.scenes:q}"
+        " {params.landcovers:q} {params.maps:q} --footprints {input.footprints:q}"
+        " {params.areas:q} --output {output.project:q} --settings {input.settings:q}"

@@ -8,10 +8,13 @@ rule scene:
     input:
         product=product_of,
         scl=scl_of,
+        sidecars=product_sidecars_of,
+        checksums=scene_checksums_of,
         settings="results/settings/scene.yaml",
     output:
-        scene="results/scenes/{scene}.tif",
-        style="results/scenes/{scene}.qml",
+        scene=update("results/scenes/{scene}.tif"),
+        style=update("results/scenes/{scene}.qml"),
+        checksum=update("results/checksums/scene/{scene}.txt"),
     log:
         "results/logs/scene/{scene}.log",
     benchmark:
@@ -23,7 +26,8 @@ rule scene:
     params:
         # without the style's code: a new style is no reason to train again
         code=code_digest("wildlens.scene.step"),
+        contents=contents_of("scene"),
         options=product_options,
     shell:
-        "GDAL_NUM_THREADS={threads} wildlens --log {log:q} scene {input.product:q} {params.options:q}"
-        " --output {output.scene:q} --settings {input.settings:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} scene {input.product:q}"
+        " {params.options:q} --output {output.scene:q} --settings {input.settings:q}"

@@ -48,18 +48,28 @@ RUN = json.dumps(
 rule summary:
     """Write the run's main numbers, figures, warnings and settings as one page."""
     input:
-        methods=rules.evaluate.output.methods,
-        scores=rules.evaluate.output.scores,
-        evaluation=rules.evaluate.output.provenance,
-        accuracy=rules.train_classifier.output.accuracy,
-        figures=rules.figures.output,
-        project=rules.qgis.output.project,
-        catalogue=rules.catalogue.output.folder,
-        maps=MAPS,
-        captions=CAPTIONS,
+        methods=ancient(rules.evaluate.output.methods),
+        scores=ancient(rules.evaluate.output.scores),
+        evaluation=ancient(rules.evaluate.output.provenance),
+        accuracy=ancient(rules.train_classifier.output.accuracy),
+        figures=ancient(rules.figures.output),
+        project=ancient(rules.qgis.output.project),
+        catalogue=ancient(rules.catalogue.output.folder),
+        maps=ancient(MAPS),
+        captions=ancient(CAPTIONS),
+        settings="results/settings/attribution.yaml",
+        checksums=[
+            rules.train_classifier.output.checksum,
+            rules.train_gan.output.checksum,
+            rules.evaluate.output.checksum,
+            rules.figures.output.checksum,
+            rules.qgis.output.checksum,
+            rules.catalogue.output.checksum,
+            *MAP_CHECKSUMS,
+        ],
     output:
         page=report(
-            "results/summary.html",
+            update("results/summary.html"),
             caption="../report/summary.rst",
             category="0 Read this first",
             labels={"what": "The run on one page", "kind": "page"},
@@ -74,6 +84,7 @@ rule summary:
         runtime=growing(10),
     params:
         code=code_digest("wildlens.summary.step"),
+        contents=contents_of("summary"),
         results=subpath(output.page, parent=True),
         captions=lambda wildcards, input: os.path.dirname(input.captions[0]),
         run=lambda wildcards: RUN,  # a function, since its braces are no wildcards of the rule

@@ -7,15 +7,18 @@
 rule tiles:
     """Cut tiles, label them protected or anthropogenic, split them."""
     input:
-        scenes=expand("results/scenes/{scene}.tif", scene=TRAINING),
-        landcovers=expand("results/landcover/{scene}.tif", scene=TRAINING),
-        truths=[p.truth for p in settings.inputs.training if p.truth],
-        areas=settings.inputs.areas,
+        scenes=ancient(expand("results/scenes/{scene}.tif", scene=TRAINING)),
+        landcovers=ancient(expand("results/landcover/{scene}.tif", scene=TRAINING)),
+        truths=truths_of,
+        areas=areas_of,
+        sidecars=areas_sidecars_of,
+        checksums=tile_checksums_of,
         settings="results/settings/tiles.yaml",
     output:
-        tiles=directory("results/tiles.zarr"),
-        footprints="results/tiles.gpkg",
-        sites="results/sites.csv",
+        tiles=update(directory("results/tiles.zarr")),
+        footprints=update("results/tiles.gpkg"),
+        sites=update("results/sites.csv"),
+        checksum=update("results/checksums/tiles.txt"),
     log:
         "results/logs/tiles.log",
     benchmark:
@@ -26,10 +29,11 @@ rule tiles:
         runtime=growing(240),
     params:
         code=code_digest("wildlens.tiles.step"),
+        contents=contents_of("tiles"),
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         truths=lambda wildcards, input: repeated("--truth", input.truths),
     shell:
-        "wildlens --log {log:q} tiles {params.scenes:q} {params.landcovers:q} {params.truths:q}"
-        " --areas {input.areas:q} --output {output.tiles:q} --footprints {output.footprints:q}"
-        " --sites {output.sites:q} --settings {input.settings:q}"
+        "wildlens --log {log:q} --checksum {output.checksum:q} tiles {params.scenes:q}"
+        " {params.landcovers:q} {params.truths:q} --areas {input.areas:q} --output {output.tiles:q}"
+        " --footprints {output.footprints:q} --sites {output.sites:q} --settings {input.settings:q}"

@@ -6,29 +6,31 @@
 rule train_classifier:
     """Train the classifier; write its training curve and its accuracy by split."""
     input:
-        tiles="results/tiles.zarr",
+        tiles=ancient("results/tiles.zarr"),
         settings="results/settings/classifier.yaml",
+        checksums="results/checksums/tiles.txt",
     output:
-        model="results/models/classifier.safetensors",
-        training="results/metrics/classifier/training.csv",
+        model=update("results/models/classifier.safetensors"),
+        training=update("results/metrics/classifier/training.csv"),
         accuracy=report(
-            "results/metrics/classifier/accuracy.csv",
+            update("results/metrics/classifier/accuracy.csv"),
             caption="../report/accuracy.rst",
             category="2 The classifier",
             labels={"what": "Accuracy by split", "kind": "table"},
         ),
         confusion=report(
-            "results/metrics/classifier/confusion.csv",
+            update("results/metrics/classifier/confusion.csv"),
             caption="../report/confusion.rst",
             category="2 The classifier",
             labels={"what": "Confusion matrix", "kind": "table"},
         ),
         warnings=report(
-            "results/metrics/classifier/warnings.txt",
+            update("results/metrics/classifier/warnings.txt"),
             caption="../report/warnings.rst",
             category="2 The classifier",
             labels={"what": "Warnings", "kind": "text"},
         ),
+        checksum=update("results/checksums/train_classifier.txt"),
     log:
         "results/logs/train_classifier.log",
     benchmark:
@@ -41,9 +43,10 @@ rule train_classifier:
         nodes=1,
     params:
         code=network_digest("wildlens.train_classifier.step"),
+        contents=contents_of("train_classifier"),
         metrics=subpath(output.training, parent=True),
     shell:
         # exec: otherwise a scheduler's signal ends the shell, and the training before it saves
-        "exec wildlens --log {log:q} train-classifier {input.tiles:q} --output {output.model:q}"
-        " --metrics {params.metrics:q} --settings {input.settings:q}"
+        "exec wildlens --log {log:q} --checksum {output.checksum:q} train-classifier {input.tiles:q}"
+        " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"
         " --checkpoints results/checkpoints --processes {resources.gpu}"

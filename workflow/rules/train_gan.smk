@@ -6,18 +6,20 @@
 rule train_gan:
     """Train the two generators that raise and lower the classifier's score."""
     input:
-        tiles="results/tiles.zarr",
-        classifier="results/models/classifier.safetensors",
+        tiles=ancient("results/tiles.zarr"),
+        classifier=ancient("results/models/classifier.safetensors"),
         settings="results/settings/gan.yaml",
+        checksums=["results/checksums/tiles.txt", "results/checksums/train_classifier.txt"],
     output:
-        model="results/models/generators.safetensors",
-        training="results/metrics/gan/training.csv",
+        model=update("results/models/generators.safetensors"),
+        training=update("results/metrics/gan/training.csv"),
         warnings=report(
-            "results/metrics/gan/warnings.txt",
+            update("results/metrics/gan/warnings.txt"),
             caption="../report/warnings.rst",
             category="3 The explanation",
             labels={"what": "Warnings", "kind": "text"},
         ),
+        checksum=update("results/checksums/train_gan.txt"),
     log:
         "results/logs/train_gan.log",
     benchmark:
@@ -30,9 +32,10 @@ rule train_gan:
         nodes=1,
     params:
         code=network_digest("wildlens.train_gan.step"),
+        contents=contents_of("train_gan"),
         metrics=subpath(output.training, parent=True),
     shell:
         # exec: otherwise a scheduler's signal ends the shell, and the training before it saves
-        "exec wildlens --log {log:q} train-gan {input.tiles:q} --classifier {input.classifier:q}"
-        " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"
-        " --checkpoints results/checkpoints --processes {resources.gpu}"
+        "exec wildlens --log {log:q} --checksum {output.checksum:q} train-gan {input.tiles:q}"
+        " --classifier {input.classifier:q} --output {output.model:q} --metrics {params.metrics:q}"
+        " --settings {input.settings:q} --checkpoints results/checkpoints --processes {resources.gpu}"

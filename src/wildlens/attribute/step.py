@@ -20,7 +20,7 @@ from wildlens.files.atomic import atomic
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
 from wildlens.progress import track
-from wildlens.settings import Attribution
+from wildlens.settings import Attribution, fields_read
 from wildlens.tiles.store import consolidate, open_tiles
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ def attribute_tiles(
             with in_precision(precision(method, settings), models.device):
                 results.append(_attribute_batch(attribute, batch, models))
         attributes = describe(method, settings) | provenance.record(
-            "attribute", settings, models.paths
+            "attribute", settings, models.paths, fields_read(method, "attribute")
         )
         result = xr.Dataset(
             {

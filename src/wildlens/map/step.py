@@ -39,7 +39,7 @@ from wildlens.map.strips import keeping
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.registry import methods
 from wildlens.registry.record import MethodRecord
-from wildlens.settings import Attribution
+from wildlens.settings import Attribution, fields_read
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +82,9 @@ def map_scene(
         rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]
         form = _form(record, plan, models.classifier.bands)
         tags = describe(method, settings) | {"wildlens_scene": scene.stem}
-        tags |= provenance.record("map", settings, [scene, *models.paths])
+        tags |= provenance.record(
+            "map", settings, [scene, *models.paths], fields_read(method, "map")
+        )
         strips = stack.enter_context(keeping(output, _identity(tags, record, rows)))
         done = strips.count(numbers)
         if done:

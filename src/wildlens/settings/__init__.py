@@ -4,7 +4,7 @@ Defaults, the JSON schema and the reference page (`docs/settings.md`) come from 
 unknown key is an error that names the nearest known one; a value out of range names its key.
 """
 
-from wildlens.settings.attribution import Attribution
+from wildlens.settings.attribution import Attribution, fields_read
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.configuration import Settings
 from wildlens.settings.demo import Demo
@@ -16,11 +16,13 @@ from wildlens.settings.landcover import Landcover
 from wildlens.settings.load import dump_section, load_section, validate
 from wildlens.settings.scene import Scene
 from wildlens.settings.section import Section
+from wildlens.settings.strict_yaml import read_yaml
 from wildlens.settings.tiles import TWO_CLASSES, TileClass, Tiles, classes_in_order
 from wildlens.settings.types import Clip
 
 __all__ = [
     "FETCHED", "TWO_CLASSES", "Attribution", "Classifier", "Clip", "Demo", "Evaluation", "Fetch",
     "FetchRequest", "Gan", "Inputs", "Landcover", "Product", "Scene", "Section", "Settings",
-    "TileClass", "Tiles", "classes_in_order", "dump_section", "load_section", "validate",
+    "TileClass", "Tiles", "classes_in_order", "dump_section", "fields_read", "load_section",
+    "read_yaml", "validate",
 ]  # fmt: skip

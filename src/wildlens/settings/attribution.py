@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from wildlens.registry import methods
-from wildlens.registry.record import Role
+from wildlens.registry.record import RANDOMISED, Role
 from wildlens.settings.section import Section
 from wildlens.settings.types import PRECISION, Precision, Seed
 
@@ -34,6 +34,26 @@ def _named(*roles: Role):
 MethodName = _named("paper", "rival", "control")
 ControlName = _named("control")
 LayerName = _named("layer")
+
+
+def fields_read(method: str, step: str) -> tuple[str, ...]:
+    """Names of the attribution settings on which a method's result depends, in their order.
+
+    Args:
+        step: "map" or "attribute".
+    """
+    record = methods.find(method)
+    read = {*record.settings, "batch_size"}
+    read |= {"precision"} if record.precision == "settings" else set()
+    read |= {"baseline"} if record.baseline == "settings" else set()
+    read |= {"sign"} if record.sign is None else set()
+    if record.role != "layer" and record.context != "pixel":
+        read.add("symmetries")
+    if step == "map":
+        read.add("overlap" if record.context == "tile" else "window")
+    else:
+        read |= {"max_tiles", "seed"}
+    return tuple(name for name in Attribution.model_fields if name in read)
 
 
 class Attribution(Section):
@@ -113,6 +133,8 @@ class Attribution(Section):
     @model_validator(mode="after")
     def _methods_can_map(self):
         for name in self.methods:
+            if name.endswith(RANDOMISED):
+                raise ValueError(f"'{name}' is a control: list it under controls")
             if not methods.find(name).maps_scenes:
                 raise ValueError(f"'{name}' cannot map scenes: list it under controls")
         return self

@@ -1,5 +1,7 @@
 """The whole configuration: all sections, and what must hold between them."""
 
+from typing import Any
+
 from pydantic import Field, model_validator
 
 from wildlens.registry import classifiers
@@ -14,6 +16,9 @@ from wildlens.settings.landcover import Landcover
 from wildlens.settings.scene import Scene
 from wildlens.settings.section import Section
 from wildlens.settings.tiles import Tiles
+
+MOST_CELLS = 2**20  # of activation occlusion
+ANTHROPROTECT_SIZE = 256  # px
 
 
 class Settings(Section):
@@ -35,6 +40,14 @@ class Settings(Section):
     attribution: Attribution = Attribution()
     evaluation: Evaluation = Evaluation()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections_have_their_defaults(cls, data: Any) -> Any:
+        """A section without keys, which YAML reads as null, is as good as none."""
+        if not isinstance(data, dict):
+            return data
+        return {key: value for key, value in data.items() if value is not None}
+
     @model_validator(mode="after")
     def _classes_are_there(self):
         if self.classifier.target not in self.tiles.classes:
@@ -45,7 +58,70 @@ class Settings(Section):
         if self.anthroprotect and self.tiles.other_classes:
             raise ValueError("tiles.other_classes: AnthroProtect comes with its own two classes")
         if self.anthroprotect and self.tiles.balance is not None:
-            raise ValueError("tiles.balance: AnthroProtect is taken as it is published, set none")
+            raise ValueError("tiles.balance: AnthroProtect is taken as it is published, set null")
+        return self
+
+    @model_validator(mode="after")
+    def _unet_takes_the_tiles(self):
+        classifier, side = self.classifier, self.tiles.size
+        if classifier.architecture != "unet":
+            return self
+        step = 2**classifier.depth
+        if side % step or side // step < 2:
+            raise ValueError(
+                f"tiles.size: a unet of classifier.depth {classifier.depth} needs a multiple of"
+                f" {step} from {2 * step} px on, found {side}"
+            )
+        cells = side
+        for stride in classifier.strides:
+            cells = (cells - 5) // stride + 1  # its convolutions are 5 wide, without padding
+            if cells < 1:
+                raise ValueError(
+                    f"classifier.strides: {classifier.strides} are too many or too large for tiles"
+                    f" of {side} px: change them or tiles.size"
+                )
+        if self.gan.crop is not None and self.gan.crop < side:
+            raise ValueError(
+                f"gan.crop: a unet takes whole tiles of {side} px, not crops of {self.gan.crop}:"
+                " set gan.crop to null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _methods_suit_the_classifier(self):
+        attribution, classifier = self.attribution, self.classifier
+        if "activation_occlusion" not in attribution.methods:
+            return self
+        if classifier.architecture != "unet":
+            raise ValueError(
+                "attribution.methods: activation_occlusion needs classifier.architecture: unet; of"
+                f" {classifier.architecture}, gradcam shows the same"
+            )
+        if attribution.activation_bins**classifier.maps > MOST_CELLS:
+            raise ValueError(
+                f"attribution.activation_bins: {attribution.activation_bins} to the power of"
+                f" classifier.maps ({classifier.maps}) is more than {MOST_CELLS} cells: lower one"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _generators_take_their_images(self):
+        side = min(self.gan.crop or self.tiles.size, self.tiles.size)
+        least = 2 ** (self.gan.downsamplings + 1)
+        if side < least:
+            raise ValueError(
+                f"gan.downsamplings: images of {side} px are too small for"
+                f" {self.gan.downsamplings} of them"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _anthroprotect_has_its_own_tiles(self):
+        if self.anthroprotect and self.tiles.size != ANTHROPROTECT_SIZE:
+            raise ValueError(
+                f"tiles.size: the tiles of AnthroProtect have {ANTHROPROTECT_SIZE} px, set it to"
+                f" {ANTHROPROTECT_SIZE}"
+            )
         return self
 
     @model_validator(mode="after")

@@ -1,15 +1,18 @@
 """Read and write sections; each bad key is named in one line, with its nearest known neighbour."""
 
 import difflib
+from collections.abc import Collection
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from wildlens.errors import WildLensError, one_line
+from wildlens.errors import WildLensError
 from wildlens.settings.configuration import Settings
 from wildlens.settings.section import Section
+from wildlens.settings.strict_yaml import read_yaml
 
 
 def validate(data: Any, model: type[Section] = Settings, source: str = "configuration") -> Section:
@@ -29,17 +32,18 @@ def load_section(model: type[Section], path: Path | None) -> Section:
     """A section from its YAML file; without a file, its defaults."""
     if path is None:
         return validate({}, model, f"settings of {model.__name__.lower()}")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = one_line(error)
-        raise WildLensError(f"{path}: cannot be read as YAML: {reason}") from None
-    return validate(data, model, str(path))
+    return validate(read_yaml(path), model, str(path))
 
 
-def dump_section(section: Section) -> str:
-    """YAML text of a section, defaults included, such that `load_section` gives it back."""
-    return yaml.safe_dump(section.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+def dump_section(section: Section, fields: Collection[str] | None = None) -> str:
+    """YAML text of a section or some of its fields, defaults included, as `load_section` reads it.
+
+    Args:
+        fields: names of the fields; default: all.
+    """
+    included = None if fields is None else set(fields)
+    data = section.model_dump(mode="json", include=included)
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
 
 
 def _explain(error: dict, model: type[BaseModel]) -> str:
@@ -53,9 +57,20 @@ def _explain(error: dict, model: type[BaseModel]) -> str:
         )
     if error["type"] == "missing":
         return f"missing key '{key}'"
+    if error["type"] == "string_type" and not isinstance(error["input"], dict | list):
+        return f"{key}: expected a text, but YAML reads {_as_read(error['input'])}: use quotes"
     message = error["msg"].removeprefix("Value error, ")
     value = "" if isinstance(error["input"], dict | list) else f", found {error['input']!r}"
     return f"{key}: {message}{value}"
+
+
+def _as_read(value: Any) -> str:
+    """A scalar that YAML took for something else than a text."""
+    if isinstance(value, bool):
+        return f"it as {str(value).lower()}"
+    if isinstance(value, date):
+        return f"it as the date {value}"
+    return "it as nothing" if value is None else f"it as the number {value}"
 
 
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from wildlens.settings.section import Section
 from wildlens.settings.types import Band
@@ -27,5 +27,12 @@ class Scene(Section):
     )
     crs: Annotated[str, Field(pattern=r"^EPSG:\d{4,5}$")] | None = Field(
         None,
-        description="EPSG code that products are reprojected to, at 10 m; none: the products' own",
+        description="EPSG code that products are reprojected to, at 10 m; null: the products' own",
     )
+
+    @model_validator(mode="after")
+    def _bands_are_different(self):
+        twice = sorted({band for band in self.bands if self.bands.count(band) > 1})
+        if twice:
+            raise ValueError(f"bands: {', '.join(twice)} is given twice")
+        return self
