@@ -87,7 +87,7 @@ def test_every_declared_setting_lies_beside_the_results(finished):
     written = {path.stem for path in (finished / "results/settings").iterdir()}
     # nothing is fetched for the demo
     sections = set(yaml.safe_load(DEFAULT.read_text())) - {"inputs", "anthroprotect", "fetch"}
-    assert written == sections - {"attribution"} | {"map", "attribute"}
+    assert written == sections | {"map", "attribute"}
     occlusion = yaml.safe_load((finished / "results/settings/map/occlusion.yaml").read_text())
     assert occlusion["occlusion_stride"] == 8 and "max_tiles" not in occlusion
 
@@ -127,17 +127,20 @@ AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "sum
         ),
         (
             "attribution={occlusion_stride: 4}",
-            {"method_settings": 2, "map": 1, "attribute": 1} | AFTER_MAPS_ALL,
+            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_MAPS_ALL,
         ),
-        ("attribution={overlap: 16}", {"method_settings": 6, "map": 6} | AFTER_MAPS_ALL),
+        (
+            "attribution={overlap: 16}",
+            {"settings": 1, "method_settings": 4, "map": 4} | AFTER_MAPS_ALL,
+        ),
         (
             "attribution={max_tiles: 9}",
-            {"method_settings": 10, "attribute": 10, "evaluate": 1}
+            {"settings": 1, "method_settings": 10, "attribute": 10, "evaluate": 1}
             | {"figures": 1, "summary": 1, "all": 1},
         ),
         (
             "attribution={methods: [gan, minimizer, deeplift, occlusion, gradcam, saliency]}",
-            {"method_settings": 2, "map": 1, "attribute": 1} | AFTER_MAPS_ALL,
+            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_MAPS_ALL,
         ),
         (
             "evaluation={seed: 9}",

@@ -20,7 +20,7 @@ existing = click.Path(exists=True, path_type=Path)
 new = click.Path(path_type=Path)
 
 
-def remember(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+def collect(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
     """Keep the path of a result for --checksum."""
     if path is not None and isinstance(context.obj, list):
         context.obj.append(path)
@@ -29,7 +29,7 @@ def remember(context: click.Context, parameter: click.Parameter, path: Path | No
 
 def result(*names: str, **options):
     """An option that names a result."""
-    return click.option(*names, type=new, callback=remember, **options)
+    return click.option(*names, type=new, callback=collect, **options)
 
 
 output = result("--output", "-o", required=True, help="What is written.")

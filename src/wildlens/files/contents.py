@@ -61,7 +61,7 @@ class Contents:
         for (name, file), digest in zip(named, digests, strict=True):
             inside = file.relative_to(name).as_posix()
             total.update(f"{name}\0{inside}\0{digest}\0".encode())
-        self._remember()
+        self._save()
         return total.hexdigest()
 
     def _of_file(self, file: Path) -> str:
@@ -80,7 +80,7 @@ class Contents:
 
     _changed = False
 
-    def _remember(self) -> None:
+    def _save(self) -> None:
         if not self._changed:
             return
         try:
