@@ -1,5 +1,6 @@
 """The configuration: what is refused and how it is said, and what survives a round trip."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from wildlens import settings
 from wildlens.errors import WildLensError
 from wildlens.registry import methods
+from wildlens.registry.record import RANDOMISED
 from wildlens.settings import Gan, Settings, Tiles, dump_section, load_section, validate
 from wildlens.settings.reference import reference
 
@@ -147,11 +149,69 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (configuration(attribution={"methods": ["gan", "lime"]}), "attribution.methods.1: "),
         (configuration(attribution={"occlusion_stride": 17}), "occlusion_stride must not exceed"),
         (configuration(evaluation={"targets": [413]}), "413 is no CORINE code"),
-        (configuration(demo=None), "demo: "),
-        (configuration(tiles={"balance": 0.5}), "tiles.balance: "),
-        (configuration(anthroprotect="a", tiles={"balance": 2}), "tiles.balance: AnthroProtect"),
+        # what cannot work is refused before anything is computed
         (
-            configuration(anthroprotect="a", tiles={"other_classes": {"forest": {"codes": [312]}}}),
+            configuration(classifier={"architecture": "unet"}, gan={"activation": "score"}),
+            "gan.crop: a unet takes whole tiles",
+        ),
+        (
+            configuration(
+                classifier={"architecture": "unet"},
+                tiles={"size": 132},
+                gan={"activation": "score", "crop": None},
+            ),
+            "tiles.size: a unet of classifier.depth 3 needs a multiple of 8",
+        ),
+        (
+            configuration(
+                classifier={"architecture": "unet", "depth": 6},
+                tiles={"size": 64},
+                gan={"activation": "score", "crop": None},
+            ),
+            "tiles.size: a unet of classifier.depth 6 needs",
+        ),
+        (
+            configuration(
+                classifier={"architecture": "unet", "strides": [4, 4, 4]},
+                tiles={"size": 64},
+                gan={"activation": "score", "crop": None},
+            ),
+            "classifier.strides: [4, 4, 4] are too many or too large",
+        ),
+        (
+            configuration(attribution={"methods": ["gan", "activation_occlusion"]}),
+            "activation_occlusion needs classifier.architecture: unet",
+        ),
+        (
+            configuration(attribution={"methods": ["deeplift_randomised"]}),
+            "'deeplift_randomised' is a control: list it under controls",
+        ),
+        (
+            configuration(anthroprotect="a", tiles={"size": 128}),
+            "the tiles of AnthroProtect have 256 px",
+        ),
+        (configuration(scene={"bands": ["B02", "B02"]}), "bands: B02 is given twice"),
+        # values that YAML reads as something else
+        (configuration(gan={"crop": "none"}), "crop: 'none' is a text in YAML: write null"),
+        (configuration(tiles={"seed": True}), "seed: expected no true or false"),
+        (
+            inputs(training=[product(name=20230719)]),
+            "0.name: expected a text, but YAML reads it as the number 20230719: use quotes",
+        ),
+        (
+            inputs(training=[product(name=date(2023, 7, 19))]),
+            "reads it as the date 2023-07-19: use quotes",
+        ),
+        (configuration(tiles={"balance": 0.5}), "tiles.balance: "),
+        (
+            configuration(anthroprotect="a", tiles={"balance": 2, "size": 256}),
+            "tiles.balance: AnthroProtect",
+        ),
+        (
+            configuration(
+                anthroprotect="a",
+                tiles={"other_classes": {"forest": {"codes": [312]}}, "size": 256},
+            ),
             "tiles.other_classes: AnthroProtect",
         ),
         (inputs(training=[]), "inputs.training: "),
@@ -217,7 +277,8 @@ def test_sections_are_frozen():
 
 
 def test_every_method_can_be_chosen():
-    mapped = [m for m in methods.attributions() if methods.find(m).maps_scenes]
+    found = [m for m in methods.attributions() if methods.find(m).maps_scenes]
+    mapped = [m for m in found if not m.endswith(RANDOMISED)]
     controls = methods.names("control")
     section = settings.Attribution(methods=mapped, controls=list(controls))
     assert section.methods == mapped and tuple(section.controls) == controls
@@ -262,3 +323,41 @@ def test_the_reference_page_has_every_key_with_its_default_and_range():
     assert "≥ 32" in size and "≤ 1024" in size and "multiple of 4" in size
     assert not [row for row in rows if row.endswith("|  |")], "a key without a description"
     assert any("`zero`, `mean`" in row for row in rows)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_empty_section_has_its_defaults(section):
+    assert getattr(validate(configuration(**{section: None})), section) == SECTIONS[section]()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("seed: 1\nseed: 2", "line 2: the key 'seed' is given twice"),
+        ("gan: {steps: 1, steps: 2}", "line 1: the key 'steps' is given twice"),
+        ("seed: 0123", "line 1: 0123 is ambiguous: write 123"),
+        ("codes: [111, 010]", "line 1: 010 is ambiguous: write 10"),
+        ("time: 1:30", "line 1: 1:30 is ambiguous"),
+    ],
+)
+def test_yaml_that_loses_or_changes_values_is_refused(tmp_path, text, said):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(WildLensError) as error:
+        settings.read_yaml(path)
+    assert said in str(error.value) and "mine.yaml" in str(error.value)
+
+
+def test_unambiguous_yaml_is_read_as_written(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("a: 0\nb: 0.5\nc: 372_000\nd: &x {e: 1}\nf: {<<: *x, e: 2}\n")
+    assert settings.read_yaml(path) == {
+        "a": 0, "b": 0.5, "c": 372000, "d": {"e": 1}, "f": {"e": 2}
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("method", methods.attributions())
+def test_settings_of_a_method_are_those_it_reads(method):
+    step = settings.fields_read(method, "attribute")
+    assert {"max_tiles", "batch_size"} <= set(step) and not {"methods", "parts", "window"} & {*step}
+    assert ("occlusion_stride" in step) == method.startswith("occlusion")

@@ -159,7 +159,7 @@ def request_options(wildcards):
 
 def scl_of(wildcards):
     """Scene classifications that are given beside a scene's products."""
-    return PRODUCTS[wildcards.scene].scl_paths
+    return given(*PRODUCTS[wildcards.scene].scl_paths)
 
 
 def product_options(wildcards):

@@ -55,12 +55,12 @@ class Contents:
         A missing one counts as missing. Hidden files in folders do not count.
         """
         total = hashlib.blake2b(digest_size=16)
-        named = [(f"{path}", file) for path in map(Path, paths) for file in _files(path)]
+        named = [(path, file) for path in map(Path, paths) for file in _files(path)]
         with ThreadPoolExecutor(THREADS) as pool:
             digests = list(pool.map(self._of_file, (file for _, file in named)))
-        for (name, file), digest in zip(named, digests, strict=True):
-            inside = file.relative_to(name).as_posix()
-            total.update(f"{name}\0{inside}\0{digest}\0".encode())
+        for (path, file), digest in zip(named, digests, strict=True):
+            name = file.relative_to(path.parent).as_posix()
+            total.update(f"{path}\0{name}\0{digest}\0".encode())
         self._save()
         return total.hexdigest()
 

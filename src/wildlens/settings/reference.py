@@ -87,7 +87,7 @@ def _allowed(schema: dict[str, Any]) -> str:
     if schema.get("format") == "date":
         return "day"
     words = {
-        "null": "none",
+        "null": "`null`",
         "string": "text",
         "boolean": "true or false",
         "integer": "whole number",

@@ -81,7 +81,7 @@ class Tiles(Section):
         ge=1,
         le=1000,
         description="Training has at most this many times the tiles of its rarest class of any"
-        " other, chosen at random; none: all. Validation and test keep theirs",
+        " other, chosen at random; null: all. Validation and test keep theirs",
     )
     seed: Seed = Field(0, description="Seed of the split, and of what balance leaves out")
     split: Literal["given", "areas"] = Field(
