@@ -153,7 +153,7 @@ def anthroprotect(path: Path) -> str:
     counts = table["split"].value_counts()
     return (
         f"{len(table)} rows ({', '.join(f'{k} {n}' for k, n in counts.items())}), {present} with"
-        f" files; {(splits > 1).sum()} of {len(splits)} areas torn apart by its split"
+        f" files; {(splits > 1).sum()} of {len(splits)} areas in more than one split"
     )
 
 

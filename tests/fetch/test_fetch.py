@@ -197,9 +197,7 @@ def expected_scene(source: Path, transform: Affine, shape) -> np.ndarray:
     [("earth-search", "best", "clear"), ("planetary-computer", "pc", "clear"),
      ("cdse", "cdse", "secret")],
 )  # fmt: skip
-def test_what_is_fetched_is_the_land_that_is_wanted_in_every_dialect(
-    world, tmp_path, dialect, name, files
-):
+def test_fetched_product_covers_the_requested_area(world, tmp_path, dialect, name, files):
     product = fetched(world, tmp_path, dialect)
     assert json.loads(product.read_text())["id"] == name
     values, found = scene_of(product, tmp_path)
@@ -212,7 +210,7 @@ def test_what_is_fetched_is_the_land_that_is_wanted_in_every_dialect(
     assert (found["transform"].c - LEFT) % 60 == 0 and (TOP - found["transform"].f) % 60 == 0
 
 
-def test_only_the_parts_that_hold_the_area_are_asked_for(world, tmp_path):
+def test_only_blocks_of_the_area_are_requested(world, tmp_path):
     fetched(world, tmp_path, bands=["B02"])
     whole = (world.files.folder / "clear/B02.tif").stat().st_size
     spans = [s.removeprefix("bytes=").split("-") for s in world.files.ranges("clear/B02.tif")]
@@ -222,7 +220,7 @@ def test_only_the_parts_that_hold_the_area_are_asked_for(world, tmp_path):
     }  # fmt: skip
 
 
-def test_the_clearest_over_the_area_is_taken_not_over_the_tile(world, tmp_path, caplog):
+def test_choice_is_by_clear_share_of_the_area(world, tmp_path, caplog):
     caplog.set_level(logging.INFO)
     product = fetched(world, tmp_path)  # "clouds-here" has less cloud by its catalogue
     assert json.loads(product.read_text())["id"] == "best"
@@ -242,7 +240,7 @@ def test_many_pages_are_read_and_clouds_asked_for(world):
     assert sorted(one["id"] for one in found) == ["best", "clouds-here", "old"]
 
 
-def test_a_second_call_goes_on_where_the_first_was_ended(world, tmp_path):
+def test_second_call_resumes_the_first(world, tmp_path):
     world.files.faults["clear/B11.tif"] = [404]
     with pytest.raises(WildLensError, match=r"B11\.tif: the server answers 404"):
         fetched(world, tmp_path)
@@ -273,7 +271,7 @@ def names(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("fault", [503, 429, 500, "cut"])
-def test_what_may_pass_is_tried_again(world, tmp_path, fault):
+def test_transient_failures_are_retried(world, tmp_path, fault):
     world.files.faults["clear/B02.tif"] = [fault, fault, None, fault, fault]
     product = fetched(world, tmp_path)
     values, found = scene_of(product, tmp_path)
@@ -281,7 +279,7 @@ def test_what_may_pass_is_tried_again(world, tmp_path, fault):
     assert (values == expected).all()
 
 
-def test_a_download_that_breaks_goes_on_where_it_broke(world, tmp_path):
+def test_interrupted_download_resumes(world, tmp_path):
     world.files.faults["secret/B02.jp2"] = ["cut", "cut"]
     fetched(world, tmp_path, "cdse")
     size = (world.files.folder / "secret/B02.jp2").stat().st_size
@@ -292,14 +290,14 @@ def test_a_download_that_breaks_goes_on_where_it_broke(world, tmp_path):
         assert dataset.read(1).min() >= 1100
 
 
-def test_servers_without_ranges_are_read_as_a_whole(world, tmp_path):
+def test_servers_without_range_requests_are_read_whole(world, tmp_path):
     world.files.faults["clear/B04.tif"] = ["whole"] * 9
     values, found = scene_of(fetched(world, tmp_path), tmp_path)
     expected = expected_scene(world.files.folder / "clear", found["transform"], values.shape[1:])
     assert (values == expected).all()
 
 
-def test_tokens_are_renewed_and_stand_nowhere(world, tmp_path, caplog):
+def test_tokens_are_renewed_and_never_written(world, tmp_path, caplog):
     caplog.set_level(logging.DEBUG)
     fetched(world, tmp_path, "planetary-computer")
     world.files.token = "better"
@@ -316,7 +314,7 @@ def test_tokens_are_renewed_and_stand_nowhere(world, tmp_path, caplog):
     assert "sig=" not in written + ours
 
 
-def test_tokens_go_to_their_own_hosts_only(world, tmp_path):
+def test_tokens_are_sent_to_their_own_hosts_only(world, tmp_path):
     files, settings = FileServer(world.files.folder), world.settings("cdse")
     with served(files.app) as other:
         elsewhere = other.replace("127.0.0.1", "localhost") + "/secret/B02.jp2"
@@ -339,7 +337,7 @@ def test_tokens_go_to_their_own_hosts_only(world, tmp_path):
         ("https://evil.net/?example.org", False),
     ],
 )
-def test_tokens_are_for_their_domain_and_no_other(address, gets):
+def test_tokens_match_their_domain_only(address, gets):
     for token in (Bearer, SharedAccess):
         one = token(web.Web(Fetch()), "https://id.example.org/token", ("example.org",))
         assert one.is_for(address) == gets
@@ -378,7 +376,7 @@ def test_real_items_keep_what_they_say_of_the_offset(world, tmp_path, provider):
         assert after.scl is not None and after.grid.shape == (SIDE, SIDE)
 
 
-def test_polygons_decide_what_must_be_clear(world, tmp_path):
+def test_clear_share_is_that_of_the_polygons(world, tmp_path):
     # its box is half cloudy in "clouds-here", its land is not: the last tenth of the tile
     south = TOP - 10 * SIDE
     strips = shapely.box(LEFT + 500, south + 100, LEFT + 900, south + 800)
@@ -412,7 +410,7 @@ def test_one_broken_candidate_does_not_stop_the_others(world, tmp_path, caplog):
     assert "clouds-here: is skipped" in caplog.text
 
 
-def test_clouds_are_kept_out_where_a_server_does_not_look_for_them():
+def test_cloudy_items_are_dropped_without_server_filter():
     cloudy = [item("earth-search", f"{cloud}", "x", day="2023-07-20", cloud=cloud)
               for cloud in (70, 40)]  # fmt: skip
     area = area_of(BOX, None)
@@ -424,7 +422,7 @@ def test_clouds_are_kept_out_where_a_server_does_not_look_for_them():
     assert [one.name for one in ranked] == ["40"]
 
 
-def test_the_rule_of_the_choice_is_that_of_its_page():
+def test_candidates_are_ranked_as_documented():
     def one(name, **values):
         return item("earth-search", name, "x", **({"day": "2023-07-20", "cloud": 10} | values))
 
@@ -473,7 +471,7 @@ def test_newest_processing_is_by_number_and_esas_before_others(older, newer):
 
 
 @pytest.mark.parametrize("cloud", [None, "3", -1, 101, float("nan"), True])
-def test_item_without_cloud_cover_is_ranked_last_and_not_left_out(cloud):
+def test_item_without_cloud_cover_is_ranked_last(cloud):
     def one(name, cover, day):
         return item("earth-search", name, "x", day=day, cloud=cover)
 
@@ -482,7 +480,7 @@ def test_item_without_cloud_cover_is_ranked_last_and_not_left_out(cloud):
     assert newest_of(*items) == ["clear", "cloudy", "unknown"]
 
 
-def test_item_without_cloud_cover_is_judged_by_its_classification_alone(caplog):
+def test_item_without_cloud_cover_needs_scene_classification(caplog):
     clear, unknown = (
         candidate_of(item("earth-search", name, "x", day="2023-07-20", cloud=cloud), None)
         for name, cloud in (("clear", 40), ("unknown", None))
@@ -528,7 +526,7 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("case", SEARCHES)
-def test_searches_in_vain_are_one_line(world, tmp_path, case):
+def test_failed_searches_are_one_line(world, tmp_path, case):
     request, settings, said = SEARCHES[case]
     values = {k: v.replace("FILES", world.address) if isinstance(v, str) else v
               for k, v in settings.items()}  # fmt: skip
@@ -575,7 +573,7 @@ def test_hostile_items_are_refused_in_one_line(world, tmp_path, case):
     assert not output.exists()
 
 
-def test_names_of_items_lead_nowhere(world, tmp_path):
+def test_names_of_items_do_not_become_paths(world, tmp_path):
     def evil(found):
         found.update(id="../../../evil\n\x1b[31m", collection="/etc")
         found["assets"]["../../evil"] = found["assets"].pop("blue")
@@ -600,7 +598,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("case", FAULTS)
-def test_servers_that_fail_are_one_line(world, tmp_path, case):
+def test_server_failures_are_one_line(world, tmp_path, case):
     make, said = FAULTS[case]
     world.files.faults["clear/B02.tif"] = make(world)
     with pytest.raises(WildLensError) as caught:
@@ -610,7 +608,7 @@ def test_servers_that_fail_are_one_line(world, tmp_path, case):
     assert not (tmp_path / "north/B02.tif").exists()
 
 
-def test_the_log_says_how_far_a_transfer_is(monkeypatch, caplog):
+def test_transfer_logs_progress_and_remaining_time(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
     clock = iter([0.0, 10.0, 40.0])
@@ -625,7 +623,7 @@ def test_the_log_says_how_far_a_transfer_is(monkeypatch, caplog):
     ]
 
 
-def test_a_user_of_copernicus_data_space_must_be_known(world, tmp_path, monkeypatch):
+def test_cdse_needs_valid_credentials(world, tmp_path, monkeypatch):
     monkeypatch.setenv("CDSE_PASSWORD", "wrong")
     with pytest.raises(WildLensError, match="openid: the server answers 401"):
         fetched(world, tmp_path, "cdse")
@@ -636,7 +634,7 @@ def test_a_user_of_copernicus_data_space_must_be_known(world, tmp_path, monkeypa
         fetched(world, tmp_path, "cdse")
 
 
-def test_a_scene_is_made_by_two_commands(world, tmp_path):
+def test_fetch_and_scene_commands_give_a_scene(world, tmp_path):
     settings = tmp_path / "fetch.yaml"
     settings.write_text(json.dumps(world.settings().model_dump()))
     box = [str(side) for side in BOX]

@@ -36,7 +36,7 @@ def target(request, tmp_path):
     return tmp_path / "made/by/us" / request.param
 
 
-def test_a_result_appears_with_its_folder_when_the_block_ends(target):
+def test_result_appears_when_the_block_ends(target):
     with atomic(target) as temporary:
         write(temporary, "new")
         assert not target.exists() and temporary.parent == target.parent
@@ -97,12 +97,12 @@ def test_a_file_replaces_a_folder_of_its_name(tmp_path):
     assert path.read_text(encoding="utf-8") == "new ü" and entries(tmp_path) == ["a"]
 
 
-def test_a_block_that_writes_nothing_is_an_error_that_names_the_result(target):
+def test_block_without_output_is_an_error(target):
     with pytest.raises(WildLensError, match=f"{target.name}: could not be written"), atomic(target):
         pass
 
 
-def test_where_no_folder_can_be_the_result_is_named(tmp_path):
+def test_impossible_folder_is_named(tmp_path):
     (tmp_path / "file").touch()
     path = tmp_path / "file/a.txt"
     with pytest.raises(WildLensError, match=r"file/a\.txt: could not be written") as error:
@@ -110,7 +110,7 @@ def test_where_no_folder_can_be_the_result_is_named(tmp_path):
     assert "\n" not in str(error.value)
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_old_result(tmp_path):
+def test_full_disk_keeps_the_old_result(tmp_path):
     # a limit on the size of files stands for the full disk: the write itself fails, half done
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -141,7 +141,7 @@ def test_two_writers_do_not_share_a_temporary(tmp_path):
     assert entries(tmp_path) == []
 
 
-def test_what_a_killed_process_left_does_not_stop_the_next(target):
+def test_leftovers_of_killed_processes_do_no_harm(target):
     with scratch(target) as temporary:
         pass
     write(temporary, "left over")
@@ -157,7 +157,7 @@ def leftover(target: Path, host: str, process: int, kind: str = "part") -> Path:
     return path
 
 
-def test_what_killed_writers_left_is_swept_and_what_others_write_is_not(target):
+def test_temporaries_of_killed_writers_only_are_removed(target):
     target.parent.mkdir(parents=True)
     here = socket.gethostname()
     ended = subprocess.Popen([sys.executable, "-c", ""])
@@ -183,7 +183,7 @@ def test_what_killed_writers_left_is_swept_and_what_others_write_is_not(target):
     assert content(target) == "new"
 
 
-def test_remove_takes_files_folders_and_links_but_not_what_links_point_to(tmp_path):
+def test_remove_deletes_links_but_not_their_targets(tmp_path):
     kept = tmp_path / "kept"
     kept.mkdir()
     (kept / "file").touch()
@@ -196,7 +196,7 @@ def test_remove_takes_files_folders_and_links_but_not_what_links_point_to(tmp_pa
     assert entries(tmp_path) == []
 
 
-def test_what_threads_write_after_one_failed_goes_too(tmp_path):
+def test_late_output_of_threads_is_removed(tmp_path):
     def late(folder):
         time.sleep(0.1)
         folder.mkdir(exist_ok=True)

@@ -139,7 +139,7 @@ def content(path: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("write", WRITERS, ids=lambda writer: writer.__name__)
-def test_a_full_disk_is_one_line_and_leaves_the_old_result(write, tmp_path):
+def test_full_disk_keeps_the_old_result(write, tmp_path):
     path = tmp_path / WRITERS[write]
     write(path, 1)
     largest = max(map(len, content(tmp_path).values()))

@@ -49,7 +49,7 @@ def merged_naively(layers, shape):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_the_first_valid_pixel_wins_and_the_clearest_product_comes_first(tmp_path, seed, caplog):
+def test_mosaic_takes_first_valid_pixel_of_clearest_product(tmp_path, seed, caplog):
     rng = np.random.default_rng(seed)
     places, clear = [(0, 0), (40, 10), (6, 30)], (0.5, 0.9, 0.7)
     paths, layers, sizes = [], [], [(60, 72), (64, 60), (550, 40)]
@@ -68,7 +68,7 @@ def test_the_first_valid_pixel_wins_and_the_clearest_product_comes_first(tmp_pat
     assert "of 3 products" in caplog.text and "p1: 9" in caplog.text
 
 
-def test_each_product_has_its_own_offset_and_all_are_named(tmp_path):
+def test_each_product_takes_its_own_offset(tmp_path):
     rng = np.random.default_rng(0)
     added, plain = (
         {"B02": numbers(rng, (60, 72), low, 4000), "SCL": np.full((30, 36), 4, "uint16")}
@@ -90,7 +90,7 @@ def test_each_product_has_its_own_offset_and_all_are_named(tmp_path):
     assert len(json.loads(tags["wildlens_inputs"])) == 8  # two metadata, B02 and SCL of each
 
 
-def test_offsets_of_products_without_metadata_are_given_one_by_one(tmp_path):
+def test_each_product_takes_its_given_offset(tmp_path):
     values = np.full((60, 72), 3000, "uint16")
     paths = [product(tmp_path / "a", values), product(tmp_path / "b", values, left=72)]
     build_scene(paths, tmp_path / "scene.tif", ONE, offset=[-1000, 0])
@@ -100,7 +100,7 @@ def test_offsets_of_products_without_metadata_are_given_one_by_one(tmp_path):
         build_scene(paths, tmp_path / "scene.tif", ONE, offset=[0, 0, 0])
 
 
-def test_a_clip_of_a_mosaic_is_a_part_of_it(tmp_path, caplog):
+def test_clip_of_a_mosaic_equals_that_part(tmp_path, caplog):
     rng = np.random.default_rng(0)
     names = [("a", 0), ("b", 72), ("c", 300)]
     paths = [product(tmp_path / n, numbers(rng, (60, 72)), left) for n, left in names]
@@ -235,7 +235,7 @@ def test_saturated_pixels_stay_apart_when_reprojected(tmp_path):
     )
 
 
-def test_a_product_that_is_on_the_wanted_grid_is_not_touched(tmp_path):
+def test_product_on_the_target_grid_is_not_resampled(tmp_path):
     rng = np.random.default_rng(2)
     here, there = numbers(rng, (60, 72)), np.full((90, 90), 5000, "uint16")
     x, y = Transformer.from_crs(CRS, "EPSG:32632", always_xy=True).transform(LEFT + 400, TOP - 300)
@@ -253,7 +253,7 @@ def test_a_product_that_is_on_the_wanted_grid_is_not_touched(tmp_path):
     assert set(np.unique(rest)) == {0, 5000} and (rest == 5000).sum() > 3000
 
 
-def test_pixels_in_degrees_go_in_where_a_crs_is_set(tmp_path):
+def test_product_in_degrees_is_reprojected(tmp_path):
     values = np.full((100, 100), 3000, "uint16")
     transform = Affine(1e-4, 0, 8, 0, -1e-4, 60)
     path = write_tif(tmp_path / "x.tif", values, descriptions=["B02"], crs="EPSG:4326",
@@ -274,7 +274,7 @@ def test_pixels_in_degrees_go_in_where_a_crs_is_set(tmp_path):
         ("EPSG:32733", "scene.crs"),
     ],
 )
-def test_a_crs_that_cannot_be_meant_is_refused(tmp_path, crs, message):
+def test_unsuitable_crs_is_refused(tmp_path, crs, message):
     path = product(tmp_path / "a", np.ones((60, 72), "uint16"))
     if crs == "EPSG:32733":  # 80 degrees north in a southern zone is fine; 20 m only is not
         path = write_tif(tmp_path / "c.tif", np.ones((60, 72), "uint16"), resolution=20.0,

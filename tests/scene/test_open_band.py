@@ -43,7 +43,7 @@ def test_negative_reflectance_with_declared_nodata_is_valid(tmp_path, dtype, nod
     np.testing.assert_array_equal(scene, expected)
 
 
-def test_signed_numbers_give_the_scene_of_the_same_unsigned_ones(tmp_path):
+def test_signed_numbers_give_the_same_scene(tmp_path):
     rng = np.random.default_rng(0)
     added = rng.integers(1, 9000, (30, 36)).astype("uint16")  # a late baseline
     subtracted = added.astype("int16") - 1000
@@ -58,7 +58,7 @@ def test_signed_numbers_give_the_scene_of_the_same_unsigned_ones(tmp_path):
     assert (one == 1).any()
 
 
-def test_signed_file_without_nodata_has_zero_and_fill_values_missing(tmp_path):
+def test_signed_file_without_nodata_has_fill_values_missing(tmp_path):
     values = np.array([[-9999, -32768, 0, -1001], [-1000, -1, 1, 32767]], "int16")
     numbers, shift = numbers_of(write_tif(tmp_path / "B02.tif", values))
     np.testing.assert_array_equal(numbers == 0, [[True] * 4, [False] * 4])
@@ -119,7 +119,7 @@ def test_pixels_that_a_mask_leaves_out_are_missing(tmp_path, kind, nodata, fill)
 
 
 @pytest.mark.parametrize("kind", ["internal", "msk", "alpha"])
-def test_masks_of_coarse_bands_are_left_out_of_means(tmp_path, kind):
+def test_masked_coarse_pixels_are_left_out_of_means(tmp_path, kind):
     valid = np.ones((60, 72), bool)
     valid[10:20, 30:40] = False
     values = np.where(valid, 3000, 20_000).astype("uint16")[None]
@@ -142,7 +142,7 @@ def test_masked_pixels_are_missing_after_reprojection(tmp_path):
     assert 85 <= counts[1] - counts[0] <= 115
 
 
-def test_band_with_a_name_is_no_mask_although_it_is_tagged_alpha(tmp_path):
+def test_named_band_tagged_alpha_is_not_a_mask(tmp_path):
     values = np.stack([np.full((60, 72), n, "uint16") for n in (100, 200, 300, 400)])
     values[3, :30] = 0  # no data in B08
     path = write_tif(tmp_path / "s.tif", values, descriptions=NAMES, photometric="RGB", alpha="YES")
@@ -153,7 +153,7 @@ def test_band_with_a_name_is_no_mask_although_it_is_tagged_alpha(tmp_path):
     assert not scene[:, :30].any() and (scene[3, 30:] == 400).all()
 
 
-def test_sidecar_mask_is_among_the_inputs_of_the_scene(tmp_path):
+def test_sidecar_mask_is_listed_as_input(tmp_path):
     values = np.full((4, 60, 72), 500, "uint16")
     path = masked(tmp_path / "s.tif", values, np.ones((60, 72), bool), "msk")
     stored(path, tmp_path)

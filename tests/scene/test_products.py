@@ -140,7 +140,7 @@ def test_offsets_are_of_the_band_with_that_id(tmp_path):
     assert offsets["B8A"] == -1008 and offsets["B12"] == -1012
 
 
-def test_coarse_copies_are_no_substitute_for_a_10_m_band(tmp_path):
+def test_coarse_copies_do_not_replace_10_m_bands(tmp_path):
     entries = tuple(image_entry(b, r) for b, r in (("B04", 20), ("B05", 60), ("B05", 20)))
     product = open_product(write_safe(tmp_path, {}, shape=SHAPE, listed=entries))
     assert "B04" not in product.bands
@@ -224,7 +224,7 @@ def scene_of(path: Path, folder: Path) -> np.ndarray:
         return dataset.read()
 
 
-def test_product_of_baseline_02_05_gives_the_scene_of_todays_names(tmp_path):
+def test_old_element_names_give_the_same_scene(tmp_path):
     today = write_safe(tmp_path / "today", images(), shape=SHAPE)
     old = to_old_names(write_safe(tmp_path / "old", images(), shape=SHAPE))
     product = open_product(old)
@@ -271,7 +271,7 @@ def zipped(folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("pack", [lambda folder: folder, zipped], ids=["folder", "zip"])
-def test_product_inside_a_folder_of_its_name_is_read(tmp_path, pack):
+def test_nested_safe_is_read(tmp_path, pack):
     inner = write_safe(tmp_path / "p.SAFE", images(), shape=SHAPE, folder="p.SAFE")
     product = open_product(pack(inner.parent))
     assert product.name == "p" and set(product.bands) == {"B02", "B11"}
@@ -285,7 +285,7 @@ def test_several_products_in_one_folder_are_named(tmp_path, pack):
     assert "holds 2 products (a.SAFE, b.SAFE): give one of them" in message
 
 
-def test_folder_that_holds_the_zip_of_a_product_names_it(tmp_path):
+def test_folder_with_a_zip_names_it(tmp_path):
     (tmp_path / "S2B_MSIL2A.zip").write_bytes(b"")
     assert "it holds S2B_MSIL2A.zip" in refusal(tmp_path)
 
@@ -353,7 +353,7 @@ def test_a_band_file_with_several_bands_is_refused(tmp_path):
     assert "3 bands" in refusal(tmp_path)
 
 
-def test_what_is_no_product_is_told_what_is_one(tmp_path):
+def test_refusal_lists_the_accepted_formats(tmp_path):
     (tmp_path / "notes.txt").write_text("x")
     for path in (tmp_path, tmp_path / "notes.txt", tmp_path / "absent"):
         assert "MTD_MSIL2A.xml" in refusal(path)

@@ -38,7 +38,7 @@ def test_metadata_without_offsets_mean_none(tmp_path):
 
 
 @pytest.mark.parametrize(("stated", "given"), [(-1000, 0), (None, -1000)])
-def test_a_given_offset_must_not_contradict_metadata(tmp_path, stated, given):
+def test_given_offset_must_not_contradict_metadata(tmp_path, stated, given):
     offsets = None if stated is None else {"B02": stated}
     product = open_product(safe(tmp_path, 1100, 3000, offsets))
     with pytest.raises(WildLensError, match=rf"offset {given} .* say {stated or 0}"):
@@ -58,7 +58,7 @@ def test_without_metadata_the_user_decides(tmp_path, caplog):
     assert not caplog.records
 
 
-def test_without_any_word_bright_pixels_are_refused_and_dark_ones_taken(tmp_path):
+def test_unstated_offset_is_refused_for_bright_pixels_only(tmp_path):
     dark = open_product(stack(tmp_path / "dark", 100, 3000))
     assert decide_scaling(dark, ["B02"], None).offset == {"B02": 0}
     bright = open_product(stack(tmp_path / "bright", 1010, 3000))
@@ -73,7 +73,7 @@ def test_missing_pixels_do_not_make_a_product_dark(tmp_path):
         decide_scaling(open_product(tmp_path), ["B02"], None)
 
 
-def test_bright_infrared_is_no_sign_but_cannot_be_checked(tmp_path, caplog):
+def test_offset_of_infrared_bands_cannot_be_checked(tmp_path, caplog):
     product = open_product(stack(tmp_path, 2000, 4000, name="B08"))
     assert decide_scaling(product, ["B08"], None).offset == {"B08": 0}
     assert "offset 0 is assumed" in caplog.text

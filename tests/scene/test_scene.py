@@ -67,7 +67,7 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("resampling", ["bilinear", "nearest"])
 @pytest.mark.parametrize("mask_classes", [[], [0, 1, 3, 8, 9, 10]])
-def test_a_scene_is_what_its_definition_says(tmp_path, safe, images, resampling, mask_classes):
+def test_scene_equals_its_definition(tmp_path, safe, images, resampling, mask_classes):
     bands = ["B11", "B02", "B09", "B08"]
     settings = Scene(bands=bands, resampling=resampling, mask_classes=mask_classes)
     build_scene(safe, tmp_path / "scene.tif", settings)
@@ -77,7 +77,7 @@ def test_a_scene_is_what_its_definition_says(tmp_path, safe, images, resampling,
     assert (scene == 0).any() and (scene == 1).any() and (scene[1] == 65535).any()
 
 
-def test_a_scene_is_a_raster_that_tells_all_of_itself(tmp_path, safe, caplog):
+def test_scene_has_profile_descriptions_and_tags(tmp_path, safe, caplog):
     output = tmp_path / "new" / "scene.tif"
     with caplog.at_level(logging.INFO, "wildlens"):
         build_scene(safe, output, Scene(bands=["B08", "B02"]))
@@ -104,7 +104,7 @@ def test_a_scene_is_a_raster_that_tells_all_of_itself(tmp_path, safe, caplog):
     assert [p.name for p in output.parent.iterdir()] == ["scene.tif"]
 
 
-def test_saturated_pixels_of_a_coarse_band_are_counted_in_the_log(tmp_path, caplog):
+def test_saturated_pixels_of_coarse_bands_are_logged(tmp_path, caplog):
     images = {"B02": np.full((60, 72), 3000, "uint16"), "B11": np.full((30, 36), 3000, "uint16")}
     images["B11"][7, 9] = 65535
     root = write_safe(tmp_path, images, shape=(60, 72))
@@ -138,7 +138,7 @@ def test_another_quantification(tmp_path, images):
     )
 
 
-def test_without_scene_classification_nothing_is_masked_but_it_is_said(tmp_path, caplog):
+def test_missing_scene_classification_is_warned_of(tmp_path, caplog):
     values = numbers(np.random.default_rng(0), TALL)
     write_tif(tmp_path / "p" / "B02.tif", values)
     build_scene(tmp_path / "p", tmp_path / "scene.tif", Scene(bands=["B02"]))
@@ -182,7 +182,7 @@ def test_images_off_the_grid_of_the_metadata_are_refused(tmp_path):
         build_scene(root, tmp_path / "scene.tif", Scene(bands=["B02"]))
 
 
-def test_a_failure_on_the_way_leaves_the_earlier_scene(tmp_path):
+def test_failure_keeps_the_earlier_scene(tmp_path):
     values = numbers(np.random.default_rng(0), (2048, 512))
     path = write_tif(tmp_path / "p" / "B02.tif", values)
     output = tmp_path / "out" / "scene.tif"
@@ -234,9 +234,7 @@ def test_real_anthroprotect_tile(tmp_path, data):
 
 
 @pytest.mark.parametrize(("baseline", "offset"), [("N0400", -1000), ("N9999", 0)])
-def test_real_clips_with_and_without_the_offset_in_their_numbers(
-    tmp_path, data, caplog, baseline, offset
-):
+def test_real_clips_with_and_without_offset(tmp_path, data, caplog, baseline, offset):
     (source,) = (data / "s2-clips/majortom-l2a").glob(f"*_{baseline}_*")
     settings = Scene(bands=["B02", "B04", "B11"])
     output = tmp_path / "scene.tif"
@@ -313,7 +311,7 @@ def test_a_zip_gives_the_scene_of_its_folder(tmp_path, safe, inside):
 
 
 @pytest.mark.parametrize("resampling", ["bilinear", "nearest"])
-def test_a_clip_is_the_part_of_the_whole_that_covers_its_box(tmp_path, safe, resampling):
+def test_clip_equals_that_part_of_the_scene(tmp_path, safe, resampling):
     settings = Scene(bands=["B02", "B11", "B09"], resampling=resampling)
     build_scene(safe, tmp_path / "whole.tif", settings)
     whole = read(tmp_path / "whole.tif")
@@ -336,7 +334,7 @@ def test_a_clip_is_the_part_of_the_whole_that_covers_its_box(tmp_path, safe, res
     ("clip", "message"),
     [((10, 60, 11, 61), "does not touch the box"), ((11, 60, 10, 61), "is not a box")],
 )
-def test_a_clip_that_cannot_be_meant_is_refused(tmp_path, safe, clip, message):
+def test_impossible_clip_is_refused(tmp_path, safe, clip, message):
     with pytest.raises(WildLensError, match=message):
         build_scene(safe, tmp_path / "scene.tif", Scene(bands=["B02"]), clip=clip)
     assert not (tmp_path / "scene.tif").exists()

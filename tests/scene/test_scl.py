@@ -58,7 +58,7 @@ def test_command_takes_one_scene_classification_for_each_product(tmp_path):
     assert np.isin(scl, ONE.mask_classes).any() and (first != second).any()
 
 
-def test_scene_classification_on_another_grid_is_taken_by_nearest_neighbour(tmp_path, caplog):
+def test_scl_on_another_grid_is_resampled_nearest(tmp_path, caplog):
     path, values = stack(tmp_path)
     scl = np.random.default_rng(1).integers(1, 12, (40, 50)).astype("uint8")
     corner = Affine(20, 0, LEFT - 30, 0, -20, TOP + 30)  # 1.5 pixels off
@@ -71,7 +71,7 @@ def test_scene_classification_on_another_grid_is_taken_by_nearest_neighbour(tmp_
 
 
 @pytest.mark.parametrize("crs", [None, "EPSG:3035"])
-def test_scene_classification_of_another_place_is_refused(tmp_path, crs):
+def test_scl_of_another_place_is_refused(tmp_path, crs):
     path, _ = stack(tmp_path)
     classes(tmp_path / "c.tif", 20, transform=Affine(20, 0, LEFT + 90_000, 0, -20, TOP))
     settings = ONE.model_copy(update={"crs": crs})
@@ -94,14 +94,14 @@ def test_second_scene_classification_of_a_product_is_refused(tmp_path):
         build_scene(root, tmp_path / "s.tif", ONE, scl=tmp_path / "c.tif")
 
 
-def test_number_of_scene_classifications_must_be_that_of_products(tmp_path):
+def test_wrong_number_of_scls_is_refused(tmp_path):
     path, _ = stack(tmp_path)
     classes(tmp_path / "c.tif", 20)
     with pytest.raises(WildLensError, match="2 scene classifications"):
         build_scene(path, tmp_path / "s.tif", ONE, scl=[tmp_path / "c.tif"] * 2)
 
 
-def test_folder_of_a_stack_and_its_classification_says_how_to_give_them(tmp_path):
+def test_folder_of_stack_and_scl_is_refused_with_advice(tmp_path):
     stack(tmp_path)
     classes(tmp_path / "SCL.tif", 20, crs=CRS)
     with pytest.raises(WildLensError, match=r"SCL\.tif as its `scl`"):

@@ -108,14 +108,14 @@ def test_an_item_becomes_a_scene(tmp_path):
     assert np.array_equal(stored[0][valid], np.maximum(numbers - 1000, 1)[valid])
 
 
-def test_jpeg_2000_twins_serve_where_there_is_no_geotiff(tmp_path):
+def test_jpeg_2000_is_used_without_geotiff(tmp_path):
     assets = {"red-jp2": {"href": "https://a/red.tif"}, "blue-jp2": {"href": "https://a/bj.tif"}}
     assets["blue"] = {"href": "https://a/b.tif"}
     product = open_product(write_item(tmp_path, assets))
     assert product.bands["B04"].path.name == "red.tif" and product.bands["B02"].path.name == "b.tif"
 
 
-def test_what_is_not_downloaded_is_named(tmp_path):
+def test_missing_download_is_named(tmp_path):
     item = write_item(tmp_path, {"B02": {}, "B08": {}}, low=1)
     (tmp_path / "B08.tif").unlink()
     with pytest.raises(WildLensError, match=r"B08.tif: band B08 is missing: there is no such file"):
@@ -166,7 +166,7 @@ def test_broken_items_are_refused_in_one_line(tmp_path, change, message):
 @pytest.mark.parametrize(
     "text", ["", "{", "[" * 100_000, "\ud800".encode("utf-8", "surrogatepass")]
 )
-def test_what_is_no_json_is_refused(tmp_path, text):
+def test_invalid_json_is_refused(tmp_path, text):
     path = tmp_path / "item.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(WildLensError, match="is not valid JSON"):
@@ -229,7 +229,7 @@ def test_zone_that_contradicts_the_files_is_reported(tmp_path, stated, said, cap
 
 
 @pytest.mark.parametrize("zone", ["UTC", "America/Los_Angeles", "Asia/Tokyo"])
-def test_time_without_a_zone_is_utc_wherever_it_is_read(tmp_path, zone, monkeypatch, caplog):
+def test_time_without_zone_is_utc(tmp_path, zone, monkeypatch, caplog):
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     product = open_product(write_item(tmp_path, {"B02": {}}, datetime="2023-06-28T10:20:30"))
@@ -274,7 +274,7 @@ def test_the_real_item_without_assets_is_refused(data):
         open_product(path)
 
 
-def test_an_item_made_from_a_real_safe_agrees_with_it(data):
+def test_stac_item_of_a_real_safe_agrees_with_it(data):
     for folder in (data.parent / "s2-safe-metadata").iterdir():
         path = folder / "expected_output.json"
         if not path.is_file():
