@@ -1,1 +1,1 @@
-"""What attribution methods share: registry, contributions, baselines, symmetries."""
+"""What attribution methods share: interface, models, contributions, baselines, symmetries."""

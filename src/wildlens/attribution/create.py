@@ -45,7 +45,7 @@ def averaged(record: MethodRecord, settings: Attribution) -> bool:
 
 
 def describe(name: str, settings: Attribution) -> Mapping[str, str]:
-    """What a result says of its method: tags of maps, attributes of stores."""
+    """Metadata of a result: tags of maps, attributes of stores."""
     record = methods.find(name)
     return {
         "wildlens_method": name,

@@ -1,4 +1,4 @@
-"""What attribution methods are called with: images, and what else is known of them."""
+"""Inputs of attribution methods: images, and further data about their pixels."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What every attribution method computes, beside what its record says of it."""
+"""The interface of attribution methods; their static properties are in their records."""
 
 from abc import ABC, abstractmethod
 

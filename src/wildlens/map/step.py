@@ -2,7 +2,7 @@
 
 Memory depends on the window and on the scene's width, not on its height. Every valid pixel gets a
 value and no invalid one does; for the network, a missing pixel holds the band means, so it changes
-its neighbours within the method's reach, and no others. A map that was interrupted goes on where it
+its neighbours within the method's reach, and no others. An interrupted map resumes where it
 stopped. A scene can be mapped in parts, which `join` puts together: the same numbers.
 """
 
@@ -88,7 +88,7 @@ def map_scene(
         strips = stack.enter_context(keeping(output, _identity(tags, record, rows)))
         done = strips.count(numbers)
         if done:
-            log.info("map: goes on after %d of %d strips of rows", done, len(numbers))
+            log.info("map: resuming after %d of %d strips of rows", done, len(numbers))
         for number, values in zip(
             numbers[done:], plan.run(numbers[0] + done, numbers[-1] + 1), strict=True
         ):
@@ -155,7 +155,7 @@ def _plan(
 
 
 def _form(record: MethodRecord, plan: Windows | Tiles, bands: Sequence[str]) -> dict:
-    """What the bands of the result are."""
+    """Data type, nodata value and band names of the result."""
     if record.form == "image":
         return {"dtype": "uint16", "nodata": 0, "descriptions": tuple(bands)}
     return {"dtype": "float32", "nodata": float("nan"), "descriptions": (record.name, *plan.layers)}
@@ -178,7 +178,7 @@ def _share(count: int, part: str | None, scene: Path) -> range:
 
 
 def _identity(tags: Mapping[str, str], record: MethodRecord, rows: tuple[int, int]) -> str:
-    """All that the strips of a map depend on."""
+    """Fingerprint of everything that the strips of a map depend on."""
     code = [provenance.code_digest(module) for module in ("wildlens.map.step", record.module)]
     return json.dumps({**tags, "code": code, "rows": rows}, indent=1)
 

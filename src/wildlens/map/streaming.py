@@ -1,4 +1,4 @@
-"""Values of a scene, strip by strip of rows: reading, computing and handing on in flat memory.
+"""Read a scene, compute its map and hand it on strip by strip, in flat memory.
 
 Two plans. `Windows` serves what depends on a finite neighbourhood: trimmed halos give the numbers
 of one pass over the scene. `Tiles` serves what depends on a whole tile: overlapping tiles, averaged
@@ -196,7 +196,7 @@ class _Tile(NamedTuple):
 
 
 class _Sums:
-    """What the tiles that reach into the present rows have given so far."""
+    """Sums over the tiles that reach into the current rows."""
 
     def __init__(self, height: int, width: int):
         self.total, self.weights = np.zeros((2, height, width), np.float32)

@@ -1,4 +1,4 @@
-"""Finished strips of a map that is being made, kept on disk: an interrupted map goes on from them.
+"""Finished strips of a map, kept on disk so that an interrupted map can resume.
 
 They lie in a hidden folder beside the map, which is removed once the map is complete. A folder that
 was kept for other inputs, settings or code is not used.

@@ -1,4 +1,4 @@
-"""Cutting a scene into pieces that a network can take, such that nothing is seen of the cuts.
+"""Cut a scene into pieces that a network can take, without visible seams.
 
 Two ways. Where an output depends on a finite neighbourhood, windows are read with a halo that is
 trimmed from the result: exact. Where it depends on the whole tile, tiles overlap and their results
@@ -78,10 +78,10 @@ def tile_starts(length: int, size: int, overlap: int, ground: int = 0) -> list[i
 
 
 def tile_weight(size: int, overlap: int) -> np.ndarray:
-    """(size, size) float32 weight of a tile: 1 inside, falling smoothly over the overlap.
+    """(size, size) float32 weight of a tile: 1 inside, decreasing smoothly over the overlap.
 
-    It begins with a slope of 0 at both ends, so that a tile comes and goes without a step. Never 0:
-    a pixel at the border of the scene, seen by one tile only, keeps its value once the sum is
+    It begins with a slope of 0 at both ends, so that maps have no step at tile borders. Never 0: a
+    pixel at the border of the scene, seen by one tile only, keeps its value once the sum is
     divided by the sum of the weights.
     """
     position = np.arange(size)

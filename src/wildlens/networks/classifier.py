@@ -131,7 +131,7 @@ class UNet(nn.Module):
 class PixelOcclusion(nn.Module):
     """In training, with chance 1/2 a batch, sets a random share of the pixels of all maps to 0."""
 
-    pointwise = True  # see networks.reach
+    pointwise = True  # see networks.receptive_field
 
     def __init__(self, share: float):
         super().__init__()
@@ -145,9 +145,9 @@ class PixelOcclusion(nn.Module):
 
 
 class LocalClassifier(nn.Module):
-    """A small field of view; the logit is the mean of local evidence over the image.
+    """A small receptive field; the logit of an image is the mean of its local logits.
 
-    Any size of image; the local logits before the mean are a map of what the network saw. Of
+    Any size of image; the local logits are a map of the evidence. Of
     several classes, the evidence for each is a mean over the image, and the target's logit is made
     of these means.
     """

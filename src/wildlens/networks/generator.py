@@ -1,4 +1,4 @@
-"""Pattern-maximizer and pattern-minimizer: ResNets that change an image as little as they can.
+"""Pattern-maximizer and pattern-minimizer: ResNets that add a bounded change to an image.
 
 Their normalisation is batch normalisation: fixed at inference, so that a scene cut into windows
 with halos gives the numbers of one pass over the whole (instance normalisation cannot).

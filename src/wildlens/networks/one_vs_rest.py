@@ -1,4 +1,4 @@
-"""The one place where several classes become one score: that of the class that is explained."""
+"""One-vs-rest logit of the explained class."""
 
 from torch import Tensor, nn
 
@@ -7,8 +7,8 @@ class TargetLogit(nn.Module):
     """Logits of all classes -> the logit of one class against the rest, log p / (1 - p).
 
     Under the softmax, log p / (1 - p) = z_t - logsumexp of the others. It is above 0 where the
-    target is likelier than all others together. Whoever explains a classifier sees this logit only,
-    and needs not know how many classes there are.
+    target is likelier than all others together. Explanation methods see only this output, whatever
+    the number of classes.
 
     The sum is folded: log(e^a + e^b) = a + softplus(b - a). So the one nonlinearity is a module
     for which captum has a rule, in an instance of its own at each place (see

@@ -1,4 +1,4 @@
-"""Outputs for one image under many local changes: only what a change can reach is computed anew.
+"""Outputs for one image under many local changes: only what a change can reach is recomputed.
 
 The image passes the network once, and what every layer gave is kept. For a changed square each
 layer computes just the part of its output that changes, reading its surroundings from what was
@@ -199,7 +199,7 @@ def _common(written: Interval, read: Interval) -> tuple[slice, slice]:
 
 
 def _form(place: Place) -> tuple:
-    """Equal for places that differ by a shift only."""
+    """Equal for positions that differ by a shift only."""
     form = []
     for node, span in place.items():
         inside = [

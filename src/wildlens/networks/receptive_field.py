@@ -1,4 +1,4 @@
-"""How far a change of the input reaches in a network: derived from its layers, not by hand.
+"""Receptive fields, derived from the layers of a network.
 
 A network is traced into its graph (torch.fx). Along an axis a change is an interval of pixels; of
 each layer it is known which interval of its output then changes, and which part of its input is
@@ -205,7 +205,7 @@ def _pointwise(module: nn.Module) -> bool:
 
 
 def _rule_of(module: nn.Module) -> Rule | None:
-    """How far a module reaches; None if all over the image, or if that is not known."""
+    """Neighbourhood that a module reads; None if it is the whole image, or not known."""
     if _pointwise(module):
         return None if module.training else Kernel()
     if isinstance(module, nn.Upsample):

@@ -1,4 +1,4 @@
-"""Band statistics as part of a network: what it was trained on travels in its file."""
+"""Standardisation by band as part of a network, so that its statistics are saved with it."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ class Standardise(nn.Module):
         bands: number of bands. The statistics start at mean 0, sd 1; see `set_statistics`.
     """
 
-    pointwise = True  # see networks.reach
+    pointwise = True  # see networks.receptive_field
 
     def __init__(self, bands: int):
         super().__init__()

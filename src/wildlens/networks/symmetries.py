@@ -13,6 +13,6 @@ def turn(images: Tensor, symmetry: int) -> Tensor:
 
 
 def turn_back(view: Tensor, symmetry: int) -> Tensor:
-    """What `turn` took."""
+    """The inverse of `turn`."""
     view = view.flip(-1) if symmetry >= 4 else view
     return torch.rot90(view, -(symmetry % 4), dims=(-2, -1))

@@ -54,7 +54,7 @@ def save(
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a safetensors file atomically; it is on the disk itself before it gets its name.
+    """Write a safetensors file atomically; it is flushed to disk before it gets its name.
 
     The same content gives the same bytes, so that digests of files compare what is in them.
     """
