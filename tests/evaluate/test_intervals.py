@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from scipy.special import expit, logit
-from scipy.stats import bootstrap
+from scipy.stats import bootstrap, kurtosis
 from scipy.stats import t as student
 
-from wildlens.evaluate.intervals import interval, leave_one_out, pooled_iou
+from wildlens.evaluate.intervals import interval, leave_one_out, pooled_iou, ratio
 
 
 def test_replicates_pool_the_pixels_of_all_other_blocks():
@@ -29,6 +29,26 @@ def test_interval_is_student_t_for_even_deviations():
     assert interval(0.1, scaled) == pytest.approx(
         (expit(logit(0.1) - half), expit(logit(0.1) + half))
     )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_degrees_of_freedom_follow_the_kurtosis(seed):
+    replicates = 0.4 + 0.01 * np.random.default_rng(seed).standard_t(2, 18)
+    freedom = 2 * 18 / (kurtosis(replicates, fisher=False) - 1) - 1
+    assert 1 < freedom < 17
+    half = student.ppf(0.975, freedom) * np.sqrt(17 * np.var(replicates))
+    assert interval(0.4, replicates, share=False) == pytest.approx((0.4 - half, 0.4 + half))
+
+
+def test_two_blocks_have_one_degree_of_freedom():
+    half = student.ppf(0.975, 1) * 0.001
+    low, high = interval(0.5, np.array([0.499, 0.501]), share=False)
+    assert (low, high) == pytest.approx((0.5 - half, 0.5 + half))
+
+
+def test_ratio_of_single_pixels_is_defined():
+    assert ratio(np.array([1, 0, 0]), np.array([1, 1, 0]))[:2].tolist() == [1, 0]
+    assert np.isnan(ratio(np.array([0]), np.array([0])))
 
 
 def test_few_influential_blocks_widen_the_interval():
