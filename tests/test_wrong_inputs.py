@@ -315,11 +315,11 @@ LANDCOVERS = {
                              "no ESA WorldCover classes: 211"),
     "WorldCover as CORINE": (
         lambda f: landcover(f, [10, 20], name="ESA_WorldCover_10m_2021_v200_N60E009_Map.tif"),
-        "is ESA WorldCover by its name: set landcover.product to worldcover",
+        "its name says ESA WorldCover: set landcover.product to worldcover",
     ),
     "CLC+ as CORINE": (
         lambda f: landcover(f, [1, 2], name="CLMS_CLCPLUS_RASTER_2021_010m_EU_03035_V01_R00.tif"),
-        "is CLC+ Backbone by its name",
+        "its name says CLC+ Backbone",
     ),
     "a picture": (picture, "0 of its 3 bands are described as CORINE"),
     "no CRS": (lambda f: landcover(f, [111], crs=None), "has no coordinate reference system"),

@@ -1,7 +1,7 @@
-"""Land-cover legends: the codes of a product, what they mean, and the colours they are drawn in.
+"""Land-cover legends: code, name and colour of each class.
 
-A class has three numbers that must not be mixed up: its *index* (1..n, what our rasters store and
-what a colour table can hold), its *code* (what people say: 412), and its position in a group.
+A class has three numbers: its *index* (1..n, stored in our rasters, so that a colour table can hold
+it), its *code* in the nomenclature (412), and its position in a target group.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from wildlens.errors import WildLensError
 
 @dataclass(frozen=True)
 class LandCoverClass:
-    """One class of a legend; `rgb` is 0..255."""
+    """One class of a legend; `rgb` in 0..255."""
 
     index: int
     code: int
@@ -39,7 +39,7 @@ class Legend:
         return self._by_code[code]
 
     def index_of(self, code: int) -> int:
-        """The index (what rasters store) of a code; KeyError if the legend has none."""
+        """The index, as stored in rasters, of a code; KeyError if the legend has none."""
         return self._by_code[code].index
 
     def indices_of(self, codes) -> list[int]:
@@ -53,10 +53,10 @@ class Legend:
         return self.classes[index - 1]
 
     def check(self, indices: np.ndarray, where: str | Path) -> None:
-        """See that a raster of land cover holds indices of this legend (0 = none) and no others.
+        """Check that values are indices of this legend or 0 (no data).
 
         Raises:
-            WildLensError: it holds another number; names `where` it was read.
+            WildLensError: another value occurs; the message names the file `where`.
         """
         highest = indices.max(initial=0)
         if highest > len(self.classes):

@@ -53,8 +53,8 @@ def build(folder: Path, output: Path, *, masked=(), bands=("B02", "B03", "B04"),
         folder, output / "tiles.zarr", output / "tiles.gpkg",
         Tiles(size=256, **tiles), scene, Landcover(),
     )  # fmt: skip
-    fates = pyogrio.read_dataframe(output / "tiles.gpkg").set_index("name")
-    return open_tiles(output / "tiles.zarr"), fates
+    table = pyogrio.read_dataframe(output / "tiles.gpkg").set_index("name")
+    return open_tiles(output / "tiles.zarr"), table
 
 
 def refusal(call, *arguments, **options) -> str:
@@ -65,10 +65,10 @@ def refusal(call, *arguments, **options) -> str:
 
 
 def test_tiles_come_out_as_published(folder, tmp_path):
-    tiles, fates = build(folder, tmp_path, bands=("B04", "B8A", "B12"))
+    tiles, table = build(folder, tmp_path, bands=("B04", "B8A", "B12"))
     assert tiles["name"].values.tolist() == [file.removesuffix(".tif") for file in FILES]
     expected = [split for splits in AREAS.values() for split in splits.split()]
-    assert tiles["split"].values.tolist() == expected == fates["split"].tolist()
+    assert tiles["split"].values.tolist() == expected == table["split"].tolist()
     assert tiles["label"].values.tolist() == [int(f.startswith("wdpa")) for f in FILES]
     assert tiles["band"].values.tolist() == ["B04", "B8A", "B12"]
     wanted = [BANDS.index(name) for name in ("B4", "B8A", "B12")]
@@ -81,7 +81,7 @@ def test_tiles_come_out_as_published(folder, tmp_path):
             codes = dataset.read(dataset.descriptions.index("CORINE") + 1)
         taken = tiles["landcover"][index].values
         assert np.array_equal(np.array([0, *(c.code for c in CORINE.classes)])[taken], codes)
-        outline = fates.geometry.iloc[[index]].to_crs(crs).total_bounds
+        outline = table.geometry.iloc[[index]].to_crs(crs).total_bounds
         assert np.allclose(outline, bounds, atol=0.01)
         assert tiles["anthropogenic_share"][index] == pytest.approx((codes == 211).mean())
 
@@ -125,20 +125,20 @@ def test_missing_files_are_named_and_counted(folder, tmp_path, caplog):
     (folder / "tiles/s2_scl/wdpa-II_4658-1_0.tif").unlink()
     shutil.copy(folder / "tiles/s2/wdpa-Ib_654_0.tif", folder / "tiles/s2/wdpa-Ib_654_7.tif")
     with caplog.at_level(logging.INFO):
-        tiles, fates = build(folder, tmp_path)
+        tiles, table = build(folder, tmp_path)
     assert tiles.sizes["tile"] == len(FILES) - 2
-    assert fates.loc[f"{extra}_1", "reason"] == fates.loc[f"{extra}_1", "why"] == "no s2 file"
-    assert fates.loc["wdpa-II_4658-1_1", "reason"] == "no lcs file"
-    assert fates.loc["wdpa-II_4658-1_0", "reason"] == "", (
+    assert table.loc[f"{extra}_1", "reason"] == table.loc[f"{extra}_1", "why"] == "no s2 file"
+    assert table.loc["wdpa-II_4658-1_1", "reason"] == "no lcs file"
+    assert table.loc["wdpa-II_4658-1_0", "reason"] == "", (
         "SCL is not needed where nothing is masked"
     )
     assert f"s2: 1 of {len(FILES)} files are missing: {extra}_1.tif" in caplog.text
     assert "1 files are not in the table" in caplog.text
     # where it would lie, by the centre of the table, within a few metres
-    box = fates.loc[[f"{extra}_1"]].geometry.set_crs(4326).to_crs(32633).total_bounds
+    box = table.loc[[f"{extra}_1"]].geometry.set_crs(4326).to_crs(32633).total_bounds
     assert np.allclose(box, [505_000, 6_590_000 - 2560, 507_560, 6_590_000], atol=25)
-    tiles, fates = build(folder, tmp_path, masked=[9])
-    assert fates.loc["wdpa-II_4658-1_0", "reason"] == "no s2_scl file"
+    tiles, table = build(folder, tmp_path, masked=[9])
+    assert table.loc["wdpa-II_4658-1_0", "reason"] == "no s2_scl file"
 
 
 def test_files_may_bear_the_name_of_their_part(folder, tmp_path):
@@ -150,28 +150,28 @@ def test_files_may_bear_the_name_of_their_part(folder, tmp_path):
 
 
 def test_categories_and_missing_data_leave_tiles_out(folder, tmp_path):
-    tiles, fates = build(folder, tmp_path, categories=["Ib", "II"], masked=[9], max_missing=0.5)
-    assert fates.loc["wdpa-Ia_6907_0", "reason"] == "category not wanted"
+    tiles, table = build(folder, tmp_path, categories=["Ib", "II"], masked=[9], max_missing=0.5)
+    assert table.loc["wdpa-Ia_6907_0", "reason"] == "category not wanted"
     assert tiles.sizes["tile"] == len(FILES) - 1
     message = refusal(build, folder, tmp_path, masked=[9], max_missing=0.001)
     assert "no protected tile in the split 'train'" in message and "tiles.max_missing" in message
 
 
-def test_areas_torn_apart_are_counted_and_kept_whole_on_request(folder, tmp_path, caplog):
+def test_areas_in_several_splits_are_counted_and_kept_whole_on_request(folder, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         build(folder, tmp_path)
-    assert "tears apart 3 of 8 areas (8 of 14 tiles)" in caplog.text
+    assert "3 of 8 areas have tiles in more than one split (8 of 14 tiles)" in caplog.text
     # a tie goes to training; validation keeps an anthropogenic tile only if one area is its own
     areas = AREAS | {"anthropo_27.27446-63.38494-1": "val"}
     folder = write_folder(tmp_path / "more", np.random.default_rng(1), areas=areas)
-    tiles, fates = build(folder, tmp_path, split="areas")
+    tiles, table = build(folder, tmp_path, split="areas")
     of_area = tiles.to_dataframe().groupby("block")["split"].unique().map(list)
     assert of_area["anthropo_10.20696-59.31534"] == ["train"]
     assert of_area["anthropo_16.87133-59.52749-16"] == ["test"]
     assert of_area["wdpa-II_4658-1"] == ["train"]
     assert of_area.map(len).max() == 1
     # areas lie 20 km apart in a zone, but only a few in degrees across the zones: none is dropped
-    assert not fates["reason"].any()
+    assert not table["reason"].any()
     near = refusal(build, folder, tmp_path, split="areas", distance_m=60_000)
     assert "dropped" in near
 
@@ -203,7 +203,7 @@ ROW = "wdpa-Ib_1_0.tif,8,60,wdpa-Ib,1,train\n"
         ("file,lon\n", "expected a column 'file' and rows"),
         ("name,split\na,b\n", "expected a column 'file'"),
         (HEAD.replace("dataset", "fold") + ROW, "no column of the split (datasplit or dataset)"),
-        (HEAD + ROW + ROW, "line 3: 'wdpa-Ib_1_0.tif' is named a second time"),
+        (HEAD + ROW + ROW, "line 3: 'wdpa-Ib_1_0.tif' occurs twice"),
         (HEAD + ROW.replace("wdpa-Ib_1", "../wdpa-Ib_1"), "is no name of a tile"),
         (HEAD + ROW.replace("wdpa-Ib_1_0", "wdpa-III_1_0"), "is no name of a tile"),
         (HEAD + ROW.replace("train", "training"), "has no split train, val, test ('training')"),
@@ -230,7 +230,7 @@ def test_a_table_that_cannot_be_right_is_refused(tmp_path, text, message):
          "is 128 x 128 px of 10, expected 256 x 256"),
         (lambda f: (f / "tiles/s2" / FILES[3]).write_bytes(b"II*\0"), "cannot be opened"),
         (lambda f: shutil.copy(f / "tiles/lcs" / FILES[4], f / "tiles/lcs" / FILES[3]),
-         "does not lie on the grid"),
+         "is not on the grid"),
         (lambda f: shutil.copy(f / "tiles/lcs" / FILES[3], f / "tiles/s2" / FILES[3]),
          "has no B02, B03, B04; its bands are described as CORINE"),
         (lambda f: shutil.copy(f / "tiles/s2" / FILES[3], f / "tiles/lcs" / FILES[3]),
@@ -266,10 +266,10 @@ def test_a_table_of_the_published_length_takes_seconds(folder, tmp_path):
         rows += f"{area}_{number}.tif,{lon},{lat},anthropo,0,train\n"
     (folder / "infos.csv").write_text(rows)
     start = time.process_time()
-    tiles, fates = build(folder, tmp_path)
+    tiles, table = build(folder, tmp_path)
     assert time.process_time() - start < 20
-    assert tiles.sizes["tile"] == len(FILES) and len(fates) == 23_919
-    assert (fates["reason"] == "no s2 file").sum() == 23_919 - len(FILES)
+    assert tiles.sizes["tile"] == len(FILES) and len(table) == 23_919
+    assert (table["reason"] == "no s2 file").sum() == 23_919 - len(FILES)
 
 
 # --- the real ones
@@ -312,6 +312,6 @@ def test_the_real_tile_reads_as_rasterio_reads_it(data):
 def test_the_real_table_without_its_files_names_what_is_missing(data, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         message = refusal(build, data, tmp_path)
-    assert "tears apart 77 of 353 areas" in caplog.text
+    assert "77 of 353 areas have tiles in more than one split" in caplog.text
     assert "no protected tile in the split 'train'" in message
     assert "23918 of 23919 files are missing: anthropo_10.20696-59.31534_0.tif" in caplog.text

@@ -47,7 +47,7 @@ def test_numbers_of_its_own_mean_what_the_table_says(tmp_path, suffix, seed, cap
     scene = write_scene(tmp_path / "scene.tif")
     build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
     np.testing.assert_array_equal(read(tmp_path / "lc.tif"), (places + 1) % 45)
-    assert f"mean what clc.tif{suffix} says" in caplog.text
+    assert f"attribute table clc.tif{suffix}" in caplog.text
     (tmp_path / f"clc.tif{suffix}").unlink()
     with pytest.raises(WildLensError, match="no CORINE classes"):
         build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
@@ -67,7 +67,7 @@ def test_usual_missing_values_and_the_files_own_need_no_row(tmp_path):
     ("values", "codes", "message"),
     [
         ([1, 7], ["111", "41"], r"clc.tif.vat.dbf: value 7 has the code '41'"),
-        ([7, 7], ["111", "412"], "value 7 stands there twice"),
+        ([7, 7], ["111", "412"], "value 7 occurs twice"),
         ([1, 2], ["111", "412"], "no clc.tif.vat.dbf classes: 7"),
     ],
 )

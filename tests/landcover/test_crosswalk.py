@@ -109,8 +109,8 @@ def test_a_users_own_table(tmp_path):
         ("", "expected the columns value and code, found nothing"),
         ("value,class\n1,2\n", "expected the columns value and code, found value, class"),
         ("value,code\n", "expected the columns value and code"),
-        ("value,code\n1,412\n1,411\n", "line 3: the value 1 stands there twice"),
-        ("value,code\n1,413\n", "line 2: 413 is no code of CORINE"),
+        ("value,code\n1,412\n1,411\n", "line 3: the value 1 occurs twice"),
+        ("value,code\n1,413\n", "line 2: 413 is no CORINE code"),
         ("value,code\nbog,412\n", "line 2: value is no whole number: 'bog'"),
         ("value,code\n1\n", "line 2: code is no whole number: ''"),
         ("value,code\n1e3,412\n", "line 2: value is no whole number"),
@@ -161,12 +161,12 @@ def test_pixels_take_the_polygon_that_holds_their_centre(tmp_path, crs, name, fi
     found = codes(tmp_path / name, tmp_path)
     own = raster.read_grid(tmp_path / "scene.tif")
     x, y = own.pix2wld(*np.meshgrid(np.arange(72) + 0.5, np.arange(60) + 0.5))
-    expected, doubt = np.zeros(found.shape, int), np.zeros(found.shape, bool)
+    expected, uncertain = np.zeros(found.shape, int), np.zeros(found.shape, bool)
     for code, shape in zip(frame[field], frame.to_crs("EPSG:32633").geometry, strict=True):
         expected[shapely.contains_xy(shape, x, y)] = int(code)
-        doubt |= shapely.distance(shape.exterior, shapely.points(x, y)) < 0.05
-    assert doubt.mean() < 0.01 and len(np.unique(expected)) > 5
-    assert np.array_equal(found[~doubt], expected[~doubt])
+        uncertain |= shapely.distance(shape.exterior, shapely.points(x, y)) < 0.05
+    assert uncertain.mean() < 0.01 and len(np.unique(expected)) > 5
+    assert np.array_equal(found[~uncertain], expected[~uncertain])
 
 
 def test_polygons_that_cannot_be_corine_are_refused(tmp_path):
@@ -180,7 +180,7 @@ def test_polygons_that_cannot_be_corine_are_refused(tmp_path):
     assert "Code_18: no CORINE codes: 1" in refusal(codes, tmp_path / "c.gpkg", tmp_path)
     polygons(tmp_path, rng, name="d.gpkg")
     message = refusal(codes, tmp_path / "d.gpkg", tmp_path, product="clcplus")
-    assert "polygons, which are read of CORINE only" in message
+    assert "polygons, which are supported for CORINE only" in message
     elsewhere = scene(tmp_path, corner=(700_000, 5_000_000))
     assert "no land cover anywhere" in refusal(codes, tmp_path / "d.gpkg", tmp_path, elsewhere)
     (tmp_path / "e.gpkg").write_bytes(b"SQLite format 3\0")

@@ -39,7 +39,7 @@ def regions(region) -> Region:
     return region
 
 
-def naive_fate(shares, s: Tiles) -> str:
+def expected_status(shares, s: Tiles) -> str:
     protected, built, missing = shares
     if missing > s.max_missing:
         return "missing data"
@@ -63,11 +63,11 @@ def naive_fate(shares, s: Tiles) -> str:
 )
 def test_shares_labels_and_reasons_of_every_tile(regions, changed):
     regions.build(**changed)
-    fates = geopandas.read_file(regions.footprints, layer="tiles")
-    assert len(fates) == 9 * 10 + 9 * 9  # all, those without a label too
+    table = geopandas.read_file(regions.footprints, layer="tiles")
+    assert len(table) == 9 * 10 + 9 * 9  # all, those without a label too
     chosen = settings(**changed)
     seen = set()
-    for tile in fates.itertuples():
+    for tile in table.itertuples():
         scene, row, col = tile.name.split("_")
         shares = naive_shares(
             regions, scene, int(row[1:]) * SIZE, int(col[1:]) * SIZE, chosen.anthropogenic_classes
@@ -77,16 +77,16 @@ def test_shares_labels_and_reasons_of_every_tile(regions, changed):
         words = zip(("protected", "anthropogenic", "missing"), written, strict=True)
         why = ", ".join(f"{word} {100 * n:.1f} %" for word, n in words if not np.isnan(n))
         assert tile.why == (f"{tile.reason}: {why}" if tile.reason else why)
-        fate = naive_fate(shares, chosen)
-        seen.add(fate)
-        if fate in ("protected", "anthropogenic"):
-            assert tile.label == fate
+        status = expected_status(shares, chosen)
+        seen.add(status)
+        if status in ("protected", "anthropogenic"):
+            assert tile.label == status
             assert (tile.reason, tile.split == "dropped") in (
                 ("", False),
                 ("near stricter split", True),
             )
         else:
-            assert (tile.label, tile.reason) == ("unlabelled", fate)
+            assert (tile.label, tile.reason) == ("unlabelled", status)
             assert not isinstance(tile.split, str)
     assert len(seen) >= 5
     assert "no land cover" in seen
@@ -116,9 +116,9 @@ def test_stored_tiles_are_the_pixels_of_the_scenes(regions, truth):
 
 def test_coordinates_agree_with_the_footprints(regions):
     tiles = regions.build()
-    fates = geopandas.read_file(regions.footprints).set_index("name")
-    assert fates.crs == "EPSG:4326"
-    used = fates[fates["split"].isin(["train", "val", "test"])]
+    table = geopandas.read_file(regions.footprints).set_index("name")
+    assert table.crs == "EPSG:4326"
+    used = table[table["split"].isin(["train", "val", "test"])]
     assert tiles["name"].values.tolist() == used.index.tolist()
     names = {1: "protected", 0: "anthropogenic"}
     assert [names[n] for n in tiles["label"].values] == used["label"].tolist()
@@ -149,18 +149,18 @@ def test_balance_thins_out_training_and_nothing_else(regions):
     assert after["train"].tolist() == [before["train"].min()] * 2
     for split in ("val", "test"):
         assert after[split].tolist() == before[split].tolist()
-    fates = geopandas.read_file(regions.footprints)
-    many = fates[fates["reason"] == "too many of its class"]
+    table = geopandas.read_file(regions.footprints)
+    many = table[table["reason"] == "too many of its class"]
     assert len(many) == np.ptp(before["train"]) and set(many["split"]) == {"dropped"}
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_pixel_of_a_stricter_split_is_in_a_laxer_one(regions, seed):
     regions.build(seed=seed, protected_min_share=0.5, unprotected_max_share=0.4)
-    fates = geopandas.read_file(regions.footprints).to_crs(3035)
-    parts = [fates[fates["split"] == split] for split in ("train", "val", "test")]
+    table = geopandas.read_file(regions.footprints).to_crs(3035)
+    parts = [table[table["split"] == split] for split in ("train", "val", "test")]
     assert all(len(part) for part in parts)
-    assert (fates["split"] == "dropped").any()
+    assert (table["split"] == "dropped").any()
     for one in range(3):
         for other in range(one):
             overlaps = parts[one].geometry.union_all() & parts[other].geometry.union_all()

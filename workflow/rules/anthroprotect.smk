@@ -1,10 +1,10 @@
-# Tiles: the training set, from the AnthroProtect dataset as published (instead of tiles.smk).
+# AnthroProtect: the training set from the published dataset, instead of tiles.smk.
 #
-# Reads the dataset's folder. Gives results/tiles.zarr, results/tiles.gpkg.
+# Input: the dataset's folder. Output: results/tiles.zarr and results/tiles.gpkg.
 
 
 rule anthroprotect:
-    """Bring AnthroProtect's tiles, labels and split into the form of the training set."""
+    """Convert AnthroProtect's tiles, labels and split to a training set."""
     input:
         table=ancient(ANTHROPROTECT / "infos.csv"),
         settings="results/settings/tiles.yaml",

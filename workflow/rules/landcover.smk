@@ -1,10 +1,10 @@
-# Land cover: classes of CORINE on the grid of each scene.
+# Land cover: CORINE classes on the grid of each scene.
 #
-# Reads the land cover and a scene. Gives results/landcover/{scene}.tif with its class names.
+# Input: land cover and a scene. Output: results/landcover/{scene}.tif and its class names.
 
 
 rule landcover:
-    """Bring land cover onto a scene's grid."""
+    """Resample land cover to a scene's grid."""
     input:
         source=landcover_of,
         sidecars=landcover_sidecars_of,

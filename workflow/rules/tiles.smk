@@ -1,7 +1,7 @@
-# Tiles: the training set, cut from the training scenes and split in space.
+# Tiles: the training set, from the training scenes, with a spatial split.
 #
-# Reads scenes, their land cover, protected areas. Gives results/tiles.zarr, results/tiles.gpkg,
-# and results/sites.csv: the protected sites near the scenes, and why some do not count.
+# Input: scenes, their land cover, protected areas. Output: results/tiles.zarr, results/tiles.gpkg and
+# results/sites.csv, the protected sites near the scenes and why some are left out.
 
 
 rule tiles:

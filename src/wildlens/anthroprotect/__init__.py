@@ -1,1 +1,1 @@
-"""The training set from the AnthroProtect dataset as published, instead of from scenes."""
+"""Make the training set from the published AnthroProtect dataset instead of from scenes."""

@@ -1,10 +1,10 @@
-"""AnthroProtect as published: its folder, its table of tiles, and one tile's pixels.
+"""Reader of the published AnthroProtect dataset: folder, table of tiles, pixels of a tile.
 
-    infos.csv                              a row a tile: file, label, split, ...
+    infos.csv                              one row per tile: file, label, split, ...
     tiles/{s2,lcs,s2_scl}/<file>           256 x 256 px at 10 m: bands, land cover, scene classes
-    investigative/*.tif                    whole scenes to look into
+    investigative/*.tif                    whole scenes for visual inspection
 
-All of it was sensed in the summers up to 2020, before baseline 04.00: no offset is in the numbers.
+All images are from summers up to 2020, before processing baseline 04.00: no offset applies.
 """
 
 import re
@@ -36,7 +36,7 @@ _NAMED = 5  # examples in a message
 
 @dataclass(frozen=True)
 class Folder:
-    """The dataset on disk; `files` holds the paths of each part's files by the table's names."""
+    """The dataset on disk; `files`: part -> file name in the table -> path."""
 
     root: Path
     files: dict[str, dict[str, Path]]
@@ -48,8 +48,13 @@ class Folder:
 
 @dataclass(frozen=True)
 class Tile:
-    """One tile: reflectance (band, 256, 256) uint16 x 10000, 0 = missing; landcover (256, 256)
-    uint8 index of CORINE, 0 = none; and where it lies."""
+    """The pixels of one tile.
+
+    Attributes:
+        reflectance: (band, 256, 256) uint16, x 10000, 0 = no data.
+        landcover: (256, 256) uint8, index of CORINE, 0 = no data.
+        grid: of the tile, in a UTM zone.
+    """
 
     reflectance: np.ndarray
     landcover: np.ndarray
@@ -57,7 +62,7 @@ class Tile:
 
 
 def find_root(path: Path | str) -> Path:
-    """The folder that holds infos.csv and tiles/: `path`, or `anthroprotect` in it (the zip's)."""
+    """The folder with infos.csv and tiles/: `path`, or `anthroprotect` in it, as in the zip."""
     path = Path(path)
     for root in (path, path / "anthroprotect"):
         if (root / "infos.csv").is_file() and (root / "tiles/s2").is_dir():
@@ -73,7 +78,7 @@ def find_root(path: Path | str) -> Path:
 def open_folder(path: Path | str) -> Folder:
     """Find the dataset and list its files.
 
-    The files of `lcs` and `s2_scl` may bear their part's name, as some copies do:
+    In some copies the names of the files in `lcs` and `s2_scl` end in the part's name:
     NAME_lcs.tif, NAME_s2_scl.tif.
     """
     root = find_root(path)
@@ -88,7 +93,7 @@ def open_folder(path: Path | str) -> Folder:
 
 
 def investigative_scenes(path: Path | str) -> list[Product]:
-    """The scenes of `investigative/`, to be mapped; each with its own land cover, if it has one."""
+    """The scenes in `investigative/`, for mapping, each with its own land cover if present."""
     folder = find_root(path) / "investigative"
     paths = sorted([*folder.glob("*.tif"), *folder.glob("s2/*.tif")])
     return [
@@ -103,7 +108,7 @@ def _landcover_beside(folder: Path, scene: Path) -> str | None:
 
 
 def read_table(path: Path) -> pandas.DataFrame:
-    """The table of tiles, checked row by row.
+    """Read and check the table of tiles.
 
     Returns
     -------
@@ -114,8 +119,8 @@ def read_table(path: Path) -> pandas.DataFrame:
     Raises
     ------
     WildLensError
-        For a missing column, a file that is named twice or leads elsewhere, a split or a label
-        that does not exist or contradicts the name; the first row of the kind is named.
+        For a missing column, a file name that is invalid or occurs twice, a split or a label
+        that is invalid or contradicts the name; the message names the first such row.
     """
     try:
         table = pandas.read_csv(path, dtype=str, encoding="utf-8-sig", keep_default_na=False)
@@ -129,7 +134,7 @@ def read_table(path: Path) -> pandas.DataFrame:
     parts = file.str.extract(f"^{_NAME.pattern}$")
     rows = pandas.DataFrame({"file": file, "area": parts[0], "category": parts[1]})
     _refuse(path, file, parts[0].isna(), "is no name of a tile of AnthroProtect")
-    _refuse(path, file, file.duplicated(), "is named a second time")
+    _refuse(path, file, file.duplicated(), "occurs twice")
     rows["label"] = rows["category"].map(CATEGORIES).astype(np.int8)
     for column, expected in (("category", rows["category"]), ("label", rows["label"].astype(str))):
         if column in table:
@@ -157,7 +162,7 @@ def _splits(path: Path, table: pandas.DataFrame, file: pandas.Series) -> pandas.
 
 
 def _refuse(path: Path, file: pandas.Series, wrong: pandas.Series, what: str, values=None) -> None:
-    """Refuse a table with wrong rows; the first is named, with its line and the value found."""
+    """Refuse a table with invalid rows; the message names the first, its line and its value."""
     if wrong.any():
         first = int(np.flatnonzero(wrong)[0])
         value = "" if values is None else f" ({values.iloc[first]!r})"
@@ -169,19 +174,19 @@ def _refuse(path: Path, file: pandas.Series, wrong: pandas.Series, what: str, va
 def read_tile(
     folder: Folder, file: str, bands: Sequence[str], masked: Sequence[int], landcover: Landcover
 ) -> Tile:
-    """The pixels of a tile.
+    """Read the pixels of a tile.
 
     Parameters
     ----------
     bands, masked
-        Wanted bands, and the scene classes (SCL) that become missing; none: SCL is not read.
+        Bands to read, and scene classes (SCL) that become no data; if empty, SCL is not read.
     landcover
-        Which of the four layers is taken (default CORINE).
+        Which of the four layers to read (default CORINE).
 
     Raises
     ------
     WildLensError
-        The tile lacks a band, has another size, or its three files lie on different grids.
+        The tile lacks a band or has another size, or its three files are on different grids.
     """
     path = folder.files["s2"][file]
     with raster.open_raster(path) as dataset:
@@ -214,7 +219,7 @@ def _classes(path: Path, grid: GeoBox, landcover: Landcover) -> np.ndarray:
     values, nodata = _read_beside(path, grid, layer)
     try:
         encoding = encoding_of(landcover, nodata)
-        # numbers of its four layers collide: as grid codes, the others would pass for CORINE
+        # values of the four layers overlap: read as grid codes, the others would pass for CORINE
         return (encoding or find_encoding(values, nodata, codes_only=True)).decode(values)
     except WildLensError as error:
         raise WildLensError(f"{path}: {error}") from None
@@ -223,6 +228,6 @@ def _classes(path: Path, grid: GeoBox, landcover: Landcover) -> np.ndarray:
 def _read_beside(path: Path, grid: GeoBox, name: str | None) -> tuple[np.ndarray, float | None]:
     with raster.open_raster(path) as dataset:
         if raster.grid_of(dataset) != grid:
-            raise WildLensError(f"{path}: does not lie on the grid of its tile in tiles/s2")
+            raise WildLensError(f"{path}: is not on the grid of its tile in tiles/s2")
         band = choose_band(dataset, name)
         return raster.read(dataset, band), dataset.nodatavals[band - 1]

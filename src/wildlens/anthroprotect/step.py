@@ -1,7 +1,8 @@
-"""The training set from AnthroProtect: its tiles, labels and split as published.
+"""The step `anthroprotect`: its tiles, labels and split as published, as a training set.
 
-Two passes over the tiles, as for those cut from scenes: the first surveys them, so that a broken
-file or an empty class ends the step before anything is written; the second copies the chosen ones.
+Two passes over the tiles, as in the step `tiles`: the first computes class fractions, so that a
+corrupt file or an empty class ends the step before anything is written; the second copies the
+selected tiles.
 """
 
 import hashlib
@@ -46,28 +47,29 @@ def build_tiles(
     scene: Scene,
     landcover: Landcover,
 ) -> None:
-    """Bring AnthroProtect into the form of a training set.
+    """Convert AnthroProtect to a training set.
 
-    Labels and split are the dataset's own (`settings.split`). Tiles are left out that lack a file,
-    whose category is not in `settings.categories`, or that miss more than `settings.max_missing`
-    after the scene classes `scene.mask_classes` are masked. Each zone's tiles count as one scene
-    (`anthroprotect-32632`), the neighbours of an area as one block.
+    Labels and split are those of the dataset (`settings.split`). A tile is left out if a file is
+    missing, if its category is not in `settings.categories`, or if more than
+    `settings.max_missing` of it is no data after masking the scene classes `scene.mask_classes`.
+    The tiles of a UTM zone form one scene (`anthroprotect-32632`), those of an area one block.
 
     Parameters
     ----------
     path
         The folder that holds infos.csv and tiles/.
     output
-        The training set, a Zarr folder; see `tileset.open_tiles`.
+        The training set, a Zarr folder; see `store.open_tiles`.
     footprints
-        GeoPackage; its layer `tiles` holds the outline and the fate of every row of the table.
+        GeoPackage; its layer `tiles` holds outline, label, split and reason of every row
+        of the table.
     settings, scene, landcover
-        Size, categories, split; bands and masked classes; layer of the land cover.
+        Size, categories and split; bands and masked classes; land-cover layer.
 
     Raises
     ------
     WildLensError
-        If the folder, its table or a tile is not as published, or a class or split has no tile.
+        If the folder, its table or a tile is not as published, or a class has no tile in a split.
     """
     if settings.size != SIZE:
         raise WildLensError(
@@ -77,7 +79,7 @@ def build_tiles(
     folder = open_folder(path)
     table = read_table(folder.table)
     log.info("%s: %d tiles, %s", folder.table, len(table), _counts(table["split"]))
-    _report_torn(folder.table, table)
+    _report_divided_areas(folder.table, table)
     reason = _without_files(folder, table, footprints, bool(scene.mask_classes))
     unwanted = (table["label"] == 1) & ~table["category"].isin(
         [f"wdpa-{category}" for category in settings.categories]
@@ -92,10 +94,11 @@ def build_tiles(
     def tile(file: str):
         return read_tile(folder, file, scene.bands, scene.mask_classes, landcover)
 
-    surveyed = [
-        _survey(tile(file), settings) for file in track(rows["file"], "survey", unit="tiles")
+    fractions = [
+        _fractions(tile(file), settings)
+        for file in track(rows["file"], "class fractions", unit="tiles")
     ]
-    tiles = _assemble(table, reason, pandas.DataFrame(surveyed, index=rows.index), settings)
+    tiles = _assemble(table, reason, pandas.DataFrame(fractions, index=rows.index), settings)
     check_splits(tiles, advice=_ADVICE)
     log.info("%s: of %d tiles %s", folder.root, len(tiles), _counts(tiles["reason"]))
     selected = tiles["split"].isin(SPLITS)
@@ -120,7 +123,7 @@ def build_tiles(
 
 
 def _without_files(folder: Folder, table: pandas.DataFrame, footprints: Path, masked: bool):
-    """Why a row cannot be used for want of files, str by row, empty where all are there."""
+    """Which file of each row is missing, as text, empty if none is."""
     reason = pandas.Series("", index=table.index)
     for part in PARTS if masked else PARTS[:2]:
         absent = ~table["file"].isin(list(folder.files[part]))
@@ -128,31 +131,31 @@ def _without_files(folder: Folder, table: pandas.DataFrame, footprints: Path, ma
         if absent.any():
             few = ", ".join(table["file"][absent].head(_NAMED))
             log.warning(
-                "%s: %d of %d files are missing: %s%s; their tiles are left out, and named in %s",
+                "%s: %d of %d files are missing: %s%s; their tiles are left out (all are in %s)",
                 folder.root / "tiles" / part, absent.sum(), len(table), few,
                 ", ..." if absent.sum() > _NAMED else "", footprints.name,
             )  # fmt: skip
         extra = len(set(folder.files[part]) - set(table["file"]))
         if extra:
             log.warning(
-                "%s: %d files are not in the table, and not used",
+                "%s: %d files are not in the table and are ignored",
                 folder.root / "tiles" / part, extra,
             )  # fmt: skip
     return reason
 
 
-def _report_torn(path: Path, table: pandas.DataFrame) -> None:
-    """Say how many areas the given split tears apart: their tiles are neighbours."""
+def _report_divided_areas(path: Path, table: pandas.DataFrame) -> None:
+    """Log how many areas, whose tiles are neighbours, the published split divides."""
     splits = table.groupby("area")["split"].nunique()
-    torn = splits[splits > 1].index
+    divided = splits[splits > 1].index
     log.info(
-        "%s: the given split tears apart %d of %d areas (%d of %d tiles)", path, len(torn),
-        len(splits), table["area"].isin(torn).sum(), len(table),
+        "%s: %d of %d areas have tiles in more than one split (%d of %d tiles)", path, len(divided),
+        len(splits), table["area"].isin(divided).sum(), len(table),
     )  # fmt: skip
 
 
-def _survey(tile, settings: Tiles) -> dict:
-    """Shares of a tile, and its place: CRS and upper-left corner (m)."""
+def _fractions(tile, settings: Tiles) -> dict:
+    """Class fractions of a tile, its CRS and its upper left corner (m)."""
     known = tile.landcover > 0
     anthropogenic = np.isin(tile.landcover, CORINE.indices_of(settings.anthropogenic_classes))
     ground_row, ground_col = ground_offset(tile.grid)
@@ -168,10 +171,10 @@ def _survey(tile, settings: Tiles) -> dict:
 
 
 def _assemble(
-    table: pandas.DataFrame, reason: pandas.Series, surveyed: pandas.DataFrame, settings: Tiles
+    table: pandas.DataFrame, reason: pandas.Series, fractions: pandas.DataFrame, settings: Tiles
 ) -> geopandas.GeoDataFrame:
-    """All rows of the table with what `tiles.coordinates_of` and `write_footprints` need."""
-    tiles = table.rename(columns={"area": "block"}).join(surveyed)
+    """All rows of the table with the columns of `tiles.labels.label_tiles`, and split and block."""
+    tiles = table.rename(columns={"area": "block"}).join(fractions)
     missing = tiles["missing_share"] > settings.max_missing
     tiles["reason"] = reason.mask((reason == "") & missing, "missing data")
     used = tiles["reason"] == ""
@@ -188,7 +191,7 @@ def _assemble(
         split[used] = whole_groups(tiles["block"][used], split[used])
         split[used] = drop_near(tiles.geometry[used], split[used].to_numpy(), settings.distance_m)
         moved = (split != tiles["split"]) & used & (split != DROPPED)
-        log.info("areas kept whole: %d tiles change their split", moved.sum())
+        log.info("areas kept whole: the split of %d tiles changes", moved.sum())
         tiles["reason"] = tiles["reason"].mask(split == DROPPED, "near stricter split")
     tiles["split"] = split.astype(object).where(used, None)
     tiles["label"] = tiles["label"].where(used, UNLABELLED)
@@ -196,7 +199,7 @@ def _assemble(
 
 
 def _outlines(tiles: pandas.DataFrame) -> np.ndarray:
-    """Outlines in degrees: exact for tiles that were read, else about the centre of the table."""
+    """Outlines in degrees: exact for tiles that were read, else around the centre in the table."""
     half = SIZE * PIXEL / 2
     tall = half / 111_320
     wide = tall / np.cos(np.radians(tiles["lat"]))
@@ -216,7 +219,7 @@ def _pixels(files: pandas.Series, tile) -> Iterator[Mapping[str, np.ndarray]]:
 
 
 def _digest(folder: Folder, files: pandas.Series) -> str:
-    """Digest of the names and sizes of the used files: their content would be another pass."""
+    """Digest of names and sizes of the used files; their content would take another pass."""
     total = hashlib.blake2b(digest_size=16)
     for part in PARTS:
         for file in files:

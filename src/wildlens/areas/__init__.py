@@ -1,1 +1,1 @@
-"""Protected areas: read from files, cut to a scene, rasterised."""
+"""Protected areas: read from files, clipped to a scene, rasterised."""

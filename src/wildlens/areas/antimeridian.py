@@ -10,6 +10,7 @@ import geopandas
 import numpy as np
 import shapely
 from odc.geo.geobox import GeoBox
+from pyproj import Transformer
 
 DEGREES = "EPSG:4326"
 Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees
@@ -72,6 +73,12 @@ def boxes_of(bounds: Bounds) -> list[Bounds]:
     if west <= east:
         return [bounds]
     return [(west, south, 180.0, north), (-180.0, south, east, north)]
+
+
+def boxes_in(crs: str, bounds: Bounds) -> list[Bounds]:
+    """Boxes in another CRS that hold a box in degrees; infinite where the CRS ends."""
+    transformer = Transformer.from_crs(DEGREES, crs, always_xy=True)
+    return [transformer.transform_bounds(*box, densify_pts=51) for box in boxes_of(bounds)]
 
 
 def box_polygon(bounds: Bounds) -> shapely.Polygon | shapely.MultiPolygon:

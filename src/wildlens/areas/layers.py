@@ -5,6 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas
+import pyogrio
+from pyproj import CRS
+
+from wildlens.areas.antimeridian import Bounds, boxes_in
 from wildlens.errors import WildLensError, one_line
 from wildlens.files import vector
 from wildlens.files.archives import gdal_name, open_zip
@@ -31,6 +37,32 @@ class Layer:
     def read(self, function, **options):
         """Call one of pyogrio's readers on the layer; errors name the file."""
         return vector.read(function, self.path, self.source, layer=self.name, **options)
+
+    def read_near(self, bounds: Bounds | None, **options) -> pandas.DataFrame:
+        """Features by number whose bounding box touches a box in degrees; all without a box.
+
+        In layers with longitudes beyond 180 degrees, all features count.
+        """
+        parts = [
+            self.read(pyogrio.read_dataframe, fid_as_index=True, bbox=box, **options)
+            for box in self._boxes(bounds) or [None]
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        table = pandas.concat(parts)
+        return table[~table.index.duplicated()].sort_index()
+
+    def _boxes(self, bounds: Bounds | None) -> list[Bounds] | None:
+        """The bounds in the layer's CRS; None where they would miss features within them."""
+        if bounds is None:
+            return None
+        info = self.read(pyogrio.read_info, force_total_bounds=True)
+        if CRS(info["crs"]).is_geographic:
+            west, _, east, _ = info["total_bounds"] or bounds
+            if west < -180 or east > 180:  # the same place may have other longitudes there
+                return None
+        boxes = boxes_in(info["crs"], bounds)
+        return boxes if np.isfinite(boxes).all() else None
 
 
 def polygon_layers(path: Path) -> list[Layer]:

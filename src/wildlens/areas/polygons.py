@@ -1,4 +1,4 @@
-"""Protected areas: the polygons of a file that count, and their pixels on a grid."""
+"""Protected areas: polygons of the sites that count, clipped to a grid and rasterised."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -38,7 +38,7 @@ def read_areas(
     realms: Sequence[str] = REALMS,
     oecm: bool = False,
 ) -> geopandas.GeoDataFrame:
-    """The protected areas of a file that count: the rows of `select_sites` without a reason.
+    """Read the protected areas of a file that count; parameters and errors as in `select_sites`.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def read_areas(
 def select_sites(
     path: Path, criteria: Criteria, bounds: Bounds | None = None
 ) -> geopandas.GeoDataFrame:
-    """All sites of a file, and why those that do not count are left out.
+    """Read all sites of a file, with the reason why a site is left out.
 
     Parameters
     ----------
@@ -87,9 +87,9 @@ def select_sites(
     read = sites["reason"] == ""
     shapes = sites.geometry.array[read]
     broken = int((~shapely.is_valid(shapes) & ~shapely.is_missing(shapes)).sum())
-    repaired = _repaired(shapes)
-    flat = shapely.is_empty(repaired)
-    sites.loc[read, "geometry"] = repaired
+    valid = repaired(shapes)
+    flat = shapely.is_empty(valid)
+    sites.loc[read, "geometry"] = valid
     sites.loc[sites.index[read][flat], ["reason", "geometry"]] = ["no area", None]
     areas = that_count(sites)
     if areas.empty:
@@ -114,60 +114,62 @@ def degree_bounds(grids: Iterable[GeoBox], margin: float = 0.002) -> Bounds:
 
 
 def cut_areas(areas: geopandas.GeoDataFrame, grid: GeoBox) -> geopandas.GeoDataFrame:
-    """The parts of protected areas (EPSG:4326) on and closely around a grid, still in degrees.
+    """Clip protected areas (EPSG:4326) to a grid with a small margin; the result is in degrees.
 
-    Cutting comes before projecting: a transverse Mercator projection of far-away polygons may be
-    infinite, or fall onto the grid.
+    Clipping comes before projecting: a transverse Mercator projection of distant polygons may be
+    infinite, or overlap the grid.
     """
     parts = []
     for bounds in boxes_of(degree_bounds([grid])):
         box = shapely.box(*bounds)
         near = areas.iloc[areas.sindex.query(box, predicate="intersects")]
-        parts.append(near.set_geometry(_polygons(shapely.intersection(near.geometry.array, box))))
+        parts.append(
+            near.set_geometry(polygon_parts(shapely.intersection(near.geometry.array, box)))
+        )
     cut = pandas.concat(parts, ignore_index=True)
     return cut[~cut.geometry.is_empty].reset_index(drop=True)
 
 
 def rasterize_areas(areas: geopandas.GeoDataFrame, grid: GeoBox) -> np.ndarray:
-    """Which pixels of a grid are protected.
+    """Rasterise protected areas to a mask.
 
     Parameters
     ----------
     areas
-        Polygons in EPSG:4326, of anywhere on Earth.
+        Polygons in EPSG:4326, anywhere on Earth.
     grid
         Shape (H, W); may be a window of a larger grid, `grid[top:bottom, :]`.
 
     Returns
     -------
-    bool (H, W): True where the centre of the pixel lies in any of the polygons.
+    bool (H, W): true where the centre of the pixel is in one of the polygons.
     """
     cut = cut_areas(areas, grid)
     if cut.empty:
         return np.zeros(grid.shape, dtype=bool)
-    # edges are straight in degrees and bent on the grid: 100 km along a parallel by 200 m
-    bent = cut.geometry.segmentize(0.001).to_crs(grid.crs.to_wkt())
+    # edges are straight in degrees, not on the grid: 100 km along a parallel deviate by 200 m
+    projected = cut.geometry.segmentize(0.001).to_crs(grid.crs.to_wkt())
     burnt = rasterize(
-        bent.array, out_shape=grid.shape, transform=grid.affine, fill=0, dtype="uint8"
+        projected.array, out_shape=grid.shape, transform=grid.affine, fill=0, dtype="uint8"
     )
     return burnt.astype(bool)
 
 
-def _repaired(geometries: np.ndarray) -> np.ndarray:
-    """Valid two-dimensional (multi)polygons of geometries (N,) of any kind and state, in degrees.
+def repaired(geometries: np.ndarray) -> np.ndarray:
+    """Valid two-dimensional multipolygons within -180..180 from geometries (N,) in degrees.
 
-    Overlapping parts of one site are united, not cut out as by the even-odd rule. What has no area
-    becomes empty: points, lines, collapsed rings, None, coordinates that are not finite.
+    Overlapping parts of a site are merged, not cut out as by the even-odd rule. Geometries without
+    area become empty: points, lines, collapsed rings, None, non-finite coordinates.
     """
     flat = shapely.force_2d(np.asarray(geometries, dtype=object))
     finite = np.isfinite(shapely.bounds(flat)).all(axis=1)  # not so of None and of empty ones
     flat[~finite] = shapely.Polygon()
     valid = shapely.make_valid(unwrap(flat), method="structure", keep_collapsed=False)
-    return _polygons(within_180(_polygons(valid)))
+    return polygon_parts(within_180(polygon_parts(valid)))
 
 
-def _polygons(geometries: np.ndarray) -> np.ndarray:
-    """The polygons in valid geometries (N,), as multipolygons (N,); empty where there are none."""
+def polygon_parts(geometries: np.ndarray) -> np.ndarray:
+    """The polygons in valid geometries (N,), as multipolygons (N,), which may be empty."""
     parts, owner = shapely.get_parts(geometries, return_index=True)
     parts, of = shapely.get_parts(parts, return_index=True)  # multipolygons in collections
     solid = shapely.area(parts) > 0
@@ -194,5 +196,5 @@ def _nothing_left(
 ) -> str:
     where = "" if bounds is None else " near the scenes"
     if sites.empty:
-        return f"{path}: has no site{where}; check that the file holds the region of the scenes"
+        return f"{path}: has no site{where}; check that the file covers the region of the scenes"
     return f"{path}: no polygon counts of {len(sites)} sites{where}: {criteria.describe(sites)}"

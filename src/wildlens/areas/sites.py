@@ -7,12 +7,10 @@ CDDA of the European Environment Agency.
 import logging
 from collections.abc import Sequence
 
-import numpy as np
 import pandas
 import pyogrio
-from pyproj import Transformer
 
-from wildlens.areas.antimeridian import DEGREES, Bounds, boxes_of
+from wildlens.areas.antimeridian import Bounds
 from wildlens.areas.criteria import COASTAL, MARINE, TERRESTRIAL
 from wildlens.areas.layers import Layer, tables_beside
 from wildlens.errors import WildLensError
@@ -60,7 +58,7 @@ def read_sites(layers: Sequence[Layer], bounds: Bounds | None) -> list[pandas.Da
             )
         spelt = {str(column).lower(): str(column) for column in info["fields"]}
         try:
-            sites.append(_layer_sites(layer, spelt, _boxes(layer, info["crs"], bounds)))
+            sites.append(_layer_sites(layer, spelt, bounds))
         except _NoColumn as error:
             sites.append(None)
             wrong.append(str(error))
@@ -75,9 +73,7 @@ class _NoColumn(WildLensError):
     """A layer that lacks a column; another may have it."""
 
 
-def _layer_sites(
-    layer: Layer, spelt: dict[str, str], boxes: list[Bounds] | None
-) -> pandas.DataFrame:
+def _layer_sites(layer: Layer, spelt: dict[str, str], bounds: Bounds | None) -> pandas.DataFrame:
     columns = {
         name: next((spelt[s] for s in spellings if s in spelt), None)
         for name, spellings in _SPELLINGS
@@ -95,7 +91,8 @@ def _layer_sites(
         raise _NoColumn(
             f"{layer.path}, layer {layer.name}: has no column STATUS (columns found: {found})"
         )
-    table = _rows(layer, [c for c in columns.values() if c is not None], boxes)
+    wanted = [c for c in columns.values() if c is not None]
+    table = layer.read_near(bounds, columns=wanted, read_geometry=False)
     sites = pandas.DataFrame(index=table.index)
     for name, column in columns.items():
         sites[name] = "" if column is None else table[column].map(_text)
@@ -111,20 +108,6 @@ def _layer_sites(
     sites["realm"] = sites["realm"].str.lower().map(_REALMS).fillna("")
     sites["name"] = sites["name"].map(_as_utf8)
     return sites
-
-
-def _rows(layer: Layer, columns: list[str], boxes: list[Bounds] | None) -> pandas.DataFrame:
-    """Columns of the features whose bounding box touches one of the boxes, by feature number."""
-    parts = [
-        layer.read(
-            pyogrio.read_dataframe, read_geometry=False, fid_as_index=True, columns=columns, bbox=b
-        )
-        for b in boxes or [None]
-    ]
-    if len(parts) == 1:
-        return parts[0]
-    table = pandas.concat(parts)
-    return table[~table.index.duplicated()].sort_index()
 
 
 def _cdda_table(layer: Layer) -> pandas.DataFrame | None:
@@ -145,20 +128,6 @@ def _cdda_table(layer: Layer) -> pandas.DataFrame | None:
         )
         return sites.drop_duplicates("site_id").set_index("site_id")
     return None
-
-
-def _boxes(layer: Layer, crs: str, bounds: Bounds | None) -> list[Bounds] | None:
-    """The bounds in the layer's CRS; None where they would miss sites within them."""
-    if bounds is None:
-        return None
-    to_layer = Transformer.from_crs(DEGREES, crs, always_xy=True)
-    if to_layer.target_crs.is_geographic:
-        info = layer.read(pyogrio.read_info, force_total_bounds=True)
-        west, _, east, _ = info["total_bounds"] or bounds
-        if west < -180 or east > 180:  # the same place may have other longitudes there
-            return None
-    boxes = [to_layer.transform_bounds(*box, densify_pts=51) for box in boxes_of(bounds)]
-    return boxes if np.isfinite(boxes).all() else None
 
 
 def _text(value) -> str:

@@ -1,1 +1,1 @@
-"""From a land-cover product to classes on a scene's grid."""
+"""Land-cover products, resampled to the grid of a scene as CORINE classes."""

@@ -1,8 +1,8 @@
-"""The numbers of CORINE Land Cover rasters, and what they mean.
+"""Encodings of CORINE Land Cover rasters: which class each raster value stands for.
 
-Deliveries differ: grid codes 1..44 (V18.5, V2020) or the codes 111..523 themselves (V20, Earth
-Engine), with half a dozen numbers for no data. Which it is must be decided once for a raster, from
-all values that will be used: a window that holds nothing but missing pixels does not tell.
+Releases differ: grid codes 1..44 (V18.5, V2020) or class codes 111..523 (V20, Earth Engine), with
+half a dozen values for no data. The encoding is decided once per raster, from all values that will
+be used: a window with missing pixels only is ambiguous.
 """
 
 from collections.abc import Mapping
@@ -24,12 +24,12 @@ _GRID_CODES = np.array([c.index for c in CORINE.classes])
 
 @dataclass(frozen=True)
 class Encoding:
-    """How one raster numbers the classes.
+    """The class index of each raster value.
 
     Attributes:
         values: (n,) all known values, ascending.
         indices: (n,) uint8, CORINE's index of each, 0 = no data.
-        product: whose classes they are, for messages.
+        product: name of the product, for messages.
     """
 
     values: np.ndarray
@@ -38,7 +38,7 @@ class Encoding:
 
     @classmethod
     def of(cls, indices: Mapping[float, int], product: str = "CORINE") -> "Encoding":
-        """From a mapping of values to indices."""
+        """The encoding with this mapping of values to indices."""
         values = sorted(indices)
         return cls(np.array(values), np.array([indices[v] for v in values], np.uint8), product)
 
@@ -46,27 +46,27 @@ class Encoding:
         """Class indices (uint8, 0..44, 0 = no data) of raster values; NaN is no data.
 
         Raises:
-            WildLensError: values that the encoding does not know.
+            WildLensError: a value is not in the encoding.
         """
         if np.issubdtype(values.dtype, np.floating):
             values = np.where(np.isnan(values), 0, values)
-        place = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
-        known = self.values[place] == values
+        position = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
+        known = self.values[position] == values
         if not known.all():
             unknown = _named(np.unique(values[~known]))
             raise WildLensError(f"no {self.product} classes: {unknown}")
-        return self.indices[place]
+        return self.indices[position]
 
 
 def find_encoding(
     present: np.ndarray, nodata: float | None, *, codes_only: bool = False
 ) -> Encoding:
-    """Decide how a raster numbers its classes.
+    """Choose the encoding of a raster from its values.
 
     Args:
         present: all values of the part that is used, any shape and number type.
         nodata: the raster's own no-data value.
-        codes_only: it is known to hold codes; grid codes are refused.
+        codes_only: refuse grid codes, for rasters that are known to hold class codes.
 
     Raises:
         WildLensError: values of both encodings, or of neither.
@@ -99,14 +99,14 @@ def decode_corine(values: np.ndarray, nodata: float | None) -> np.ndarray:
         uint8 of the same shape: index in `legend.CORINE` 1..44, 0 = no data.
 
     Raises:
-        WildLensError: values that are no classes (they are named), or a mix of encodings.
+        WildLensError: values that are no classes (the message names them), or a mix of encodings.
     """
     return find_encoding(values, nodata).decode(values)
 
 
 def _encoding(classes: np.ndarray, missing: np.ndarray) -> Encoding:
     missing = missing[~np.isnan(missing)]
-    # where the raster's no-data value is that of a class, it is no data
+    # a no-data value takes precedence over the class with the same value
     indices = {float(v): c.index for v, c in zip(classes, CORINE.classes, strict=True)}
     indices |= dict.fromkeys(missing.tolist(), 0)
     return Encoding.of(indices)

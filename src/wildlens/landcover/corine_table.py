@@ -1,7 +1,7 @@
-"""The attribute table that lies beside a CORINE raster, and says what its numbers mean.
+"""Raster attribute tables of CORINE: the class code of each raster value.
 
-Deliveries have it as RASTER.vat.dbf; GIS software also writes it into RASTER.aux.xml. Copies with
-numbers of their own can be read only with it.
+Releases store the table in RASTER.vat.dbf; GIS software also writes it to RASTER.aux.xml. Rasters
+with other values than the official ones can be read only with their table.
 """
 
 import re
@@ -20,7 +20,7 @@ _NO_CLASS = (0, 990, 995, 999)  # codes of no data, unclassified land and water
 
 
 def table_beside(raster: Path) -> Path | None:
-    """The file that holds a raster's attribute table of values and codes, if there is one."""
+    """The file with a raster's attribute table of values and codes, or None."""
     for suffix in (".vat.dbf", ".aux.xml"):
         path = raster.with_name(raster.name + suffix)
         if path.is_file() and _rows(path):
@@ -29,15 +29,15 @@ def table_beside(raster: Path) -> Path | None:
 
 
 def read_table(path: Path, nodata: float | None) -> Encoding:
-    """What the values of a raster mean, by its attribute table.
+    """The encoding that a raster attribute table defines.
 
     Args:
         path: as from `table_beside`.
-        nodata: the raster's own no-data value; `corine.MISSING` count as no data as well, unless
-            the table names them.
+        nodata: the raster's own no-data value; `corine.MISSING` are no data as well, except those
+            in the table.
 
     Raises:
-        WildLensError: values or codes that are none, or a value of two codes.
+        WildLensError: an invalid value or code, or a value with two codes.
     """
     known = {c.code: c.index for c in CORINE.classes} | dict.fromkeys(_NO_CLASS, 0)
     indices: dict[float, int] = {}
@@ -46,11 +46,11 @@ def read_table(path: Path, nodata: float | None) -> Encoding:
             number, index = float(value), known[int(float(code or 0))]
         except (ValueError, KeyError, OverflowError):
             raise WildLensError(
-                f"{path}: value {value} has the code {code!r}, which is none of CORINE's; remove"
-                " the table if it is not this raster's"
+                f"{path}: value {value} has the code {code!r}, which CORINE does not have; remove"
+                " the table if it belongs to another raster"
             ) from None
         if indices.setdefault(number, index) != index:
-            raise WildLensError(f"{path}: value {value} stands there twice, with two codes")
+            raise WildLensError(f"{path}: value {value} occurs twice, with different codes")
     encoding = dict.fromkeys(map(float, MISSING), 0) | indices
     if nodata is not None and nodata == nodata:
         encoding[nodata] = 0
@@ -58,7 +58,7 @@ def read_table(path: Path, nodata: float | None) -> Encoding:
 
 
 def _rows(path: Path) -> list[tuple[str, str]]:
-    """Values and codes of a table, as text; empty if it has no such columns."""
+    """Values and codes of a table as text; empty if it lacks these columns."""
     names, rows = _dbf(path) if path.suffix == ".dbf" else _attribute_table(path)
     value = next((i for i, name in enumerate(names) if name.casefold() == "value"), None)
     code = next((i for i, name in enumerate(names) if _CODE.fullmatch(name)), None)

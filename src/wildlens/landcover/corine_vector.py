@@ -1,16 +1,20 @@
-"""CORINE as polygons: the classes of the pixels whose centres they hold."""
+"""CORINE polygons, rasterised: each pixel takes the class of the polygon at its centre."""
 
 import re
 from collections.abc import Callable
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pyogrio
+import shapely
 from odc.geo.geobox import GeoBox
-from pyproj import Transformer
 from rasterio.features import rasterize
 from rasterio.windows import Window
 
+from wildlens.areas.antimeridian import DEGREES, Bounds, box_polygon
+from wildlens.areas.layers import Layer, polygon_layers
+from wildlens.areas.polygons import degree_bounds, polygon_parts, repaired
 from wildlens.errors import WildLensError
 from wildlens.files import vector
 from wildlens.legend import CORINE
@@ -23,33 +27,28 @@ _NAMED = 8
 
 
 def polygon_reader(path: Path, grid: GeoBox) -> Callable[[Window], np.ndarray]:
-    """A function that gives the class indices (uint8, 0 = no data) of a window of a grid.
+    """Return a function that rasterises a window of a grid to class indices (uint8, 0 = no data).
 
     Args:
         path: Shapefile, GeoPackage, ...; one of its layers has polygons and a field like CODE_18.
         grid: only polygons near it are read.
 
     Raises:
-        WildLensError: no such layer or field, several of them, codes that CORINE does not have, or
-            edits that are not merged into the file.
+        WildLensError: no such layer or field, several of them, unknown codes, or edits that are
+            not merged into the file.
     """
-    source = vector.gdal_source(path)
-    layer, field = _layer(path, source)
-    info = vector.read(pyogrio.read_info, path, source, layer=layer)
-    if info["crs"] is None:
+    layer, field = _layer(path)
+    crs = layer.read(pyogrio.read_info)["crs"]
+    if crs is None:
         raise WildLensError(f"{path}: has no coordinate reference system (is its .prj there?)")
-    box = grid.footprint(info["crs"]).boundingbox
-    polygons = vector.read(
-        pyogrio.read_dataframe, path, source,
-        layer=layer, columns=[field], bbox=tuple(box), on_invalid="ignore",
-    )  # fmt: skip
+    bounds = degree_bounds([grid])
+    polygons = layer.read_near(bounds, columns=[field], on_invalid="ignore")
     codes = polygons[field].map(_text)
     known = {str(c.code): c.index for c in CORINE.classes} | dict.fromkeys(_MISSING, 0)
     unknown = sorted(set(codes) - known.keys())
     if unknown:
         raise WildLensError(f"{path}, {field}: no CORINE codes: {', '.join(unknown[:_NAMED])}")
-    polygons = polygons.set_geometry(polygons.geometry.force_2d())
-    on_grid = polygons.geometry.segmentize(_step(info["crs"])).to_crs(grid.crs.to_wkt())
+    on_grid = _projected(polygons.geometry.force_2d(), bounds, grid)
     classes = codes.map(known).to_numpy()
 
     def read(window: Window) -> np.ndarray:
@@ -64,20 +63,36 @@ def polygon_reader(path: Path, grid: GeoBox) -> Callable[[Window], np.ndarray]:
     return read
 
 
-def _layer(path: Path, source: str) -> tuple[str, str]:
-    """The layer of polygons that has a field of CORINE codes, and that field."""
+def _projected(polygons: geopandas.GeoSeries, bounds: Bounds, grid: GeoBox) -> geopandas.GeoSeries:
+    """Polygons in the CRS of a grid, densified, since straight edges become curves.
+
+    Polygons in degrees are first cut to the grid: far from it, the projection is not defined.
+    """
+    step = 1000.0  # m: longest edge that stays straight
+    if polygons.crs.is_geographic:
+        step = 0.01
+        degrees = polygons.to_crs(DEGREES)
+        cut = shapely.intersection(repaired(degrees.array), box_polygon(bounds))
+        polygons = geopandas.GeoSeries(polygon_parts(cut), index=polygons.index, crs=DEGREES)
+    return polygons.segmentize(step).to_crs(grid.crs.to_wkt())
+
+
+def _layer(path: Path) -> tuple[Layer, str]:
+    """The polygon layer with a field of CORINE codes, and the name of that field."""
     found, seen = [], []
-    for layer, kind in vector.list_layers(path, source):
-        if not kind or "Polygon" not in kind:
-            continue
-        info = vector.read(pyogrio.read_info, path, source, layer=layer)
+    for layer in polygon_layers(path):
+        info = layer.read(pyogrio.read_info)
         if info["driver"] not in vector.DRIVERS:
             expected = ", ".join(vector.DRIVERS)
             raise WildLensError(f"{path}: is {info['driver']}, expected {expected}")
-        seen += [f"{layer}.{name}" for name in info["fields"]]
+        seen += [f"{layer.name}.{name}" for name in info["fields"]]
         found += [(layer, str(name)) for name in info["fields"] if _FIELD.fullmatch(str(name))]
     if len(found) != 1:
-        names = ", ".join(".".join(f) for f in found) or ", ".join(seen[:_NAMED]) or "no polygons"
+        names = (
+            ", ".join(f"{layer.name}.{field}" for layer, field in found)
+            or ", ".join(seen[:_NAMED])
+            or "no polygons"
+        )
         raise WildLensError(
             f"{path}: {len(found)} fields of CORINE codes (CODE_18) in its layers of polygons"
             f" ({names}): give a file with one"
@@ -90,8 +105,3 @@ def _text(value) -> str:
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None or value != value else str(value).strip()
-
-
-def _step(crs: str) -> float:
-    """Longest edge that is left straight: edges bend between projections. 1 km, or 0.01 degrees."""
-    return 0.01 if Transformer.from_crs(crs, crs).source_crs.is_geographic else 1000.0

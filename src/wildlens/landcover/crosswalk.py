@@ -1,9 +1,8 @@
-"""Other land-cover products, and the classes of CORINE that theirs count as.
+"""Crosswalks from other land-cover products to the nearest CORINE classes.
 
-All that comes after the land cover speaks of CORINE: target classes, anthropogenic classes, tables
-and colours. Another product is translated, class by class, into the class of CORINE that is nearest
-in meaning; what it cannot tell apart (kinds of forest, say), nobody can tell apart afterwards.
-`docs/inputs.md` shows the tables. A user's own table does the same for any raster.
+All later steps use CORINE classes: target groups, anthropogenic classes, tables and colours.
+Distinctions that a product does not make (kinds of forest, for instance) are lost. `docs/inputs.md`
+lists the crosswalks; users can supply their own table for any raster.
 """
 
 import csv
@@ -20,9 +19,12 @@ from wildlens.legend import CORINE
 
 @dataclass(frozen=True)
 class Crosswalk:
-    """One product: its name, its layer in AnthroProtect, and value -> (CORINE code, class name).
+    """The crosswalk of one product.
 
-    Code 0 is no data.
+    Attributes:
+        product: its name, for messages.
+        classes: raster value -> (CORINE code, class name); code 0 is no data.
+        layer: its band in AnthroProtect.
     """
 
     product: str
@@ -30,7 +32,7 @@ class Crosswalk:
     layer: str | None = None
 
     def encoding(self, nodata: float | None) -> Encoding:
-        """How a raster of this product is read; its own no-data value goes before its classes."""
+        """Encoding of a raster of this product; its no-data value takes precedence over classes."""
         codes = {float(value): code for value, (code, _) in self.classes.items()}
         if nodata is not None and not np.isnan(nodata):
             codes[float(nodata)] = 0
@@ -159,15 +161,15 @@ CROSSWALKS = {
 
 
 def read_crosswalk(path: Path) -> Crosswalk:
-    """A user's table: CSV with columns `value` (of the raster) and `code` (CORINE; 0 = no data).
+    """Read a user's crosswalk: CSV with columns `value` (raster) and `code` (CORINE; 0 = no data).
 
-    A third column `name` may say what the value means; others are not read.
+    A column `name` may hold the names of the classes; other columns are ignored.
 
     Raises
     ------
     WildLensError
-        For a missing column, a value that is no whole number or stands twice, or a code that is
-        none of CORINE's; the line is named.
+        For a missing column, a value that is no integer or occurs twice, or a code that CORINE
+        does not have; the message names the line.
     """
     try:
         lines = read_bytes(path).decode("utf-8-sig").splitlines()
@@ -184,9 +186,9 @@ def read_crosswalk(path: Path) -> Crosswalk:
         cells = dict(zip(columns, (str(cell or "").strip() for cell in row.values()), strict=False))
         value, code = (_whole(path, line, key, cells.get(key, "")) for key in ("value", "code"))
         if value in classes:
-            raise WildLensError(f"{path}: line {line}: the value {value} stands there twice")
+            raise WildLensError(f"{path}: line {line}: the value {value} occurs twice")
         if code and code not in {c.code for c in CORINE.classes}:
-            raise WildLensError(f"{path}: line {line}: {code} is no code of CORINE (0: no data)")
+            raise WildLensError(f"{path}: line {line}: {code} is no CORINE code (0: no data)")
         classes[value] = (code, cells.get("name", ""))
     return Crosswalk(path.name, classes)
 

@@ -1,4 +1,4 @@
-"""From a land-cover product to the grid of a scene: class indices of CORINE."""
+"""The step `landcover`: class indices of CORINE on the grid of a scene."""
 
 import logging
 import math
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 # Largest error of a position, in source pixels (nearest: 0.1 mm for CORINE). GDAL's default of
 # 0.125 takes one pixel in 400 from the neighbouring cell. rasterio's `reproject` ignores a
-# tolerance of 0, and its WarpedVRT breaks with it. Single points of many decide little, but cost.
+# tolerance of 0, and its WarpedVRT breaks with it. Single points of `majority` need less.
 TOLERANCE = {"nearest": 1e-6, "majority": 1e-3}
 STRIP = 32  # rows of pixels whose points are held at once
 DEFAULT_BAND = "CORINE"
@@ -41,26 +41,25 @@ _FILE_NAMES = {"worldcover": "worldcover", "clcplus": "clcplus"}
 
 
 def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover) -> None:
-    """Bring land cover onto the grid of a scene.
+    """Resample land cover to the grid of a scene.
 
-    Each pixel takes the class of the source pixel or polygon that holds its centre (`nearest`), or
-    that holds most of a square of points in it (`majority`). Classes of
-    other products become those of CORINE that they count as (`crosswalk`), before they are counted.
+    Each pixel takes the class of the source pixel or polygon at its centre (`nearest`), or that of
+    most points of a square of sample points (`majority`). Classes of other products are first
+    translated to CORINE (`crosswalk`).
 
-    The result is a uint8 GeoTIFF of class indices of the legend (1..44 for CORINE; 0 = no data,
-    which is also what lies outside the source), with colour table; class names lie beside it in
-    OUTPUT.aux.xml, where QGIS looks for them.
+    The result is a uint8 GeoTIFF of class indices of the legend (1..44; 0 = no data or outside the
+    source), with a colour table. Class names are in OUTPUT.aux.xml, where QGIS looks for them.
 
     Args:
         source: CORINE raster in any of its encodings, or its polygons, or a raster of another
             product; in any CRS.
-        scene: a raster that has the wanted grid; its pixels are not read.
+        scene: raster with the target grid; its pixels are not read.
         output: the GeoTIFF to write.
         settings: product, its table, the band of the source by its description, and resampling.
 
     Raises:
-        WildLensError: the source cannot be read, has no such band, values that are no classes, or
-            no class anywhere in the scene.
+        WildLensError: the source cannot be read, has no such band, has values that are no
+            classes, or has no class anywhere in the scene.
     """
     grid = raster.read_grid(scene)
     table = settings.table or _table_of(source, settings)
@@ -89,7 +88,7 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
 def _reader(
     source: Path, grid: GeoBox, settings: Landcover
 ) -> Iterator[Callable[[Window], np.ndarray]]:
-    """A function that gives the class indices of a window of the grid, of full width."""
+    """Yield a function that reads the class indices of a window of full width."""
     if settings.resampling == "nearest":
         with _at_centres(source, grid, settings) as read:
             yield read
@@ -115,12 +114,12 @@ def _reader(
 def _at_centres(
     source: Path, grid: GeoBox, settings: Landcover
 ) -> Iterator[Callable[[Window], np.ndarray]]:
-    """A function that gives the class indices under the centres of a window's pixels."""
+    """Yield a function that reads the class indices at the centres of a window's pixels."""
     if source.suffix.lower() in corine_vector.SUFFIXES:
         if settings.product != "corine":
             raise WildLensError(
-                f"{source}: are polygons, which are read of CORINE only; landcover.product is"
-                f" {settings.product}"
+                f"{source}: holds polygons, which are supported for CORINE only; landcover.product"
+                f" is {settings.product}"
             )
         yield corine_vector.polygon_reader(source, grid)
         return
@@ -140,22 +139,22 @@ def _at_centres(
 
 
 def _check_name(source: Path, settings: Landcover) -> None:
-    """Refuse what bears the name of another product: many of their numbers are CORINE's, too."""
+    """Refuse files named after another product, because class codes overlap."""
     for product, pattern in _FILE_NAMES.items():
         if settings.product == "corine" and pattern in source.name.lower():
             raise WildLensError(
-                f"{source}: is {CROSSWALKS[product].product} by its name: set landcover.product to"
+                f"{source}: its name says {CROSSWALKS[product].product}: set landcover.product to"
                 f" {product}"
             )
 
 
 def layer_of(product: str) -> str | None:
-    """Name of a product's band where several products lie in one file, as in AnthroProtect."""
+    """Name of a product's band in files with several products, such as those of AnthroProtect."""
     return CROSSWALKS[product].layer if product in CROSSWALKS else None
 
 
 def encoding_of(settings: Landcover, nodata: float | None) -> Encoding | None:
-    """How the values of a product are read; None for CORINE, whose values must be looked at."""
+    """Encoding of a product; None for CORINE, whose encoding depends on the values."""
     if settings.product == "corine":
         return None
     if settings.product == "table":
@@ -164,9 +163,9 @@ def encoding_of(settings: Landcover, nodata: float | None) -> Encoding | None:
 
 
 def choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
-    """Number of the band with this description; the only one, if it has none; else CORINE.
+    """Number of the band with this description (default CORINE), or of an only band without one.
 
-    Numbers of different products collide: no band is taken for another by its place.
+    Bands are never chosen by position: values of different products overlap.
     """
     if dataset.count == 1 and (wanted is None or not dataset.descriptions[0]):
         return 1
@@ -182,14 +181,14 @@ def choose_band(dataset: rasterio.DatasetReader, wanted: str | None) -> int:
 
 
 def _table_of(source: Path, settings: Landcover) -> Path | None:
-    """The attribute table beside a raster of CORINE, which comes before what values look like."""
+    """The attribute table of a CORINE raster, which takes precedence over guessing from values."""
     return table_beside(source) if settings.product == "corine" else None
 
 
 def _encoding(
     source: Path, dataset: rasterio.DatasetReader, band: int, grid: GeoBox, settings: Landcover
 ) -> Encoding:
-    """The encoding; of CORINE, from the table beside it, or else from all values under the grid."""
+    """Encoding of a source; for CORINE from its attribute table, else from its values."""
     own = raster.grid_of(dataset)
     rows, columns = _covered_part(own, grid)
     if rows.start >= rows.stop or columns.start >= columns.stop:
@@ -198,7 +197,7 @@ def _encoding(
     if encoding := encoding_of(settings, nodata):
         return encoding
     if table := _table_of(source, settings):
-        log.info("%s: its values mean what %s says", source, table.name)
+        log.info("%s: classes are read from its attribute table %s", source, table.name)
         return read_table(table, nodata)
     present = np.array([], dtype=dataset.dtypes[band - 1])
     width = columns.stop - columns.start
@@ -211,7 +210,7 @@ def _encoding(
 
 
 def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, slice]:
-    """Rows and columns of the source that the grid covers; empty if they do not touch."""
+    """Rows and columns of the source that the grid covers; empty if they do not overlap."""
     box = grid.footprint(own.crs).boundingbox
     corners = [~own.affine * (x, y) for x in (box.left, box.right) for y in (box.bottom, box.top)]
     parts = []
@@ -226,7 +225,7 @@ def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, sl
 def _on_grid(
     dataset: rasterio.DatasetReader, grid: GeoBox, tolerance: float
 ) -> Iterator[WarpedVRT]:
-    """The source on another grid, by nearest neighbour; outside it is its no data, or 0."""
+    """The source on another grid by nearest neighbour; its no-data value, or 0, outside."""
     rows, columns = grid.shape
     try:
         warped = WarpedVRT(
@@ -240,7 +239,7 @@ def _on_grid(
         )
     except rasterio.errors.RasterioError as error:
         reason = one_line(error)
-        raise WildLensError(f"{dataset.name}: cannot be brought to the scene: {reason}") from None
+        raise WildLensError(f"{dataset.name}: cannot be resampled to the scene: {reason}") from None
     with warped:
         yield warped
 
@@ -260,7 +259,7 @@ def _convert(
 
 @contextmanager
 def _naming(dataset, band: int) -> Iterator[None]:
-    """Put file and band in front of what is wrong with their values."""
+    """Prefix errors about values with file and band."""
     try:
         yield
     except WildLensError as error:
@@ -268,7 +267,7 @@ def _naming(dataset, band: int) -> Iterator[None]:
 
 
 def _write_names(path: Path, legend: Legend) -> None:
-    """The sidecar from which QGIS takes the names of the classes, by index."""
+    """Write the sidecar from which QGIS reads the class names, by index."""
     names = ["No data", *(f"{c.code} {c.name}" for c in legend.classes)]
     categories = "".join(f"      <Category>{escape(name)}</Category>\n" for name in names)
     text = (
@@ -285,6 +284,6 @@ def _report(output: Path, counts: np.ndarray) -> None:
         f"{CORINE.of_index(i).name} {100 * shares[i]:.1f} %" for i in largest if counts[i]
     )
     log.info(
-        "%s: %d classes, most of all %s; %.1f %% no data",
+        "%s: %d classes, mainly %s; %.1f %% no data",
         output, np.count_nonzero(counts[1:]), named, 100 * shares[0],
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""`landcover`: from a land-cover product to a scene's grid."""
+"""`landcover`: resampling of a land-cover product to a scene's grid."""
 
 from typing import Literal
 
@@ -8,20 +8,20 @@ from wildlens.settings.section import Section
 
 
 class Landcover(Section):
-    """From a land-cover product to the grid of a scene."""
+    """Resampling of a land-cover product to the grid of a scene."""
 
     product: Literal["corine", "clcplus", "worldcover", "igbp", "cgls", "globcover", "table"] = (
-        Field("corine", description="What it is; classes of others become those of CORINE")
+        Field("corine", description="The product; classes of others are translated to CORINE")
     )
     band: str | None = Field(
-        None, description="Band by description; default the only one, or the product's"
+        None, description="Description of the band; default: the only band, or that of the product"
     )
     table: str | None = Field(
         None, description="product: table: CSV with columns value and code (CORINE, 0 = no data)"
     )
     resampling: Literal["nearest", "majority"] = Field(
         "nearest",
-        description="Class of a pixel: the one at its centre, or the one that covers most of it",
+        description="Class of a pixel: at its centre, or covering most of it",
     )
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""`tiles`: the training set."""
+"""`tiles`: how the training set is made."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal
@@ -14,33 +14,36 @@ TWO_CLASSES = ("anthropogenic", "protected")
 
 
 def classes_in_order(names: Sequence[str]) -> list[tuple[int, str]]:
-    """(label, name) of classes as people read them: protected, anthropogenic, then the others."""
+    """(label, name) of classes in the order of tables: protected, anthropogenic, others."""
     return [(label, names[label]) for label in (1, 0, *range(2, len(names)))]
 
 
 class TileClass(Section):
-    """What tiles of a further class hold."""
+    """A further class of tiles."""
 
     codes: Annotated[CorineCodes, Field(min_length=1)] = Field(
         description="CORINE codes of the class; 1 or 14 is the whole group"
     )
     min_share: Fraction = Field(
-        0.5, description="A tile is of the class from this share of these codes on"
+        0.5, description="Least share of these codes in a tile of the class"
     )
 
 
 class Tiles(Section):
-    """From scenes, land cover and protected areas to a training set."""
+    """Labels and split of the tiles, from land cover and protected areas."""
 
     size: int = Field(128, ge=32, le=1024, multiple_of=4, description="Tile side, px")
     categories: list[Literal["Ia", "Ib", "II", "III", "IV", "V", "VI"]] = Field(
         ["Ia", "Ib", "II"], min_length=1, description="IUCN categories that count as protected"
     )
     statuses: list[str] = Field(
-        ["Designated", "Inscribed", "Established"], description="WDPA statuses that count"
+        ["Designated", "Inscribed", "Established"],
+        description="WDPA statuses that count as protected",
     )
     realms: list[Literal["Terrestrial", "Coastal", "Marine"]] = Field(
-        ["Terrestrial", "Coastal", "Marine"], min_length=1, description="Realms of sites that count"
+        ["Terrestrial", "Coastal", "Marine"],
+        min_length=1,
+        description="Realms of sites that count as protected",
     )
     oecm: bool = Field(
         False,
@@ -48,46 +51,49 @@ class Tiles(Section):
         " any category",
     )
     protected_min_share: Fraction = Field(
-        0.98, description="A tile is protected from this share of its area inside protected areas"
+        0.98, description="Least share of a protected tile's area inside protected areas"
     )
     anthropogenic_classes: CorineCodes = Field(
         [c.code for c in CORINE.classes if c.code < 300],
         description="CORINE codes that count as anthropogenic; 1 or 14 is the whole group",
     )
     anthropogenic_min_share: Fraction = Field(
-        0.10, description="A tile is anthropogenic from this share of these classes on"
+        0.10, description="Least share of these classes in an anthropogenic tile"
     )
     unprotected_max_share: Share = Field(
-        0.0, description="... provided that no more than this share of it is protected"
+        0.0, description="Largest share inside protected areas of a tile of any other class"
     )
     other_classes: dict[GroupName, TileClass] = Field(
         {},
-        description="Further classes by name, of tiles that are neither protected (see"
-        " unprotected_max_share) nor anthropogenic; the first that fits counts",
+        description="Further classes by name, for tiles that are neither protected (see"
+        " unprotected_max_share) nor anthropogenic; the first match counts",
     )
     max_missing: Share = Field(
-        0.05, description="Tiles with a larger share of no data are left out"
+        0.05, description="Largest share of no data in a tile; others are left out"
     )
-    block_km: float = Field(5.12, gt=0, le=500, description="Side of the blocks of the split, km")
+    block_km: float = Field(
+        5.12, gt=0, le=500, description="Side of the spatial blocks of the split, km"
+    )
     validation: Fraction = Field(0.12, description="Share of the tiles for validation")
     test: Fraction = Field(0.18, description="Share of the tiles for test")
     distance_m: float = Field(
         0.0,
         ge=0,
-        description="Tiles nearer than this to a tile of a stricter split are left out, m",
+        description="Training tiles nearer than this to a validation or test tile, and validation"
+        " tiles nearer to a test tile, are dropped, m",
     )
     balance: float | None = Field(
         None,
         ge=1,
         le=1000,
-        description="Training has at most this many times the tiles of its rarest class of any"
-        " other, chosen at random; null: all. Validation and test keep theirs",
+        description="Largest ratio of a class's training tiles to those of the rarest class; the"
+        " surplus is dropped at random. null: no limit. Validation and test are unaffected",
     )
-    seed: Seed = Field(0, description="Seed of the split, and of what balance leaves out")
+    seed: Seed = Field(0, description="Seed of the split and of what balance drops")
     split: Literal["given", "areas"] = Field(
         "given",
-        description="AnthroProtect: its own split, or each area whole in one split (then"
-        " distance_m holds, too)",
+        description="AnthroProtect: its own split, or each area in one split (then distance_m"
+        " applies)",
     )
 
     @model_validator(mode="after")
@@ -100,10 +106,10 @@ class Tiles(Section):
     def _names_are_free(self):
         for name in (*TWO_CLASSES, "unlabelled"):
             if name in self.other_classes:
-                raise ValueError(f"other_classes: '{name}' is taken, choose another name")
+                raise ValueError(f"other_classes: '{name}' is reserved, choose another name")
         return self
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of all classes; a tile's label is the place of its class in them."""
+        """Names of all classes; a tile's label is the position of its class."""
         return (*TWO_CLASSES, *self.other_classes)

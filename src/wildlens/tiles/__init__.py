@@ -1,1 +1,1 @@
-"""The training set: tiles cut from scenes, labelled, split in space, stored."""
+"""The training set: tiles of scenes with labels and a spatial split."""

@@ -1,7 +1,7 @@
-"""Training, validation and test: by blocks on the ground, so that no pixel is in two of them.
+"""Split into training, validation and test by spatial blocks, so that no pixel is in two of them.
 
-A block is a cell of a grid fixed on the Earth and does not depend on the data: the same place lies
-in the same block in every scene and every UTM zone.
+Blocks are cells of a grid fixed to the Earth and do not depend on the data: a location is in the
+same block in every scene and UTM zone.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from pyproj import Transformer
 
 from wildlens.areas.antimeridian import DEGREES
 
-SPLITS = ("train", "val", "test")  # from lax to strict
+SPLITS = ("train", "val", "test")  # in the order in which tiles yield: train to val to test
 DROPPED = "dropped"
 
 _KM_PER_DEGREE = 6371.0088 * np.pi / 180  # on the sphere of the Earth's mean radius
-_REGION_KM = 500.0  # tiles are measured together within such a block: distortion below 0.1 %
-_LEAST_RADIUS_M = 6.3e6  # no radius of curvature of the Earth is smaller
-_TOLERANCE_M = 0.1  # neighbours of one grid share an edge, up to rounding, but no pixel
+_REGION_KM = 500.0  # side of regions with one projection for distances: distortion below 0.1 %
+_LEAST_RADIUS_M = 6.3e6  # lower bound of the Earth's radius of curvature
+_TOLERANCE_M = 0.1  # adjacent tiles share an edge, up to rounding, but no pixel
 
 
 def assign_splits(
@@ -32,12 +32,12 @@ def assign_splits(
     distance_m: float,
     seed: int,
 ) -> pandas.DataFrame:
-    """The split of each tile.
+    """Assign each tile to a split.
 
-    Blocks are put in an order that only `seed` and their names decide, and cut where the tiles of
-    the first reach the share `test`, and of the next the share `validation`; the rest is training.
-    A block goes to the side of the cut where most of it lies. Then tiles are dropped that overlap
-    a tile of a stricter split (train < val < test), or lie nearer than `distance_m` to one.
+    Blocks are ordered by a hash of `seed` and their names. The first blocks, with a share `test` of
+    the tiles, are for testing, the next, with a share `validation`, for validation, the rest for
+    training. Then training tiles are dropped that overlap a validation or test tile or are nearer
+    than `distance_m` to one, and validation tiles that overlap or are near a test tile.
 
     Parameters
     ----------
@@ -63,14 +63,14 @@ def assign_splits(
 
 
 def drop_near(footprints: geopandas.GeoSeries, split: np.ndarray, distance_m: float) -> np.ndarray:
-    """Drop tiles that overlap a tile of a stricter split, or lie nearer than a distance to one.
+    """Drop tiles that overlap a tile of a later split (train, val, test), or are too near to one.
 
     Parameters
     ----------
     footprints
         Outlines of the N tiles in EPSG:4326.
     split
-        Split of each, str (N,).
+        Split of each tile, str (N,).
     distance_m
         See `assign_splits`.
 
@@ -81,7 +81,7 @@ def drop_near(footprints: geopandas.GeoSeries, split: np.ndarray, distance_m: fl
     split = np.array(split, dtype="<U7")
     outlines = footprints.to_numpy()
     regions = block_names(footprints, _REGION_KM)
-    # from the strictest on, for what was dropped itself does not push others out
+    # test first: tiles that are dropped themselves displace no others
     for strict, lax in (("test", "val"), ("test", "train"), ("val", "train")):
         mine, theirs = np.flatnonzero(split == lax), np.flatnonzero(split == strict)
         split[mine[_near(outlines, regions, mine, theirs, distance_m)]] = DROPPED
@@ -89,16 +89,16 @@ def drop_near(footprints: geopandas.GeoSeries, split: np.ndarray, distance_m: fl
 
 
 def whole_groups(groups: pandas.Series, split: pandas.Series) -> pandas.Series:
-    """The split that most of a group's members have, for all of them; of equals the laxer."""
+    """Give all members of a group its most frequent split; ties go to the earlier of SPLITS."""
     counts = pandas.crosstab(groups, split).reindex(columns=list(SPLITS), fill_value=0)
     return groups.map(counts.idxmax(axis=1))
 
 
 def block_names(footprints: geopandas.GeoSeries, block_km: float) -> np.ndarray:
-    """Name of the block that holds the centre of each footprint (EPSG:4326).
+    """Name of the block with the centre of each footprint (EPSG:4326).
 
-    Blocks lie in rows of `block_km` from the south pole on; the columns of a row divide its
-    parallel evenly into steps of about `block_km`.
+    Rows of blocks are `block_km` high, from the south pole on; each row is divided evenly into
+    columns of about `block_km`.
 
     Returns
     -------
@@ -114,9 +114,9 @@ def block_names(footprints: geopandas.GeoSeries, block_km: float) -> np.ndarray:
 
 
 def _centres(outlines: np.ndarray) -> np.ndarray:
-    """Centres of polygons in degrees as unit vectors (N, 3), which know no antimeridian.
+    """Centres of polygons in degrees as unit vectors (N, 3), which have no antimeridian.
 
-    Of a polygon the mean of its corners, of one that is split the mean of its parts by area.
+    The mean of a polygon's corners; of a split polygon, the mean of its parts weighted by area.
     """
     total = np.zeros((len(outlines), 3))
     whole = shapely.get_type_id(outlines) == shapely.GeometryType.POLYGON
@@ -144,7 +144,7 @@ def _lon_lat(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _by_block(blocks: np.ndarray, validation: float, test: float, seed: int) -> np.ndarray:
-    """Split of each tile by its block alone, str (N,)."""
+    """Split of each tile from its block alone, str (N,)."""
     names, member, counts = np.unique(blocks, return_inverse=True, return_counts=True)
     keys = [hashlib.blake2b(f"{seed}:{name}".encode()).digest() for name in names]
     order = sorted(range(len(names)), key=keys.__getitem__)
@@ -160,10 +160,10 @@ def _by_block(blocks: np.ndarray, validation: float, test: float, seed: int) -> 
 def _near(
     outlines: np.ndarray, regions: np.ndarray, mine: np.ndarray, theirs: np.ndarray, metres: float
 ) -> np.ndarray:
-    """Which of the tiles `mine` overlap one of `theirs` or lie nearer than `metres`, bool (M,).
+    """Which of the tiles `mine` overlap one of `theirs` or are nearer than `metres`, bool (M,).
 
-    Each region is measured in an azimuthal equidistant projection around its own middle, so that
-    metres are metres even where scenes are spread over continents.
+    Distances are measured in an azimuthal equidistant projection around the centre of each region,
+    so that they are correct even if scenes are on several continents.
     """
     near = np.zeros(len(mine), dtype=bool)
     if not len(mine) or not len(theirs):
@@ -174,7 +174,7 @@ def _near(
     for region in np.unique(regions[mine]):
         here = mine[regions[mine] == region]
         middle = middles[here].mean(axis=0)
-        # chords of the unit sphere: no tile farther from the middle can be near one of `here`
+        # chords of the unit sphere: tiles farther from the middle cannot be near one of `here`
         reach = np.linalg.norm(middles[here] - middle, axis=1).max()
         reach += 2 * radius + metres / _LEAST_RADIUS_M
         close = theirs[np.linalg.norm(middles[theirs] - middle, axis=1) <= reach]
@@ -189,7 +189,7 @@ def _near(
 
 
 def _projection(middle: np.ndarray):
-    """A function from degrees (N, 2) to metres (N, 2) around a vector (3,)."""
+    """A function that projects degrees (N, 2) to metres (N, 2) around a unit vector (3,)."""
     lon, lat = _lon_lat(middle[None])
     local = f"+proj=aeqd +lat_0={lat[0]:.6f} +lon_0={lon[0]:.6f} +datum=WGS84 +units=m"
     transformer = Transformer.from_crs(DEGREES, local, always_xy=True)

@@ -47,19 +47,18 @@ def build_tiles(
 ) -> None:
     """Cut labelled tiles from scenes and split them into training, validation and test.
 
-    A tile is protected if enough of it lies in protected areas; it is anthropogenic if enough of
-    its land cover is, and next to nothing of it is protected; it is of a further class, if there
-    are any, where it is neither, next to nothing of it is protected, and enough of its land cover
-    is of the class; else it has no label.
+    A tile is protected if enough of it is inside protected areas. If at most
+    `unprotected_max_share` of it is, the tile is anthropogenic if enough of its land cover is, else
+    of the first of `other_classes` with enough land cover. Other tiles have no label.
 
     Parameters
     ----------
     scenes
-        GeoTIFFs in the form of a scene: uint16 reflectance x 10000, 0 = missing, named bands.
+        GeoTIFFs made by the step `scene`: uint16 reflectance x 10000, 0 = no data, named bands.
     landcovers
-        One for each scene, on its grid: uint8 index of the CORINE legend, 0 = none.
+        One for each scene, on its grid: uint8 index of the CORINE legend, 0 = no data.
     truths
-        None, or one for each scene, of the same form as land cover.
+        Empty, or the true land cover of each scene, in the same form.
     areas
         Protected sites, such as the WDPA; see `areas.polygons.select_sites`.
     output
@@ -75,7 +74,7 @@ def build_tiles(
     Raises
     ------
     WildLensError
-        If the inputs do not fit together, or if a class is empty, in all or in one split.
+        If the inputs do not fit together, or if a class has no tile, in all or in one split.
     """
     sources = open_sources(scenes, landcovers, truths, settings.size)
     sites = _select_sites(areas, sources, settings)
@@ -118,7 +117,7 @@ def _select_sites(
 
 
 def _with_splits(tiles: geopandas.GeoDataFrame, settings: Tiles) -> geopandas.GeoDataFrame:
-    """With the `block` of every tile and the `split` of those that have a label (else None)."""
+    """Add the `block` of every tile and the `split` of those with a label (else None)."""
     labelled = tiles["label"] != UNLABELLED
     assigned = assign_splits(
         tiles.geometry[labelled],

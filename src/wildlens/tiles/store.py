@@ -1,4 +1,4 @@
-"""The training set as it is stored: a Zarr group that one step writes and all later ones open."""
+"""Storage of the training set: a Zarr group that later steps open with xarray."""
 
 import warnings
 from collections.abc import Iterable, Mapping
@@ -14,32 +14,33 @@ from wildlens.settings import TWO_CLASSES
 
 STEP = "tiles"
 
-# Variables over the tiles: dtype and dimensions. In all of them 0 is missing.
+# Variables over the tiles: dtype and dimensions. 0 is no data in all of them.
 _VARIABLES = {
     "reflectance": ("uint16", ("tile", "band", "y", "x")),
     "landcover": ("uint8", ("tile", "y", "x")),
     "truth": ("uint8", ("tile", "y", "x")),
 }
-_COORDINATES = ("name", "label", "split", "scene", "row", "col", "crs", "block")
-_COORDINATES += ("ground_row", "ground_col")
-_SHARD_BYTES = 128 * 2**20  # of the largest variable: what the writer holds in memory
+_COORDINATES = (
+    "name", "label", "split", "scene", "row", "col", "crs", "block", "ground_row", "ground_col",
+)  # fmt: skip
+_SHARD_BYTES = 128 * 2**20  # of the largest variable; the writer buffers one shard
 
 
 def write_tileset(
     path: Path, coordinates: xarray.Dataset, tiles: Iterable[Mapping[str, np.ndarray]]
 ) -> None:
-    """Write a training set as it comes, tile by tile; memory does not depend on their number.
+    """Write a training set tile by tile; memory does not depend on the number of tiles.
 
     Parameters
     ----------
     path
-        New folder; the caller sees to it that it appears under its name only when complete.
+        New folder; the caller makes it atomic.
     coordinates
         Coordinates over `tile` and `band`, no variables, and the attributes of the group,
         `tile_size` among them.
     tiles
-        One mapping a tile, in the order of the coordinates: `reflectance` (band, y, x) uint16,
-        `landcover` (y, x) uint8 and maybe `truth` (y, x) uint8.
+        One mapping per tile, in the order of the coordinates: `reflectance` (band, y, x) uint16,
+        `landcover` (y, x) uint8 and optionally `truth` (y, x) uint8.
     """
     coordinates.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
     group = zarr.open_group(path, mode="r+")
@@ -63,19 +64,19 @@ def write_tileset(
 
 
 def consolidate(path: Path) -> None:
-    """Gather the metadata of a group: it opens at once, and no stray file in it is looked at."""
+    """Consolidate the metadata of a group, so that it opens fast and stray files are ignored."""
     with warnings.catch_warnings():
-        # readers that do not know consolidated metadata pass over it
+        # readers without support for consolidated metadata ignore it
         warnings.filterwarnings("ignore", message="Consolidated metadata is currently not part")
         zarr.consolidate_metadata(path)
 
 
 def open_tiles(path: Path) -> xarray.Dataset:
-    """Open a training set; its arrays are read when they are used.
+    """Open a training set lazily.
 
     Returns
     -------
-    Dataset with `reflectance` (tile, band, y, x) uint16 = reflectance x 10000, 0 = missing,
+    Dataset with `reflectance` (tile, band, y, x) uint16 = reflectance x 10000, 0 = no data,
     `landcover` (tile, y, x) uint8 index of the legend, 0 = none, and, for simulated land,
     `truth` (tile, y, x) uint8; coordinates over `tile`: `name`, `label` (1 protected,
     0 anthropogenic, from 2 on further classes: see `class_names`), `split` ('train', 'val',
@@ -86,7 +87,7 @@ def open_tiles(path: Path) -> xarray.Dataset:
     Raises
     ------
     WildLensError
-        If there is no training set of ours.
+        If the folder is no training set of WildLens.
     """
     try:
         tiles = open_group(path)
@@ -99,7 +100,7 @@ def open_tiles(path: Path) -> xarray.Dataset:
 
 
 class TilesOnDisk:
-    """The pixels of a training set, (N, C, S, S) uint16; only what is asked for is read."""
+    """Pixels of a training set, (N, C, S, S) uint16, read on access."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -110,9 +111,10 @@ class TilesOnDisk:
         return self.shape[0]
 
     def __getitem__(self, rows: np.ndarray) -> np.ndarray:
-        """The tiles at these places, in this order, one by one.
+        """The tiles at these positions, in this order.
 
-        For all of them at once, Zarr takes five times as long, and the memory of whole shards.
+        Read one by one: for a joint read Zarr takes five times as long and the memory of whole
+        shards.
         """
         try:
             return np.stack([self._array[int(row)] for row in rows])
@@ -122,14 +124,14 @@ class TilesOnDisk:
 
 
 def class_names(tiles: xarray.Dataset) -> list[str]:
-    """Names of a training set's classes; a tile's label is the place of its class in them."""
+    """Names of a training set's classes; a tile's label is the position of its class."""
     return [str(name) for name in tiles.attrs.get("classes", TWO_CLASSES)]
 
 
 def open_group(path: Path) -> xarray.Dataset:
-    """Open a Zarr group of ours lazily; its text coordinates as numpy's fixed-width strings.
+    """Open a Zarr group lazily, with text coordinates as numpy's fixed-width strings.
 
-    Errors are those of zarr and xarray.
+    Raises errors of zarr and xarray.
     """
     # format 3 alone: an array of format 2 may ask for pickle
     group = xarray.open_zarr(path, chunks=None, zarr_format=3)
@@ -142,7 +144,7 @@ def open_group(path: Path) -> xarray.Dataset:
 
 
 def _flaw(tiles: xarray.Dataset) -> str | None:
-    """What keeps a dataset from being a training set."""
+    """Why a dataset is no training set, or None."""
     if tiles.attrs.get("wildlens_step") != STEP:
         return "is not a training set of WildLens"
     for name, (dtype, dimensions) in _VARIABLES.items():
@@ -154,7 +156,7 @@ def _flaw(tiles: xarray.Dataset) -> str | None:
     for name in _COORDINATES:
         if name not in tiles.coords or tiles[name].dims != ("tile",):
             return f"has no coordinate '{name}' over the tiles"
-    return None if "band" in tiles.coords else "has no names of bands"
+    return None if "band" in tiles.coords else "has no names of its bands"
 
 
 def _tiles_per_shard(tile: Mapping[str, np.ndarray], count: int) -> int:
@@ -162,7 +164,7 @@ def _tiles_per_shard(tile: Mapping[str, np.ndarray], count: int) -> int:
 
 
 def _create(group: zarr.Group, name: str, count: int, length: int, shape: tuple[int, ...]) -> None:
-    """A new array over the tiles: any tile can be read alone, files hold `length` tiles."""
+    """Create an array over the tiles, in chunks of one tile and shards (files) of `length`."""
     dtype, dimensions = _VARIABLES[name]
     group.create_array(
         name,
