@@ -474,13 +474,13 @@ ROWS = {
 }
 
 
-def test_there_are_enough_of_them():
+def test_number_of_wrong_inputs():
     assert len(ROWS) >= 40
 
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("row", ROWS)
-def test_wrong_inputs_are_one_line_and_leave_nothing(tmp_path, row):
+def test_wrong_input_is_one_line_and_leaves_nothing(tmp_path, row):
     make, message = ROWS[row]
     command = make(tmp_path)
     before = set(tmp_path.rglob("*"))

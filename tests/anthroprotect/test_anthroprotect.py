@@ -64,7 +64,7 @@ def refusal(call, *arguments, **options) -> str:
     return str(error.value)
 
 
-def test_tiles_come_out_as_published(folder, tmp_path):
+def test_tiles_equal_the_published_ones(folder, tmp_path):
     tiles, table = build(folder, tmp_path, bands=("B04", "B8A", "B12"))
     assert tiles["name"].values.tolist() == [file.removesuffix(".tif") for file in FILES]
     expected = [split for splits in AREAS.values() for split in splits.split()]
@@ -86,7 +86,7 @@ def test_tiles_come_out_as_published(folder, tmp_path):
         assert tiles["anthropogenic_share"][index] == pytest.approx((codes == 211).mean())
 
 
-def test_blocks_are_areas_and_places_are_offsets_in_a_zone(folder, tmp_path):
+def test_blocks_are_areas_and_offsets_are_by_zone(folder, tmp_path):
     tiles, _ = build(folder, tmp_path)
     assert list(dict.fromkeys(tiles["block"].values)) == list(AREAS)
     for scene in ("anthroprotect-32632", "anthroprotect-32633"):
@@ -96,7 +96,7 @@ def test_blocks_are_areas_and_places_are_offsets_in_a_zone(folder, tmp_path):
         assert set(zone["col"].values) == {0, 500, 1000}
 
 
-def test_masked_scene_classes_become_missing_in_all_bands(folder, tmp_path):
+def test_masked_scene_classes_become_no_data(folder, tmp_path):
     tiles, _ = build(folder, tmp_path, masked=[9])
     for index, file in enumerate(FILES):
         with (
@@ -109,7 +109,7 @@ def test_masked_scene_classes_become_missing_in_all_bands(folder, tmp_path):
         assert tiles["missing_share"][index] == pytest.approx(missing.mean())
 
 
-def test_the_later_table_names_its_split_otherwise(tmp_path):
+def test_both_column_names_of_the_split(tmp_path):
     rng = np.random.default_rng(0)
     first = write_folder(tmp_path / "first", rng, areas={"wdpa-Ib_1": "train"})
     second = write_folder(
@@ -141,7 +141,7 @@ def test_missing_files_are_named_and_counted(folder, tmp_path, caplog):
     assert table.loc["wdpa-II_4658-1_0", "reason"] == "no s2_scl file"
 
 
-def test_files_may_bear_the_name_of_their_part(folder, tmp_path):
+def test_file_names_may_end_in_their_part(folder, tmp_path):
     for part in ("lcs", "s2_scl"):
         path = folder / "tiles" / part / FILES[0]
         path.rename(path.with_name(f"{path.stem}_{part}.tif"))
@@ -149,7 +149,7 @@ def test_files_may_bear_the_name_of_their_part(folder, tmp_path):
     assert tiles.sizes["tile"] == len(FILES)
 
 
-def test_categories_and_missing_data_leave_tiles_out(folder, tmp_path):
+def test_tiles_are_left_out_by_category_and_no_data(folder, tmp_path):
     tiles, table = build(folder, tmp_path, categories=["Ib", "II"], masked=[9], max_missing=0.5)
     assert table.loc["wdpa-Ia_6907_0", "reason"] == "category not wanted"
     assert tiles.sizes["tile"] == len(FILES) - 1
@@ -157,7 +157,7 @@ def test_categories_and_missing_data_leave_tiles_out(folder, tmp_path):
     assert "no protected tile in the split 'train'" in message and "tiles.max_missing" in message
 
 
-def test_areas_in_several_splits_are_counted_and_kept_whole_on_request(folder, tmp_path, caplog):
+def test_divided_areas_are_counted_or_kept_whole(folder, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         build(folder, tmp_path)
     assert "3 of 8 areas have tiles in more than one split (8 of 14 tiles)" in caplog.text
@@ -176,7 +176,7 @@ def test_areas_in_several_splits_are_counted_and_kept_whole_on_request(folder, t
     assert "dropped" in near
 
 
-def test_the_dataset_is_found_in_what_the_zip_unpacks_to(folder):
+def test_dataset_is_found_in_the_unpacked_zip(folder):
     assert find_root(folder) == find_root(folder.parent) == folder
     assert "there is no such folder" in refusal(find_root, folder / "none")
     assert "expected infos.csv and tiles/s2" in refusal(find_root, folder / "tiles")
@@ -216,7 +216,7 @@ ROW = "wdpa-Ib_1_0.tif,8,60,wdpa-Ib,1,train\n"
         (HEAD + ROW + 'wdpa-Ib_1_1.tif,"', "cannot be read as CSV"),
     ],
 )
-def test_a_table_that_cannot_be_right_is_refused(tmp_path, text, message):
+def test_invalid_table_is_refused(tmp_path, text, message):
     path = tmp_path / "infos.csv"
     path.write_text(text)
     found = refusal(read_table, path)
@@ -238,7 +238,7 @@ def test_a_table_that_cannot_be_right_is_refused(tmp_path, text, message):
         (lambda f: shutil.rmtree(f / "tiles/lcs"), "there is no such folder"),
     ],
 )  # fmt: skip
-def test_a_broken_tile_ends_the_step_before_anything_is_written(
+def test_corrupt_tile_ends_the_step_before_writing(
     folder, tmp_path, break_it, message
 ):
     break_it(folder)
@@ -246,19 +246,19 @@ def test_a_broken_tile_ends_the_step_before_anything_is_written(
     assert not (tmp_path / "tiles.zarr").exists() and not (tmp_path / "tiles.gpkg").exists()
 
 
-def test_other_layers_do_not_pass_for_corine(folder, tmp_path):
+def test_other_layers_are_not_read_as_corine(folder, tmp_path):
     path = folder / "tiles/lcs" / FILES[0]
     with rasterio.open(path, "r+") as dataset:
         dataset.write(dataset.read(2), 1)  # IGBP 10..12 are grid codes of CORINE, too
     assert "no CORINE codes 111..523: 10, 11, 12" in refusal(build, folder, tmp_path)
 
 
-def test_another_tile_size_is_refused(folder, tmp_path):
+def test_other_tile_size_is_refused(folder, tmp_path):
     call = (folder, tmp_path / "a", tmp_path / "b", Tiles(size=128), Scene(), Landcover())
     assert "set tiles.size to 256" in refusal(build_tiles, *call)
 
 
-def test_a_table_of_the_published_length_takes_seconds(folder, tmp_path):
+def test_table_of_the_published_length_is_fast(folder, tmp_path):
     rows = (folder / "infos.csv").read_text()
     for number in range(23_919 - len(FILES)):
         lon, lat = 6 + number % 200 / 10, 56 + number // 200 / 10
@@ -275,7 +275,7 @@ def test_a_table_of_the_published_length_takes_seconds(folder, tmp_path):
 # --- the real ones
 
 
-def test_the_real_table_reads_as_its_publications_count_it(data):
+def test_real_table_has_the_published_counts(data):
     start = time.perf_counter()
     table = read_table(data / "anthroprotect/infos.csv")
     assert time.perf_counter() - start < 5
@@ -291,7 +291,7 @@ def test_the_real_table_reads_as_its_publications_count_it(data):
     pandas.testing.assert_frame_equal(table, later)
 
 
-def test_the_real_tile_reads_as_rasterio_reads_it(data):
+def test_real_tile_equals_rasterio(data):
     folder, file = open_folder(data), "wdpa-II_4658-1_66.tif"
     tile = read_tile(folder, file, ["B12", "B02"], [8, 10], Landcover())
     with (
@@ -309,7 +309,7 @@ def test_the_real_tile_reads_as_rasterio_reads_it(data):
     assert np.allclose(centre, (row["lon"], row["lat"]), atol=1e-3)
 
 
-def test_the_real_table_without_its_files_names_what_is_missing(data, tmp_path, caplog):
+def test_real_table_without_files_lists_them(data, tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         message = refusal(build, data, tmp_path)
     assert "77 of 353 areas have tiles in more than one split" in caplog.text

@@ -52,7 +52,7 @@ def sites(spelling: str) -> geopandas.GeoDataFrame:
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("suffix", ["shp", "gpkg", "geojson"])
-def test_only_polygons_that_count_are_read_from_any_spelling(tmp_path, spelling, suffix):
+def test_sites_that_count_in_every_spelling(tmp_path, spelling, suffix):
     path = tmp_path / f"areas.{suffix}"
     sites(spelling).to_file(path)
 
@@ -94,7 +94,7 @@ def test_points_beside_polygons_and_several_layers(tmp_path):
     assert read_areas(path, CATEGORIES, STATUSES)["site_id"].tolist() == ["1", "2", "3"]
 
 
-def test_repair_keeps_area_that_is_covered_twice_and_drops_what_has_none(tmp_path):
+def test_repair_keeps_overlaps_and_drops_empty_geometries(tmp_path):
     overlapping = shapely.MultiPolygon([SQUARE, shapely.box(0.5, 0, 1.5, 1)])
     spike = shapely.Polygon([(0, 0), (1, 0), (2, 0), (1, 0), (1, 1), (0, 1)])
     flat = shapely.Polygon([(0, 0), (1, 1), (2, 2), (0, 0)])
@@ -177,7 +177,7 @@ def test_cdda_has_categories_and_no_status(tmp_path, suffix, column):
         read_areas(path, CATEGORIES, ("Inscribed",))
 
 
-def test_categories_of_cdda_may_lie_in_a_table_beside_the_polygons(tmp_path):
+def test_cdda_categories_from_a_separate_table(tmp_path):
     path = tmp_path / "CDDA_2021_v01_public.gpkg"
     cdda().to_file(path, layer="ProtectedSite")
     ecosystem = ["terrestrial", "marine", "terrestrial", "marineAndTerrestrial"]
@@ -216,7 +216,7 @@ def test_sites_count_by_realm_in_any_spelling(tmp_path, spelling):
         read_areas(tmp_path / "areas.gpkg", ("Ib",), STATUSES, realms=["Coastal"])
 
 
-def test_a_site_of_no_known_realm_counts_only_where_all_are_wanted(tmp_path):
+def test_site_of_unknown_realm_needs_all_realms(tmp_path):
     sites("wdpca").to_file(tmp_path / "areas.gpkg")
     assert len(read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)) == 3
     with pytest.raises(WildLensError, match="realms found none 8"):
@@ -233,7 +233,7 @@ def test_oecm_sites_count_on_request_whatever_their_category(tmp_path, spelling)
     assert len(read_areas(tmp_path / "areas.gpkg", CATEGORIES, STATUSES)) == 3
 
 
-def test_upper_and_lower_case_do_not_count(tmp_path):
+def test_categories_and_statuses_ignore_case(tmp_path):
     table = sites("wdpa")
     table["IUCN_CAT"] = table["IUCN_CAT"].str.upper()
     table["STATUS"] = table["STATUS"].str.lower()
@@ -243,7 +243,7 @@ def test_upper_and_lower_case_do_not_count(tmp_path):
 
 @pytest.mark.parametrize("claimed", ["UTF-8", "ISO-8859-1", None])
 @pytest.mark.parametrize("written", ["UTF-8", "ISO-8859-1"])
-def test_shapefiles_of_any_encoding_whatever_they_claim(tmp_path, claimed, written):
+def test_shapefile_of_any_encoding_is_read(tmp_path, claimed, written):
     table = sites("wdpa").assign(DESIG_ENG="Réserve naturelle")
     pyogrio.write_dataframe(table, tmp_path / "areas.shp", encoding=written)
     (tmp_path / "areas.cpg").unlink()
@@ -335,7 +335,7 @@ def random_polygons(rng, west, south, east, north, count=12):
         (32740, 320_000.0, 7_680_000.0, (55.0, -21.5, 56.0, -20.5)),
     ],
 )
-def test_rasterized_pixels_are_those_whose_centre_lies_inside(seed, epsg, x, y, box):
+def test_rasterised_pixels_have_their_centre_inside(seed, epsg, x, y, box):
     grid = grid_at(epsg, x, y)
     polygons = list(random_polygons(np.random.default_rng(seed), *box))
     expected = inside(polygons, grid)
@@ -350,7 +350,7 @@ def test_edges_are_straight_in_degrees():
     np.testing.assert_array_equal(rasterize_areas(table_of(polygons), grid), inside(polygons, grid))
 
 
-def test_polygons_of_all_the_earth_do_not_reach_a_scene_in_norway():
+def test_distant_polygons_do_not_reach_the_scene():
     grid = grid_at(32633, 400_000.0, 7_500_000.0)
     step = 20
     cells = [
@@ -405,7 +405,7 @@ def test_polygons_across_the_antimeridian_however_written(tmp_path, spelling, ep
     np.testing.assert_array_equal(rasterize_areas(areas, grid), expected)
 
 
-def test_a_polygon_beyond_180_is_found_from_a_scene_on_the_other_side(tmp_path):
+def test_polygon_beyond_180_is_found_from_the_west(tmp_path):
     table = geopandas.GeoDataFrame(
         {"IUCN_CAT": ["Ia"], "STATUS": "Designated"},
         geometry=[shapely.box(181, 8, 182, 9)],
@@ -416,7 +416,7 @@ def test_a_polygon_beyond_180_is_found_from_a_scene_on_the_other_side(tmp_path):
     assert areas.total_bounds == pytest.approx([-179, 8, -178, 9])
 
 
-def test_polygons_around_the_whole_earth_stay(tmp_path):
+def test_polygon_around_the_earth_is_kept(tmp_path):
     band = shapely.box(-180, -80, 180, -70)
     table = geopandas.GeoDataFrame(
         {"IUCN_CAT": ["Ia"], "STATUS": "Designated"}, geometry=[band], crs=4326
@@ -426,14 +426,14 @@ def test_polygons_around_the_whole_earth_stay(tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_windows_of_rows_give_the_whole(seed):
+def test_windows_of_rows_equal_the_whole(seed):
     grid = grid_at(32634, 500_030.0, 7_300_010.0)
     table = table_of(random_polygons(np.random.default_rng(seed), 20.5, 65.0, 22.5, 66.5))
     rows = [rasterize_areas(table, grid[top : top + 60, :]) for top in range(0, 300, 60)]
     np.testing.assert_array_equal(np.concatenate(rows), rasterize_areas(table, grid))
 
 
-def test_reunion_as_the_api_gives_it(caplog, recwarn):
+def test_real_sites_of_reunion(caplog, recwarn):
     root = os.environ.get("WILDLENS_TEST_DATA")
     if root is None:
         pytest.skip("WILDLENS_TEST_DATA is not set")

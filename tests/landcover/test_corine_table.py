@@ -36,7 +36,7 @@ WRITERS = {".vat.dbf": write_dbf, ".aux.xml": write_aux}
 
 @pytest.mark.parametrize("suffix", WRITERS)
 @pytest.mark.parametrize("seed", range(2))
-def test_numbers_of_its_own_mean_what_the_table_says(tmp_path, suffix, seed, caplog):
+def test_values_are_decoded_by_the_attribute_table(tmp_path, suffix, seed, caplog):
     rng = np.random.default_rng(seed)
     numbers = rng.permutation(np.arange(60, 110))[: len(CODES) + 1]
     codes = [*map(str, CODES), "999"]
@@ -53,7 +53,7 @@ def test_numbers_of_its_own_mean_what_the_table_says(tmp_path, suffix, seed, cap
         build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
 
 
-def test_usual_missing_values_and_the_files_own_need_no_row(tmp_path):
+def test_missing_values_need_no_row_in_the_table(tmp_path):
     values = np.full(SCENE.shape, 7, "int16")
     values[0], values[1] = -128, 9
     source = write(tmp_path / "clc.tif", SCENE, values, nodata=9)
@@ -71,7 +71,7 @@ def test_usual_missing_values_and_the_files_own_need_no_row(tmp_path):
         ([1, 2], ["111", "412"], "no clc.tif.vat.dbf classes: 7"),
     ],
 )
-def test_tables_that_do_not_fit_are_refused(tmp_path, values, codes, message):
+def test_invalid_attribute_table_is_refused(tmp_path, values, codes, message):
     source = write(tmp_path / "clc.tif", SCENE, np.full(SCENE.shape, 7, "uint8"))
     write_dbf(tmp_path / "clc.tif.vat.dbf", values, codes)
     scene = write_scene(tmp_path / "s.tif")
@@ -82,7 +82,7 @@ def test_tables_that_do_not_fit_are_refused(tmp_path, values, codes, message):
 
 
 @pytest.mark.parametrize("name", ["without codes", "without a table"])
-def test_other_files_beside_it_decide_nothing(tmp_path, name):
+def test_other_files_beside_the_raster_are_ignored(tmp_path, name):
     source = write(tmp_path / "clc.tif", SCENE, np.full(SCENE.shape, 36, "uint8"))
     write_dbf(tmp_path / "clc.tif.vat.dbf", [36], ["111"], code="Colour")
     write_aux(tmp_path / "clc.tif.aux.xml", [36], [5], names=("VALUE", "COUNT"))
@@ -93,7 +93,7 @@ def test_other_files_beside_it_decide_nothing(tmp_path, name):
     assert (read(tmp_path / "lc.tif") == 36).all()
 
 
-def test_the_real_table_of_a_delivery(tmp_path):
+def test_real_attribute_table_of_a_release(tmp_path):
     root = os.environ.get("WILDLENS_TEST_DATA")
     if not root:
         pytest.skip("WILDLENS_TEST_DATA is not set")

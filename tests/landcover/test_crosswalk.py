@@ -43,7 +43,7 @@ def refusal(call, *arguments, **options) -> str:
 
 
 @pytest.mark.parametrize("product", CROSSWALKS)
-def test_every_class_of_a_product_becomes_the_one_it_counts_as(tmp_path, product):
+def test_every_class_of_a_product_is_translated(tmp_path, product):
     classes = CROSSWALKS[product].classes
     values = np.random.default_rng(0).choice(list(classes), (60, 72)).astype("uint8")
     expected = np.vectorize(lambda v: classes[v][0])(values)
@@ -61,11 +61,11 @@ def test_every_class_of_a_product_becomes_the_one_it_counts_as(tmp_path, product
         *[("cgls", 126, 313), ("globcover", 180, 411), ("globcover", 200, 332)],
     ],
 )
-def test_targets_and_settlements_of_each_product(product, value, code):
+def test_target_and_urban_classes_of_each_product(product, value, code):
     assert CROSSWALKS[product].classes[value][0] == code
 
 
-def test_values_of_another_product_are_named(tmp_path):
+def test_values_of_another_product_are_refused_by_name(tmp_path):
     values = np.random.default_rng(0).choice([211, 311, 90], (60, 72)).astype("uint16")
     source = write_tif(tmp_path / "source.tif", values)
     message = refusal(codes, source, tmp_path, product="worldcover")
@@ -73,7 +73,7 @@ def test_values_of_another_product_are_named(tmp_path):
     assert not (tmp_path / "lc.tif").exists()
 
 
-def test_the_layers_of_anthroprotect_are_taken_by_name(tmp_path):
+def test_anthroprotect_layers_are_chosen_by_name(tmp_path):
     folder = open_folder(
         write_folder(tmp_path, np.random.default_rng(0), areas={"wdpa-Ib_1": "val"})
     )
@@ -95,7 +95,7 @@ def table(folder: Path, text: str) -> Path:
     return path
 
 
-def test_a_users_own_table(tmp_path):
+def test_user_crosswalk_is_applied(tmp_path):
     path = table(tmp_path, "\ufeffName, Value ,CODE\nbog,7,412\nfield,-3,211\nhole,1000,0\n")
     values = np.random.default_rng(0).choice([7, -3, 1000, 9], (60, 72)).astype("int16")
     source = write_tif(tmp_path / "source.tif", values, nodata=9)
@@ -117,13 +117,13 @@ def test_a_users_own_table(tmp_path):
         ("value,code\n99999999999,412\n", "out of range"),
     ],
 )
-def test_tables_that_cannot_be_meant_are_refused(tmp_path, text, message):
+def test_invalid_user_crosswalk_is_refused(tmp_path, text, message):
     path = table(tmp_path, text)
     found = refusal(read_crosswalk, path)
     assert message in found and str(path) in found
 
 
-def test_a_code_of_one_or_two_digits_is_its_group():
+def test_short_code_stands_for_its_group():
     assert Evaluation(targets=[41, 332, 33]).targets == [411, 412, 332, 331, 333, 334, 335]
     assert Tiles(anthropogenic_classes=[1, 2]) == Tiles()
     for wrong in ([6], [10], [410], ["1"]):
@@ -156,7 +156,7 @@ def polygons(folder: Path, rng, crs="EPSG:3035", name="clc.gpkg", field="Code_18
         ("EPSG:4326", "clc.geojson", "code_18", int),
     ],
 )
-def test_pixels_take_the_polygon_that_holds_their_centre(tmp_path, crs, name, field, kind):
+def test_pixel_takes_the_polygon_at_its_centre(tmp_path, crs, name, field, kind):
     frame = polygons(tmp_path, np.random.default_rng(1), crs, name, field, kind)
     found = codes(tmp_path / name, tmp_path)
     own = raster.read_grid(tmp_path / "scene.tif")
@@ -169,7 +169,7 @@ def test_pixels_take_the_polygon_that_holds_their_centre(tmp_path, crs, name, fi
     assert np.array_equal(found[~uncertain], expected[~uncertain])
 
 
-def test_polygons_that_cannot_be_corine_are_refused(tmp_path):
+def test_invalid_corine_polygons_are_refused(tmp_path):
     rng = np.random.default_rng(0)
     polygons(tmp_path, rng, field="landuse", name="a.gpkg")
     assert "0 fields of CORINE codes (CODE_18)" in refusal(codes, tmp_path / "a.gpkg", tmp_path)
@@ -187,7 +187,7 @@ def test_polygons_that_cannot_be_corine_are_refused(tmp_path):
     assert "e.gpkg: cannot be opened" in refusal(codes, tmp_path / "e.gpkg", tmp_path)
 
 
-def test_real_polygons_agree_with_the_raster_made_of_them(tmp_path):
+def test_real_polygons_agree_with_their_raster(tmp_path):
     root = os.environ.get("WILDLENS_TEST_DATA")
     if not root:
         pytest.skip("WILDLENS_TEST_DATA is not set")
@@ -205,7 +205,7 @@ def test_real_polygons_agree_with_the_raster_made_of_them(tmp_path):
     assert set(by_polygon[both]) == set(by_raster[both])
 
 
-def test_a_product_of_another_name_than_the_only_band_is_taken(tmp_path):
+def test_only_band_is_read_whatever_its_description(tmp_path):
     values = np.full((60, 72), 10, "uint8")
     source = write_tif(tmp_path / "a.tif", values, descriptions=["Map"])
     assert (codes(source, tmp_path, product="worldcover") == 313).all()

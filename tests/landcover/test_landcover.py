@@ -49,7 +49,7 @@ def test_grid_codes_are_indices(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["uint16", "int16", "uint32", "float64"])
-def test_codes_become_their_place_in_the_legend(dtype):
+def test_codes_become_legend_indices(dtype):
     places = np.random.default_rng(0).integers(1, 45, (20, 30))
     decoded = decode_corine(CODES[places - 1].astype(dtype), None)
     np.testing.assert_array_equal(decoded, places)
@@ -66,12 +66,12 @@ def test_missing_values_are_0(missing, classes):
     np.testing.assert_array_equal(decode_corine(values, tag), [1, 44, 0])
 
 
-def test_the_files_own_nodata_value_wins_over_a_class():
+def test_nodata_value_takes_precedence_over_a_class():
     np.testing.assert_array_equal(decode_corine(np.array([1, 44, 2]), 44), [1, 0, 2])
     np.testing.assert_array_equal(decode_corine(np.array([111, 4294967295]), 4294967295), [1, 0])
 
 
-def test_nothing_but_missing_values_is_no_data():
+def test_raster_without_classes_is_no_data():
     assert not decode_corine(np.array([[0, 255], [128, 999]]), None).any()
 
 
@@ -87,7 +87,7 @@ def test_nothing_but_missing_values_is_no_data():
         (list(range(60, 80)), "60, .* and 12 more"),
     ],
 )
-def test_mixed_and_unknown_values_are_refused_by_name(values, named):
+def test_mixed_and_unknown_values_are_refused(values, named):
     with pytest.raises(WildLensError, match=named):
         decode_corine(np.array(values), None)
 
@@ -108,7 +108,7 @@ def test_mixed_and_unknown_values_are_refused_by_name(values, named):
         GeoBox((160, 160), Affine(100, 0, 1_205_000, 0, -100, 5_994_000), "EPSG:3857"),
     ],
 )
-def test_each_pixel_has_the_class_under_its_centre(tmp_path, own, dtype):
+def test_pixel_takes_the_class_at_its_centre(tmp_path, own, dtype):
     rng = np.random.default_rng(1)
     indices = rng.integers(0, 45, own.shape)
     values = np.concatenate([[0], CODES])[indices] if dtype == "uint16" else indices
@@ -119,7 +119,7 @@ def test_each_pixel_has_the_class_under_its_centre(tmp_path, own, dtype):
     assert_nearest(tmp_path / "lc.tif", indices, own, SCENE)
 
 
-def test_a_window_without_classes_does_not_change_the_encoding(tmp_path):
+def test_window_without_classes_keeps_the_encoding(tmp_path):
     # rows 512.. of the scene hold 999 alone, the rest holds codes; and 255 is missing in both
     values = np.full(SCENE.shape, 412, "uint16")
     values[:100], values[512:] = 255, 999
@@ -130,7 +130,7 @@ def test_a_window_without_classes_does_not_change_the_encoding(tmp_path):
     np.testing.assert_array_equal(read(tmp_path / "lc.tif"), expected)
 
 
-def test_a_mix_over_several_windows_is_refused(tmp_path):
+def test_mixed_encodings_across_windows_are_refused(tmp_path):
     values = np.full(SCENE.shape, 412, "uint16")
     values[512:] = 36
     source = write(tmp_path / "clc.tif", SCENE, values)
@@ -142,7 +142,7 @@ def test_a_mix_over_several_windows_is_refused(tmp_path):
     assert not (tmp_path / "lc.tif").exists()
 
 
-def test_unknown_values_outside_the_scene_do_not_matter(tmp_path):
+def test_unknown_values_outside_the_scene_are_ignored(tmp_path):
     wide = SCENE.pad(200)
     values = np.full(wide.shape, 7000, "uint16")
     values[150:-150, 150:-150] = 311
@@ -159,7 +159,7 @@ def test_unknown_values_outside_the_scene_do_not_matter(tmp_path):
         (CLIP, 0, "no land cover"),
     ],
 )
-def test_land_cover_of_elsewhere_is_refused(tmp_path, own, value, named):
+def test_land_cover_without_overlap_is_refused(tmp_path, own, value, named):
     source = write(tmp_path / "clc.tif", own, np.full(own.shape, value, "uint8"))
     scene = write_scene(tmp_path / "scene.tif")
     with pytest.raises(WildLensError, match=named) as error:
@@ -168,7 +168,7 @@ def test_land_cover_of_elsewhere_is_refused(tmp_path, own, value, named):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["clc.tif", "scene.tif"]
 
 
-def test_the_band_is_chosen_by_its_description(tmp_path):
+def test_band_is_chosen_by_its_description(tmp_path):
     values = np.stack([np.full(SCENE.shape, code, "uint16") for code in (10, 412, 311)])
     names = ["MODIS_1", "corine", "CLC1990"]
     source = write(tmp_path / "lcs.tif", SCENE, values, names)
@@ -190,7 +190,7 @@ def test_several_bands_without_description_are_refused(tmp_path):
         )  # fmt: skip
 
 
-def test_the_result_carries_colours_names_and_provenance(tmp_path, caplog):
+def test_result_has_colours_names_and_provenance(tmp_path, caplog):
     values = np.full(SCENE.shape, 412, "uint16")
     values[:, :60] = 335
     source = write(tmp_path / "clc.tif", SCENE, values)
@@ -210,7 +210,7 @@ def test_the_result_carries_colours_names_and_provenance(tmp_path, caplog):
     assert "Peat bogs 90.0 %, Glaciers and perpetual snow 10.0 %" in caplog.text
 
 
-def test_gdal_finds_the_names_of_the_classes(tmp_path):
+def test_gdal_reads_the_class_names(tmp_path):
     source = write(tmp_path / "clc.tif", SCENE, np.full(SCENE.shape, 412, "uint16"))
     output = tmp_path / "lc.tif"
     build_landcover(source, write_scene(tmp_path / "s.tif"), output, Landcover())

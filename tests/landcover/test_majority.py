@@ -35,7 +35,7 @@ def naive(samples: np.ndarray, points: int) -> np.ndarray:
 
 @pytest.mark.parametrize("points", [3, 5, 7])
 @pytest.mark.parametrize("classes", [2, 4, 45])
-def test_the_class_of_most_points_wins_and_ties_are_decided_as_stated(points, classes):
+def test_majority_and_ties_match_a_plain_loop(points, classes):
     rng = np.random.default_rng(points * classes)
     samples = rng.integers(0, classes, (8 * points, 9 * points)).astype(np.uint8)
     samples[: 2 * points] = np.repeat(np.arange(9) % classes, points)
@@ -62,7 +62,7 @@ SOURCES = {
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_majority_is_that_of_a_plain_count(tmp_path, name):
+def test_majority_matches_a_plain_count(tmp_path, name):
     own, points = SOURCES[name]
     rng = np.random.default_rng(3)
     # patches of some pixels, so that there is something to win, and no data among the classes
@@ -82,7 +82,7 @@ def test_majority_is_that_of_a_plain_count(tmp_path, name):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_what_wins_covers_most_of_the_pixel_but_for_the_width_of_a_point(tmp_path, seed):
+def test_majority_class_has_the_largest_exact_area(tmp_path, seed):
     rng = np.random.default_rng(seed)
     shift = rng.uniform(-5, 5, 2)
     left, top = SCENE.affine.c + shift[0] - 20, SCENE.affine.f + shift[1] + 20
@@ -105,7 +105,7 @@ def _overlaps(start: float, count: int) -> np.ndarray:
     return (np.minimum(low + 1, own + 1) - np.maximum(low, own)).clip(0)
 
 
-def test_polygons_are_counted_too(tmp_path):
+def test_majority_of_polygons(tmp_path):
     # 60 % of the first column's pixels, 40 % of the second's
     x, y = apply(SCENE.affine, 0.4, 90)
     shapes = [shapely.box(x, y, *apply(SCENE.affine, 1.4, 0)), shapely.box(0, 0, 1, 1)]

@@ -25,7 +25,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("written", WRITTEN)
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson"])
-def test_classes_across_180_degrees_are_those_at_the_centres(tmp_path, written, suffix):
+def test_polygons_across_180_degrees_match_the_centres(tmp_path, written, suffix):
     polygons = {
         523: shapely.box(-180, -80, 180, 68.89),  # seas around the Earth
         211: shapely.box(0, 68, 20, 70),

@@ -7,7 +7,7 @@ from wildlens.tiles.balance import surplus
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_class_is_more_than_so_many_times_the_rarest(seed):
+def test_balance_limits_the_ratio_to_the_rarest(seed):
     random = np.random.default_rng(seed)
     labels = np.repeat(np.arange(3), random.integers(1, 60, 3))
     random.shuffle(labels)
@@ -18,7 +18,7 @@ def test_no_class_is_more_than_so_many_times_the_rarest(seed):
     assert np.array_equal(after, np.minimum(before, most))
 
 
-def test_the_choice_is_random_and_repeats_with_its_seed():
+def test_balance_is_random_and_reproducible():
     labels = np.array([0] * 50 + [1] * 10)
     first, again, other = (surplus(labels, 1, seed) for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)

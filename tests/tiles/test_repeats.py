@@ -41,7 +41,7 @@ def two_baselines(region: Region, shift=(0.0, 0.0)):
         ("summer", False),
     ],
 )
-def test_ground_that_stands_twice_is_reported(region, caplog, second, warned):
+def test_repeated_ground_is_reported(region, caplog, second, warned):
     two_baselines(region)
     sense(region, "2021-07-19T10:05:59.024Z", second)
     caplog.set_level(logging.INFO, "wildlens")

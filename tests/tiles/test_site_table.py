@@ -13,7 +13,7 @@ from tile_region import (
 from wildlens.tiles.step import build_tiles
 
 
-def test_every_site_is_in_the_table_with_why_it_does_not_count(tmp_path, caplog):
+def test_site_table_gives_the_reason_for_each_site(tmp_path, caplog):
     region = one_scene(tmp_path)
     table = geopandas.read_file(region.areas)
     table["NAME"] = ["Bois De Nèfles", "", "Sea, coast", "x", "y", "z"]

@@ -67,7 +67,7 @@ def test_no_ground_is_in_two_splits_even_across_zones(seed):
 
 @pytest.mark.parametrize("distance", [0.0, 700.0, 3000.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_just_the_tiles_near_a_stricter_split_are_dropped(seed, distance):
+def test_only_tiles_near_a_later_split_are_dropped(seed, distance):
     rng = np.random.default_rng(seed)
     footprints, place = two_zones(rng, 12, 12)
     result = split(footprints, seed=seed, distance_m=distance)
@@ -93,7 +93,7 @@ def test_just_the_tiles_near_a_stricter_split_are_dropped(seed, distance):
 
 
 @pytest.mark.parametrize("side", [320.0, 1280.0, 10_240.0])
-def test_neighbours_in_one_grid_share_no_pixel_and_none_is_dropped(side):
+def test_adjacent_tiles_are_not_dropped(side):
     footprints = outlines(32634, 600_000, 7_300_000, 12, 12, side)
     assert set(split(footprints, block_km=side / 250)["split"]) == {"train", "val", "test"}
 
@@ -118,7 +118,7 @@ def test_scenes_on_several_continents_and_across_the_antimeridian():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_shares_are_met_to_half_a_block(seed):
+def test_split_shares_are_met_within_half_a_block(seed):
     footprints = outlines(32634, 500_000, 7_300_000, 30, 30)
     result = split(footprints, seed=seed, test=0.2, validation=0.15)
     half = result["block"].value_counts().max() / len(result) / 2
@@ -129,7 +129,7 @@ def test_shares_are_met_to_half_a_block(seed):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_data_that_is_added_does_not_reorder_blocks(seed):
+def test_added_tiles_keep_the_order_of_blocks(seed):
     first = outlines(32634, 500_000, 7_300_000, 16, 16)
     more = joined(first, outlines(32635, 400_000, 7_100_000, 16, 16))
     before, after = (
@@ -144,7 +144,7 @@ def test_data_that_is_added_does_not_reorder_blocks(seed):
     assert (old == new).mean() > 0.5
 
 
-def test_seed_decides_the_order_and_nothing_else_does():
+def test_order_of_blocks_depends_on_the_seed_only():
     footprints = outlines(32634, 500_000, 7_300_000, 20, 20)
     one, same, other = split(footprints), split(footprints), split(footprints, seed=1)
     pandas.testing.assert_frame_equal(one, same)
@@ -154,7 +154,7 @@ def test_seed_decides_the_order_and_nothing_else_does():
 
 
 @pytest.mark.parametrize("lat", [-70, -21, 0, 45, 68])
-def test_blocks_have_their_size_everywhere_and_do_not_depend_on_data(lat):
+def test_block_size_at_every_latitude(lat):
     rng = np.random.default_rng(0)
     side = 10.0
     lon = 20 + rng.uniform(0, 100 / 111.2 / np.cos(np.radians(lat)), 20_000)
@@ -168,7 +168,7 @@ def test_blocks_have_their_size_everywhere_and_do_not_depend_on_data(lat):
     assert (block_names(few, side) == names[:50]).all()
 
 
-def test_the_same_ground_is_in_the_same_block_in_both_zones():
+def test_location_has_the_same_block_in_both_zones():
     here = outlines(32634, 730_000, 5_000_000, 10, 10)
     there = here.to_crs(32635).to_crs(4326)
     assert (block_names(here, 5.12) == block_names(there, 5.12)).all()

@@ -138,7 +138,7 @@ def test_coordinates_agree_with_the_footprints(regions):
         assert own == pytest.approx([box.left, box.bottom, box.right, box.top], abs=1e-3)
 
 
-def test_balance_thins_out_training_and_nothing_else(regions):
+def test_balance_affects_training_only(regions):
     def counts(**changed):
         tiles = regions.build(**changed)
         labels, splits = tiles["label"].values, tiles["split"].values
@@ -155,7 +155,7 @@ def test_balance_thins_out_training_and_nothing_else(regions):
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_no_pixel_of_a_stricter_split_is_in_a_laxer_one(regions, seed):
+def test_splits_share_no_pixel(regions, seed):
     regions.build(seed=seed, protected_min_share=0.5, unprotected_max_share=0.4)
     table = geopandas.read_file(regions.footprints).to_crs(3035)
     parts = [table[table["split"] == split] for split in ("train", "val", "test")]
@@ -167,7 +167,7 @@ def test_no_pixel_of_a_stricter_split_is_in_a_laxer_one(regions, seed):
             assert overlaps.area < 100  # of no pixel
 
 
-def test_few_files_no_warnings_provenance_and_the_same_bytes_again(regions):
+def test_training_set_is_compact_documented_and_reproducible(regions):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", category=PendingDeprecationWarning)  # of affine
@@ -190,7 +190,7 @@ def test_few_files_no_warnings_provenance_and_the_same_bytes_again(regions):
     ]
 
 
-def test_log_says_what_became_of_the_tiles(region, caplog):
+def test_log_counts_tiles_by_status(region, caplog):
     caplog.set_level(logging.INFO, "wildlens")
     tiles = region.build()
     counts = next(m for m in caplog.messages if m.startswith("north: all 90, missing data"))
@@ -202,7 +202,7 @@ def test_log_says_what_became_of_the_tiles(region, caplog):
         assert table[name][:3] == expected
 
 
-def test_a_scene_in_a_crs_without_a_code_keeps_it(region):
+def test_scene_with_a_custom_crs(region):
     odd = "+proj=tmerc +lon_0=24 +x_0=0 +y_0=-5500000 +datum=WGS84"
     for path in [*region.scenes, *region.landcovers]:
         with rasterio.open(path, "r+") as dataset:
@@ -303,7 +303,7 @@ def test_errors_are_one_line_and_leave_nothing(regions, change, changed, message
     assert not regions.footprints.exists()
 
 
-def test_a_failed_run_leaves_the_last_result(regions):
+def test_failed_run_keeps_the_previous_result(regions):
     regions.build()
     before = digest(regions.output), digest(regions.footprints)
     with rasterio.open(regions.truths[1], "r+") as dataset:  # found in the second pass only
@@ -355,7 +355,7 @@ def _incomplete(path):
         (_incomplete, "has no variable 'landcover'"),
     ],
 )
-def test_what_is_no_training_set_is_refused(tmp_path, make, message):
+def test_invalid_training_set_is_refused(tmp_path, make, message):
     path = tmp_path / "tiles.zarr"
     make(path)
     with pytest.raises(WildLensError, match=message) as caught:
