@@ -3,12 +3,13 @@
 import logging
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 import numpy as np
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
@@ -128,14 +129,30 @@ def _at_centres(
         band = choose_band(dataset, settings.band or layer_of(settings.product))
         encoding = _encoding(source, dataset, band, grid, settings)
         tolerance = TOLERANCE[settings.resampling]
-        with _on_grid(dataset, grid, tolerance) as warped:
+        with ExitStack() as stack:
+            views = [
+                stack.enter_context(_on_grid(dataset, own.affine, grid, tolerance))
+                for own in _turned(raster.grid_of(dataset))
+            ]
 
             def read(window: Window) -> np.ndarray:
-                values = raster.read(warped, band, window=window)
-                with _naming(dataset, band):
-                    return encoding.decode(values)
+                indices = np.zeros((window.height, window.width), dtype=np.uint8)
+                for view in views:
+                    values = raster.read(view, band, window=window)
+                    with _naming(dataset, band):
+                        np.copyto(indices, encoding.decode(values), where=indices == 0)
+                return indices
 
             yield read
+
+
+def _turned(own: GeoBox) -> list[GeoBox]:
+    """The grid of a source; with longitudes beyond 180 degrees also turned into -180..180."""
+    box = own.boundingbox
+    if not own.crs.geographic:
+        return [own]
+    turns = [0, *([-360] if box.right > 180 else []), *([360] if box.left < -180 else [])]
+    return [GeoBox(own.shape, Affine.translation(turn, 0) * own.affine, own.crs) for turn in turns]
 
 
 def _check_name(source: Path, settings: Landcover) -> None:
@@ -189,9 +206,9 @@ def _encoding(
     source: Path, dataset: rasterio.DatasetReader, band: int, grid: GeoBox, settings: Landcover
 ) -> Encoding:
     """Encoding of a source; for CORINE from its attribute table, else from its values."""
-    own = raster.grid_of(dataset)
-    rows, columns = _covered_part(own, grid)
-    if rows.start >= rows.stop or columns.start >= columns.stop:
+    parts = [_covered_part(own, grid) for own in _turned(raster.grid_of(dataset))]
+    parts = [(r, c) for r, c in parts if r.start < r.stop and c.start < c.stop]
+    if not parts:
         raise WildLensError(f"{dataset.name}: does not touch the scene")
     nodata = dataset.nodatavals[band - 1]
     if encoding := encoding_of(settings, nodata):
@@ -200,11 +217,11 @@ def _encoding(
         log.info("%s: classes are read from its attribute table %s", source, table.name)
         return read_table(table, nodata)
     present = np.array([], dtype=dataset.dtypes[band - 1])
-    width = columns.stop - columns.start
-    for top in range(rows.start, rows.stop, raster.BLOCK):
-        window = Window(columns.start, top, width, min(raster.BLOCK, rows.stop - top))
-        values = raster.read(dataset, band, window=window)
-        present = np.union1d(present, values)
+    for rows, columns in parts:
+        width = columns.stop - columns.start
+        for top in range(rows.start, rows.stop, raster.BLOCK):
+            window = Window(columns.start, top, width, min(raster.BLOCK, rows.stop - top))
+            present = np.union1d(present, raster.read(dataset, band, window=window))
     with _naming(dataset, band):
         return find_encoding(present, nodata)
 
@@ -223,13 +240,14 @@ def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, sl
 
 @contextmanager
 def _on_grid(
-    dataset: rasterio.DatasetReader, grid: GeoBox, tolerance: float
+    dataset: rasterio.DatasetReader, own: Affine, grid: GeoBox, tolerance: float
 ) -> Iterator[WarpedVRT]:
     """The source on another grid by nearest neighbour; its no-data value, or 0, outside."""
     rows, columns = grid.shape
     try:
         warped = WarpedVRT(
             dataset,
+            src_transform=own,
             crs=grid.crs.to_wkt(),
             transform=grid.affine,
             width=columns,
