@@ -238,9 +238,7 @@ def test_invalid_table_is_refused(tmp_path, text, message):
         (lambda f: shutil.rmtree(f / "tiles/lcs"), "there is no such folder"),
     ],
 )  # fmt: skip
-def test_corrupt_tile_ends_the_step_before_writing(
-    folder, tmp_path, break_it, message
-):
+def test_corrupt_tile_ends_the_step_before_writing(folder, tmp_path, break_it, message):
     break_it(folder)
     assert message in refusal(build, folder, tmp_path)
     assert not (tmp_path / "tiles.zarr").exists() and not (tmp_path / "tiles.gpkg").exists()
