@@ -109,6 +109,8 @@ def test_what_is_no_fault_is_not_warned_of(changes):
 def test_fewer_tiles_are_compared_by_their_share():
     few = {"texture_0_tiles": 8, "texture_0_periodic_tiles": 0, "texture_1_tiles": 8}
     assert warnings(**few, texture_1_periodic_tiles=0) == []
+    one = {"texture_0_tiles": 1, "texture_0_periodic_tiles": 1, "texture_1_tiles": 1}
+    assert warnings(**one, texture_1_periodic_tiles=1) == []
     (line,) = warnings(**few, texture_1_periodic_tiles=1)
     assert "1 of 8 map tiles" in line
 
