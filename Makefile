@@ -6,7 +6,7 @@ BIN := $(abspath $(VENV))/bin
 # the workflow's jobs call `wildlens` by name
 export PATH := $(BIN):$(PATH)
 
-# files that say what is installed; a stamp older than they are is made anew
+# files that determine what is installed; a stamp older than one of them is renewed
 PINS := pyproject.toml constraints.txt
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
@@ -18,12 +18,12 @@ help:
 	@echo 'make demo     install into $(VENV) and run the embedded default: maps in results/'
 	@echo 'make report   put the results of the demo into results/report.html'
 	@echo 'make docs     build the documentation into site/, without the network'
-	@echo 'make test     run the tests (WILDLENS_TEST_DATA: folder of real files, if you have it)'
-	@echo 'make test-slurm   run the workflow on a real Slurm that is started here (root, Debian)'
+	@echo 'make test     run the tests (WILDLENS_TEST_DATA: folder of real files, optional)'
+	@echo 'make test-slurm   run the workflow on a real Slurm, started on this machine (root, Debian)'
 	@echo 'make format   format package, tests and workflow'
-	@echo 'make lint     check them'
-	@echo 'make benchmark  measure beside peers, with the models of the demo, write docs/performance.md (hours)'
-	@echo 'make clean    remove what the workflow made: results, the demo region'
+	@echo 'make lint     check their format, rules and dependencies'
+	@echo 'make benchmark  compare speed and memory with other packages, with the models of the demo (hours)'
+	@echo 'make clean    remove results and the demo region'
 
 demo: $(INSTALLED)
 	$(BIN)/snakemake --cores all --resources gpu=1
@@ -32,13 +32,13 @@ report: $(INSTALLED)
 	$(BIN)/snakemake --report results/report.html \
 	  --report-stylesheet workflow/report/style.css
 
-# not --quiet: it would hide from the strict build the warnings that it is to stop at
+# not --quiet: it would hide the warnings at which the strict build must stop
 docs: $(INSTALLED_DEV)
-	$(BIN)/python -m wildlens.reference > docs/settings.md
+	$(BIN)/python -m wildlens.settings.reference > docs/settings.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 test-slurm: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest tests/slurm $(ARGS)
@@ -46,12 +46,13 @@ test-slurm: $(INSTALLED_DEV)
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt workflow
+	$(BIN)/snakefmt workflow Snakefile
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakefmt --check workflow Snakefile
+	$(BIN)/deptry src
 	$(BIN)/snakemake --lint
 
 benchmark: $(INSTALLED_BENCHMARK)
@@ -69,13 +70,13 @@ $(INSTALLED): $(PINS)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	touch $@
 
-# the STAC API by itself: among what it says it needs is a package that merely has attrs' other name
+# the STAC API without its dependencies: one of them is only another name of attrs
 $(INSTALLED_DEV): $(INSTALLED) $(PINS)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev,slurm]'
 	$(BIN)/python -m pip install --quiet --no-deps stac-fastapi-geoparquet==0.0.7
 	touch $@
 
-# the peers by themselves: what they say they need would bring another torch, and torchvision
+# the peers without their dependencies, which would bring another torch, and torchvision
 $(INSTALLED_BENCHMARK): $(INSTALLED) $(PINS)
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[benchmark]'
 	$(BIN)/python -m pip install --quiet --no-deps pytorch-toolbelt==0.8.0 terratorch==1.2.13

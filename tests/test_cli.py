@@ -159,3 +159,25 @@ def test_trainings_save_as_often_as_their_commands_say():
     for name in ("train-classifier", "train-gan"):
         (option,) = [p for p in cli.commands[name].params if p.name == "checkpoint_seconds"]
         assert option.default == SECONDS
+
+
+def test_logs_of_failed_attempts_stay(tmp_path):
+    log, bad = tmp_path / "logs/demo.log", tmp_path / "demo.yaml"
+    bad.write_text("sise: 64\n")
+    for _ in range(2):
+        wildlens("--log", log, "demo", "-o", tmp_path / "demo", "--settings", bad)
+        log.unlink()  # as Snakemake does before another attempt
+    kept = sorted(path.name for path in log.parent.iterdir())
+    assert kept == ["demo.log.1", "demo.log.2"]
+    assert "sise" in (log.parent / "demo.log.1").read_text()
+
+
+def test_success_leaves_one_log_and_a_checksum(tmp_path):
+    log, checksum = tmp_path / "demo.log", tmp_path / "demo.txt"
+    small = tmp_path / "demo.yaml"
+    small.write_text("size: 256\nmapping_size: 256\n")
+    out = tmp_path / "demo"
+    run = wildlens("--log", log, "--checksum", checksum, "demo", "-o", out, "--settings", small)
+    assert run.returncode == 0, run.stderr
+    assert checksum.read_text() == f"{provenance.digest(out)}  {out.as_posix()}\n"
+    assert [path.name for path in tmp_path.glob("demo.log*")] == ["demo.log"]

@@ -478,3 +478,77 @@ def test_a_plain_install_brings_what_the_report_imports():
             needed = map(Requirement, metadata.requires(name) or [])
             waiting += [r.name for r in needed if not r.marker or r.marker.evaluate({"extra": ""})]
     assert installed >= {"pygments", "docutils", "jinja2"}
+
+
+def reruns(folder: Path, *arguments) -> bool:
+    """Whether a dry run would start any job."""
+    run = snakemake(folder, "-n", *arguments)
+    assert run.returncode == 0, run.stderr
+    return "Nothing to be done" not in run.stdout + run.stderr
+
+
+def test_copied_or_touched_run_has_nothing_to_do(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy, symlinks=True, copy_function=shutil.copy)
+    statistics = '<PAMDataset><Metadata><MDI key="STATISTICS_MEAN">3</MDI></Metadata></PAMDataset>'
+    areas, landcover = copy / "resources/demo", copy / "results/landcover"
+    for path in (*areas.glob("*.gpkg"), *landcover.glob("*.tif"), copy / "results/tiles.gpkg"):
+        path.touch()
+        path.with_name(f"{path.name}.aux.xml").write_text(statistics)
+    assert not reruns(copy)
+    for path in areas.glob("*.gpkg"):
+        path.write_text("another site")
+    assert reruns(copy)
+
+
+def test_failed_step_keeps_its_old_result_and_runs_again(finished, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(finished, copy, symlinks=True)
+    command, model = copy / "bin/wildlens", copy / "results/models/generators.safetensors"
+    before, works = model.read_bytes(), command.read_text()
+    command.write_text(works.replace("exec", 'case "$*" in *train-gan*) exit 1;; esac\nexec', 1))
+    change = ("--config", "gan={lambda_am: 0.4}")
+    run = snakemake(copy, "--until", "train_gan", *change)
+    assert run.returncode == 1 and "Error in rule train_gan" in run.stderr
+    assert model.read_bytes() == before
+    assert planned(copy, *change)["train_gan"] == 1
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_workflow_runs_from_another_folder(tmp_path, snakefile):
+    command = [sys.executable, "-m", "snakemake", "-n", "-s", str(ROOT / snakefile)]
+    run = subprocess.run(
+        [*command, "--directory", str(tmp_path)], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert run.returncode == 0 and "train_gan" in run.stdout + run.stderr, run.stderr
+
+
+def test_workflow_is_a_module_of_another_one(tmp_path):
+    (tmp_path / "Snakefile").write_text(
+        f"configfile: '{DEFAULT}'\n"
+        f"module wildlens:\n    snakefile: '{ROOT / 'Snakefile'}'\n    config: config\n"
+        "use rule * from wildlens\n"
+    )
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1"]
+    run = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0 and "train_gan" in run.stdout + run.stderr, run.stderr
+
+
+def test_key_given_twice_is_one_line(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("gan: {steps: 500}\ntiles: {seed: 1}\ngan: {seed: 2}\n")
+    run = snakemake(tmp_path, "-n", "--configfile", DEFAULT, mine)
+    lines = [line for line in run.stderr.splitlines() if "rror" in line or "Traceback" in line]
+    assert run.returncode == 1 and len(lines) == 1
+    assert "mine.yaml" in lines[0] and "line 3: the key 'gan' is given twice" in lines[0]
+
+
+def test_jobs_call_the_command_of_this_environment(tmp_path):
+    other = tmp_path / "other/wildlens"
+    other.parent.mkdir()
+    other.write_text("#!/bin/sh\nexit 9\n")
+    other.chmod(0o755)
+    folder = workplace(tmp_path / "own")
+    path = os.pathsep.join([str(other.parent), os.environ["PATH"]])
+    run = snakemake(folder, "results/checksums/demo.txt", "--configfile", DEFAULT, PATH=path)
+    assert run.returncode == 0, run.stderr
