@@ -75,6 +75,9 @@ def test_constant_tiles_have_no_peak_and_empty_ones_none():
     assert np.isnan(periodic_peak(np.full((64, 64), np.nan)))
     few = np.where(np.arange(64 * 64).reshape(64, 64) < 800, 1.0, np.nan)
     assert np.isnan(periodic_peak(few))
+    noise = np.random.default_rng(6).normal(0, 1, (64, 64))
+    enough = np.where(np.arange(64 * 64).reshape(64, 64) < 1100, noise, np.nan)
+    assert np.isfinite(periodic_peak(enough))  # 27 % valid
 
 
 def test_scale_and_offset_do_not_matter():
