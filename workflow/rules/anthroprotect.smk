@@ -13,7 +13,7 @@ rule anthroprotect:
     output:
         tiles=update(directory("results/tiles.zarr")),
         footprints=update("results/tiles.gpkg"),
-        checksum=update("results/checksums/tiles.txt"),
+        checksum="results/checksums/tiles.txt",
     log:
         "results/logs/anthroprotect.log",
     benchmark:

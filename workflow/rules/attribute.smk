@@ -14,7 +14,7 @@ rule attribute:
         checksums=attribute_checksums_of,
     output:
         attributions=update(directory("results/attributions/{method}.zarr")),
-        checksum=update("results/checksums/attribute/{method}.txt"),
+        checksum="results/checksums/attribute/{method}.txt",
     log:
         "results/logs/attribute/{method}.log",
     benchmark:

@@ -21,7 +21,7 @@ rule catalogue:
         ],
     output:
         folder=update(directory("results/stac")),
-        checksum=update("results/checksums/catalogue.txt"),
+        checksum="results/checksums/catalogue.txt",
     log:
         "results/logs/catalogue.log",
     benchmark:

@@ -49,8 +49,8 @@ def landcover_path(scene):
 # - a result is an `ancient` input, beside the checksum that the job which made it wrote
 #   (results/checksums): a small file, which Snakemake compares by content;
 # - `contents_of` is a digest of all else that a rule reads, kept with the parameters of each result.
-# Outputs are marked `update`: Snakemake then restores the old result if a job fails, and the
-# digest still says that it is old.
+# Outputs are marked `update`: Snakemake then restores the old result if a job fails. It forgets the
+# job's parameters, but not the checksum, which is not marked: without it, the job runs again.
 CONTENTS = Contents(Path(".snakemake/wildlens-contents.json"))
 
 # AnthroProtect's tiles come with their labels

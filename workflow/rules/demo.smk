@@ -28,7 +28,7 @@ rule demo:
                 tile=["T34WDA", "T34WEA", "T34WDB", "T35WMT", "T35WNT"],
             )
         ),
-        checksum=update("results/checksums/demo.txt"),
+        checksum="results/checksums/demo.txt",
     log:
         "results/logs/demo.log",
     benchmark:

@@ -84,7 +84,7 @@ rule evaluate:
             labels={"what": "Warnings", "kind": "text"},
         ),
         provenance=update("results/evaluation/provenance.json"),
-        checksum=update("results/checksums/evaluate.txt"),
+        checksum="results/checksums/evaluate.txt",
     log:
         "results/logs/evaluate.log",
     benchmark:

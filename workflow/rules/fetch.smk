@@ -16,7 +16,7 @@ rule fetch:
         polygons=polygons_of,
         settings="results/settings/fetch.yaml",
     output:
-        item=update("resources/fetched/{scene}/item.json"),
+        item="resources/fetched/{scene}/item.json",
     log:
         "results/logs/fetch/{scene}.log",
     benchmark:

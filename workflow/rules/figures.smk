@@ -69,7 +69,7 @@ rule figures:
             category="5 What they highlight",
             labels={"what": "Attribution by land cover", "kind": "figure"},
         ),
-        checksum=update("results/checksums/figures.txt"),
+        checksum="results/checksums/figures.txt",
     log:
         "results/logs/figures.log",
     benchmark:

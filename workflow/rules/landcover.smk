@@ -15,7 +15,7 @@ rule landcover:
     output:
         raster=update("results/landcover/{scene}.tif"),
         names=update("results/landcover/{scene}.tif.aux.xml"),
-        checksum=update("results/checksums/landcover/{scene}.txt"),
+        checksum="results/checksums/landcover/{scene}.txt",
     log:
         "results/logs/landcover/{scene}.log",
     benchmark:

@@ -30,7 +30,7 @@ rule map:
     output:
         raster=update("results/maps/{scene}/{method}.tif"),
         style=update("results/maps/{scene}/{method}.qml"),
-        checksum=update("results/checksums/map/{scene}/{method}.txt"),
+        checksum="results/checksums/map/{scene}/{method}.txt",
     log:
         "results/logs/map/{scene}/{method}.log",
     benchmark:
@@ -70,7 +70,7 @@ rule join:
     output:
         raster=update("results/maps/{scene}/{method}.tif"),
         style=update("results/maps/{scene}/{method}.qml"),
-        checksum=update("results/checksums/map/{scene}/{method}.txt"),
+        checksum="results/checksums/map/{scene}/{method}.txt",
     log:
         "results/logs/join/{scene}/{method}.log",
     benchmark:

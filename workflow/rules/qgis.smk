@@ -30,7 +30,7 @@ rule qgis:
         project=update("results/wildlens.qgz"),
         areas=update([f"results/areas.{kind}" for kind in ("gpkg", "qml") if AREAS]),
         tiles_style=update("results/tiles.qml"),
-        checksum=update("results/checksums/qgis.txt"),
+        checksum="results/checksums/qgis.txt",
     log:
         "results/logs/qgis.log",
     benchmark:

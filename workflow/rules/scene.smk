@@ -14,7 +14,7 @@ rule scene:
     output:
         scene=update("results/scenes/{scene}.tif"),
         style=update("results/scenes/{scene}.qml"),
-        checksum=update("results/checksums/scene/{scene}.txt"),
+        checksum="results/checksums/scene/{scene}.txt",
     log:
         "results/logs/scene/{scene}.log",
     benchmark:

@@ -69,7 +69,7 @@ rule summary:
         ],
     output:
         page=report(
-            update("results/summary.html"),
+            "results/summary.html",
             caption="../report/summary.rst",
             category="0 Read this first",
             labels={"what": "The run on one page", "kind": "page"},

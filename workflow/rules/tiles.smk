@@ -18,7 +18,7 @@ rule tiles:
         tiles=update(directory("results/tiles.zarr")),
         footprints=update("results/tiles.gpkg"),
         sites=update("results/sites.csv"),
-        checksum=update("results/checksums/tiles.txt"),
+        checksum="results/checksums/tiles.txt",
     log:
         "results/logs/tiles.log",
     benchmark:

@@ -30,7 +30,7 @@ rule train_classifier:
             category="2 The classifier",
             labels={"what": "Warnings", "kind": "text"},
         ),
-        checksum=update("results/checksums/train_classifier.txt"),
+        checksum="results/checksums/train_classifier.txt",
     log:
         "results/logs/train_classifier.log",
     benchmark:

@@ -19,7 +19,7 @@ rule train_gan:
             category="3 The explanation",
             labels={"what": "Warnings", "kind": "text"},
         ),
-        checksum=update("results/checksums/train_gan.txt"),
+        checksum="results/checksums/train_gan.txt",
     log:
         "results/logs/train_gan.log",
     benchmark:
