@@ -5,7 +5,7 @@
 Every training is a process that runs the command of `wildlens` (forked, so that torch is loaded
 once). It is ended by SIGKILL, SIGTERM or SIGINT at a moment drawn from its whole length, start and
 last writes included, and started again until it finishes. Then weights, metadata and curves must
-be those of an undisturbed run, to the last bit. Prints a line a kill, and exits with 1 if any run
+be those of an undisturbed run, to the last bit. Prints one line per kill, and exits with 1 if any run
 ended otherwise.
 """
 
@@ -89,7 +89,7 @@ def disturb(training, inputs, folder: Path, kills: int, seconds: float, random) 
             killed += 1
             saved = sorted((folder / "run/checkpoints").glob("[!.]*.safetensors"))
             said = f"step {int(saved[-1].stem[-8:])}" if saved else "the beginning"
-            print(f"  {killed}: {how.name} after {moment:.2f} s, goes on from {said}", flush=True)
+            print(f"  {killed}: {how.name} after {moment:.2f} s, resumes from {said}", flush=True)
     print(f"{training}: {killed} kills, {finished} runs, all equal: {equal}", flush=True)
     return equal
 

@@ -2,11 +2,11 @@
 
     python benchmarks/validation.py RESULTS [GENERATORS ...]
 
-RESULTS is the folder of a run on simulated land, whose classifier, tiles and exact land cover are
+RESULTS is the folder of a run on simulated land, whose classifier, tiles and reference land cover are
 used; GENERATORS are models of that classifier, by default the run's own. Test tiles are not read.
-Prints a row a map: AUROC, average precision and the highest IoU that any threshold reaches, against
+Prints one row per map: AUROC, average precision and the highest IoU that any threshold reaches, against
 the target group, and mean attribution by cover as a multiple of the mean. The first row is the
-classifier's own map of its places.
+classifier's own map of local logits.
 """
 
 import argparse
@@ -40,14 +40,14 @@ def main() -> None:
     models = arguments.results / "models"
     classifier = weights.load_classifier(models / "classifier.safetensors")
     images, truth = validation_tiles(arguments.results / "tiles.zarr", classifier)
-    places = in_batches(classifier.local_logits, images)
-    places = interpolate(places[:, None], truth.shape[-2:])[:, 0].numpy()
-    print(row("classifier", "its places", 1 / (1 + np.exp(-places)), truth))
+    logits = in_batches(classifier.local_logits, images)
+    logits = interpolate(logits[:, None], truth.shape[-2:])[:, 0].numpy()
+    print(row("classifier", "its local logits", 1 / (1 + np.exp(-logits)), truth))
     beyond = (
-        f"{name} {np.mean(places[truth == CORINE.index_of(code)] > 1):.0%}"
+        f"{name} {np.mean(logits[truth == CORINE.index_of(code)] > 1):.0%}"
         for code, name in COVERS.items()
     )
-    print("classifier, places beyond a logit of 1:", ", ".join(beyond))
+    print("classifier, locations with a logit above 1:", ", ".join(beyond))
     for path in arguments.generators or [models / "generators.safetensors"]:
         pair = weights.load_generators(path)
         methods = {"X+ - X-": GanDifference(*pair), "X - X-": MinimizerDifference(pair[1])}
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def validation_tiles(path: Path, classifier) -> tuple[Tensor, np.ndarray]:
-    """Images of the first protected validation tiles, and their exact land cover (index)."""
+    """Images of the first protected validation tiles, and their reference land cover (index)."""
     tiles = open_tiles(path)
     chosen = (tiles["split"].values == "val") & (tiles["label"].values == classifier.target_label)
     tiles = tiles.isel(tile=np.flatnonzero(chosen)[:MOST])

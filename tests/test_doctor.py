@@ -1,4 +1,4 @@
-"""The doctor: what is fine, what is only slow, and what must be mended before a run."""
+"""The doctor: what is fine, what is only slow, and what must be fixed before a run."""
 
 import re
 from collections import namedtuple
@@ -25,7 +25,7 @@ def states(findings) -> dict[str, str]:
     return {finding.text.partition(":")[0]: finding.state for finding in findings}
 
 
-def said(findings, state="mend") -> str:
+def said(findings, state="fix") -> str:
     return "\n".join(finding.text for finding in findings if finding.state == state)
 
 
@@ -78,7 +78,7 @@ def test_own_inputs_are_opened(mine):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda f: (f / "a.tif").unlink(), "a.tif does not exist: mend `inputs`"),
+        (lambda f: (f / "a.tif").unlink(), "a.tif does not exist: fix `inputs`"),
         (lambda f: write_product(f / "a.tif", ["B02", "B03"]), "has no band B04, B08"),
         (lambda f: (f / "clc.tif").write_text("x"), "clc.tif: cannot be opened as a raster"),
     ],
@@ -94,8 +94,8 @@ def test_what_is_fetched_needs_its_credentials(mine, monkeypatch):
     mine.write_text(yaml.safe_dump(data))
     monkeypatch.delenv("CDSE_USERNAME", raising=False)
     monkeypatch.setenv("CDSE_PASSWORD", "x")
-    mend = said(examine([DEFAULT, mine], mine.parent))
-    assert "product a: cdse wants CDSE_USERNAME in the environment" in mend
+    fix = said(examine([DEFAULT, mine], mine.parent))
+    assert "product a: cdse wants CDSE_USERNAME in the environment" in fix
     monkeypatch.setenv("CDSE_USERNAME", "x")
     assert states(examine([DEFAULT, mine], mine.parent))["product a"] == "ok"
 
@@ -129,12 +129,12 @@ def test_little_disk_is_said_before_it_is_full(mine, monkeypatch):
 )
 def test_wrong_libraries_are_named(monkeypatch, tmp_path, requirement, message):
     monkeypatch.setattr(doctor.importlib.metadata, "requires", lambda name: [requirement])
-    mend = said(examine([DEFAULT], tmp_path))
-    assert re.search(message, mend) and "constraints.txt" in mend
+    fix = said(examine([DEFAULT], tmp_path))
+    assert re.search(message, fix) and "constraints.txt" in fix
 
 
 def test_the_command_fails_where_there_is_something_to_mend(mine, monkeypatch):
     monkeypatch.chdir(mine.parent)
     done = CliRunner().invoke(cli, ["doctor", "--config", str(mine)])
-    assert "mend  protected areas" in done.output
-    assert isinstance(done.exception, WildLensError) and "1 to mend" in str(done.exception)
+    assert "fix  protected areas" in done.output
+    assert isinstance(done.exception, WildLensError) and "1 to fix" in str(done.exception)

@@ -218,7 +218,7 @@ PRODUCTS = {
                                 "leave `offset` out"),
     "offset of a band missing": (lambda f: scene(safe(f, {"B02": -1000}, 1100)),
                                  "its metadata state offsets, but none for B03"),
-    "offset in doubt": (lambda f: scene(stack(f, 1100)), "give `offset: -1000`, or `offset: 0`"),
+    "offset unclear": (lambda f: scene(stack(f, 1100)), "give `offset: -1000`, or `offset: 0`"),
     "offset applied twice": (
         lambda f: scene(safe(f, ADDED), *settings(f, offset_conflict="refuse")),
         "looks as if it had been applied before",

@@ -48,7 +48,7 @@ device = click.option(
 
 
 def training(command):
-    """The options of a training: it can be ended and goes on, and is shared by several GPUs."""
+    """Options of a training: it can be interrupted and resumed, and shared by several GPUs."""
     for option in (
         click.option(
             "--workers",
@@ -236,7 +236,13 @@ def landcover(source: Path, scene: Path, output: Path, settings: Path | None) ->
 @cli.command()
 @click.option("--scene", "scenes", type=existing, multiple=True, required=True)
 @click.option("--landcover", "landcovers", type=existing, multiple=True, required=True)
-@click.option("--truth", "truths", type=existing, multiple=True, help="Exact land cover, if known.")
+@click.option(
+    "--truth",
+    "truths",
+    type=existing,
+    multiple=True,
+    help="Reference land cover, of simulated land.",
+)
 @click.option("--areas", type=existing, required=True, help="Protected areas (WDPA polygons).")
 @output
 @result("--footprints", required=True, help="GeoPackage of the tiles' outlines.")
@@ -324,7 +330,7 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 @device
 @click.option("--part", help="Map one of several runs of rows only, such as 2-of-4; see join.")
 def map_(scene, method, classifier, generators, tiles, output, settings, device, part) -> None:
-    """Map a whole SCENE by a method, on its own grid; if interrupted, a second call goes on.
+    """Map a whole SCENE by a method, on its own grid; if interrupted, a second call resumes.
 
     Methods are the attribution methods, and score, maximized (X+), minimized (X-).
     """
@@ -502,15 +508,15 @@ def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
 @cli.command()
 @configurations
 def doctor(configurations: tuple[Path, ...]) -> None:
-    """Check machine, libraries, settings, inputs and disk, and say what to mend."""
+    """Check machine, libraries, settings, inputs and disk, and say what to fix."""
     from wildlens.doctor import examine
 
     findings = list(examine(layers_of_configuration(configurations), Path()))
     for finding in findings:
         click.echo(f"{finding.state:<5} {finding.text}")
-    problems = sum(finding.state == "mend" for finding in findings)
+    problems = sum(finding.state == "fix" for finding in findings)
     if problems:
-        raise WildLensError(f"doctor: {problems} to mend, see above")
+        raise WildLensError(f"doctor: {problems} to fix, see above")
 
 
 def start_log(log: Path) -> None:
@@ -545,7 +551,7 @@ def again() -> None:
 
 
 def main() -> None:
-    """Entry point: problems the user can mend are one line and exit status 1, no traceback.
+    """Entry point: problems that a user can fix are one line and exit status 1, no traceback.
 
     What nobody foresaw is logged with its traceback, so that it stands in the --log file, too.
     """

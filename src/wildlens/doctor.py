@@ -1,4 +1,4 @@
-"""Whether a run can succeed here: machine, libraries, settings, inputs, disk; and what to mend."""
+"""Check machine, libraries, settings, inputs and disk before a run, and say what to fix."""
 
 import importlib.metadata
 import os
@@ -22,14 +22,14 @@ SOFTWARE = ("snakemake", "wildlens")  # commands that a run calls by name
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, and how it is: `ok`, `note` (slower, or not needed) or `mend`."""
+    """What was checked, and its state: `ok`, `note` (slower, or not needed) or `fix`."""
 
-    state: Literal["ok", "note", "mend"]
+    state: Literal["ok", "note", "fix"]
     text: str
 
 
 def examine(configurations: Sequence[Path], folder: Path) -> Iterator[Finding]:
-    """All findings, in the order in which they are best mended.
+    """All findings, in the order in which they are best fixed.
 
     Args:
         configurations: YAML files, each laid over those before it, as Snakemake lays them.
@@ -42,7 +42,7 @@ def examine(configurations: Sequence[Path], folder: Path) -> Iterator[Finding]:
     try:
         settings = read_configuration(configurations)
     except WildLensError as error:
-        yield Finding("mend", str(error))
+        yield Finding("fix", str(error))
         return
     yield Finding("ok", f"settings: {', '.join(map(str, configurations))}")
     yield from _inputs(settings, folder)
@@ -73,7 +73,7 @@ def _libraries() -> Iterator[Finding]:
     try:
         wanted = [Requirement(text) for text in importlib.metadata.requires("wildlens") or []]
     except importlib.metadata.PackageNotFoundError:
-        yield Finding("mend", "wildlens is not installed: run `make demo`, or `pip install -e .`")
+        yield Finding("fix", "wildlens is not installed: run `make demo`, or `pip install -e .`")
         return
     wrong = []
     for requirement in wanted:
@@ -88,7 +88,7 @@ def _libraries() -> Iterator[Finding]:
             wrong.append(f"{requirement.name} {version} is not {requirement.specifier}")
     if wrong:
         text = f"libraries: {'; '.join(wrong)}: run `pip install -c constraints.txt -e .`"
-        yield Finding("mend", text)
+        yield Finding("fix", text)
     else:
         python = ".".join(map(str, sys.version_info[:3]))
         yield Finding("ok", f"libraries: Python {python}, {len(wanted)} requirements")
@@ -99,7 +99,7 @@ def _commands() -> Iterator[Finding]:
     path = os.pathsep.join([os.environ.get("PATH", ""), beside])
     for name in SOFTWARE:
         if shutil.which(name, path=path) is None:
-            yield Finding("mend", f"command {name} is not there: install into this environment")
+            yield Finding("fix", f"command {name} is not there: install into this environment")
 
 
 def _machine() -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def _device() -> Iterator[Finding]:
         device = choose_device("auto")
         threads = torch.get_num_threads()
     except (ImportError, OSError, RuntimeError) as error:  # a broken build says so on import
-        yield Finding("mend", f"torch cannot be used: {one_line(error)}")
+        yield Finding("fix", f"torch cannot be used: {one_line(error)}")
         return
     if device.type == "cuda":
         yield Finding("ok", f"GPU: {torch.cuda.get_device_name()}")
@@ -173,21 +173,21 @@ def _to_fetch(product: Product, catalogue: str) -> Finding:
     missing = [name for name in wanted if not os.environ.get(name)]
     if missing:
         text = f"{catalogue} wants {' and '.join(missing)} in the environment"
-        return Finding("mend", f"product {product.name}: {text}")
+        return Finding("fix", f"product {product.name}: {text}")
     return Finding("ok", f"product {product.name}: will be fetched from {catalogue}")
 
 
 def _looked_at(what: str, name: str, folder: Path, check: Callable[[Path], str]) -> Finding:
-    """How one input is: there and readable, still to be simulated, or to be mended."""
+    """State of one input: readable, still to be simulated, or to be fixed."""
     path = folder / name
     if not path.exists():
         if _is_simulated(name):
             return Finding("ok", f"{what}: will be simulated")
-        return Finding("mend", f"{what}: {path} does not exist: mend `inputs`")
+        return Finding("fix", f"{what}: {path} does not exist: fix `inputs`")
     try:
         return Finding("ok", f"{what}: {check(path)}")
     except WildLensError as error:
-        return Finding("mend", f"{what}: {error}")
+        return Finding("fix", f"{what}: {error}")
 
 
 def _product_check(product: Product, folder: Path, bands: Sequence[str]) -> Callable[[Path], str]:
@@ -228,6 +228,6 @@ def _disk(settings: Settings, folder: Path) -> Finding:
     whole = [path for path in paths if not _is_simulated(path)]
     needed = max(1.0, SCENE_GB * len(whole))
     if free < needed:
-        return Finding("mend", f"disk: {free:.1f} GB free, about {needed:.0f} GB may be needed:"
+        return Finding("fix", f"disk: {free:.1f} GB free, about {needed:.0f} GB may be needed:"
                                " make room, or run with --directory on another disk")  # fmt: skip
     return Finding("ok", f"disk: {free:.0f} GB free, about {needed:.0f} GB may be needed")

@@ -2,7 +2,7 @@
 
 
 class WildLensError(Exception):
-    """A problem with input, settings or a result that the user can mend.
+    """A problem with input, settings or a result that a user can fix.
 
     The command line prints the message as one line, without a traceback, and exits with
     `exit_status`.

@@ -549,7 +549,7 @@ def test_ramp_of_a_large_map_is_from_percentiles(tmp_path):
     tags = {"wildlens_method": "score"}
     with writing_cog(path, grid_at(500_000, smooth), tags=tags, descriptions=["score"]) as dataset:
         dataset.write((smooth / 1000).astype(np.float32), 1)
-    qml.write_attribution_style(path, "Naturalness")
+    qml.write_attribution_style(path, "Score")
     assert top_and_bottom(tmp_path / "score.qml") == (1, 0)
 
 

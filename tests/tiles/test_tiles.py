@@ -216,7 +216,7 @@ def test_scene_with_a_custom_crs(region):
     assert stored == rasterio.crs.CRS.from_string(odd)
 
 
-# --- what a user can mend -------------------------------------------------------------------------
+# --- what a user can fix -------------------------------------------------------------------------
 
 
 def _reshaped(path, **changed):

@@ -1,7 +1,7 @@
 """Perturbations that remove hidden signals from generated images.
 
 CycleGAN generators are known to hide information in patterns of low amplitude and high frequency
-(Chu et al. 2017). A change of the score that rests on such a pattern does not survive rounding to
+(Chu et al. 2017). A change of the score that depends on such a pattern does not survive rounding to
 the digits of a product, sensor noise or a slight blur; a visible change of the land does.
 """
 

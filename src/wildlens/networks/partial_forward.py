@@ -2,7 +2,7 @@
 
 The image passes the network once, and what every layer gave is kept. For a changed square each
 layer computes just the part of its output that changes, reading its surroundings from what was
-kept. Squares that lie alike to the strides and borders of all layers share a batch. The numbers are
+kept. Occluder positions with the same alignment to strides and borders share a batch. The numbers are
 those of whole passes, but for rounding.
 """
 

@@ -115,7 +115,7 @@ def _check_level(path: Path, item: dict, properties: dict) -> None:
 def finest_assets(assets: dict) -> dict[str, dict]:
     """Each band's asset of a STAC item, and that of the SCL, at the finest resolution.
 
-    GeoTIFF is preferred to its JPEG 2000 twin. The 20 m and 60 m copies of a 10 m band are no
+    GeoTIFF is preferred to its JPEG 2000 copy. The 20 m and 60 m copies of a 10 m band are no
     substitute for it.
     """
     ranked: dict[str, tuple] = {}
