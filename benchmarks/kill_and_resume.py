@@ -5,7 +5,7 @@
 Every training is a process that runs the command of `wildlens` (forked, so that torch is loaded
 once). It is ended by SIGKILL, SIGTERM or SIGINT at a moment drawn from its whole length, start and
 last writes included, and started again until it finishes. Then weights, metadata and curves must
-be those of an undisturbed run, to the last bit. Prints one line per kill, and exits with 1 if any run
+be those of an undisturbed run, to the last bit. Prints one line per kill; exits with 1 if any run
 ended otherwise.
 """
 

@@ -2,10 +2,10 @@
 
     python benchmarks/validation.py RESULTS [GENERATORS ...]
 
-RESULTS is the folder of a run on simulated land, whose classifier, tiles and reference land cover are
+RESULTS is the folder of a run on simulated land, whose classifier, tiles and reference are
 used; GENERATORS are models of that classifier, by default the run's own. Test tiles are not read.
-Prints one row per map: AUROC, average precision and the highest IoU that any threshold reaches, against
-the target group, and mean attribution by cover as a multiple of the mean. The first row is the
+Prints one row per map: AUROC, average precision and the highest IoU of any threshold, against the
+target group, and mean attribution by cover as a multiple of the mean. The first row is the
 classifier's own map of local logits.
 """
 

@@ -10,7 +10,7 @@ from pyproj import Transformer
 BANDS = ("B2", "B3", "B4", "B5", "B6", "B7", "B8", "B8A", "B11", "B12")
 LAYERS = ("CORINE", "MODIS_1", "CGLS", "GlobCover")
 SIZE = 256
-# area -> split of its tiles: every spelling of the names; the third and the last have tiles in two splits
+# area -> split of its tiles: every spelling of the names; the third and last are in two splits
 AREAS = {
     "anthropo_10.20696-59.31534": "train val",
     "anthropo_13.61147-57.69620-04-8": "train train",

@@ -2,8 +2,8 @@
 
 The image passes the network once, and what every layer gave is kept. For a changed square each
 layer computes just the part of its output that changes, reading its surroundings from what was
-kept. Occluder positions with the same alignment to strides and borders share a batch. The numbers are
-those of whole passes, but for rounding.
+kept. Occluder positions with the same alignment to strides and borders share a batch. The
+numbers are those of whole passes, but for rounding.
 """
 
 import itertools
