@@ -17,6 +17,8 @@ from wildlens.demo.textures import Textures
 
 # path radiance of unit haze in the order of BANDS: it brightens the blue most
 HAZE = np.array((0.020, 0.014, 0.010, 0.009, 0.006, 0.005, 0.004, 0.004, 0.001, 0.0), np.float32)
+NEAR_INFRARED = ("B06", "B07", "B08", "B8A")  # varies with the vigour of vegetation
+VEGETATION = 4  # scene class
 SENSOR_NOISE = 0.0025  # reflectance, standard deviation
 POINT_SPREAD = 0.55  # px, standard deviation
 
@@ -31,13 +33,15 @@ class Landscape:
     bands: tuple[str, ...]
 
 
-def simulate(height: int, width: int, seed: int, bands: tuple[str, ...] = BANDS) -> Landscape:
-    """Simulate a scene of `height` x `width` pixels of 10 m."""
+def simulate(
+    height: int, width: int, seed: int, bands: tuple[str, ...] = BANDS, contrast: float = 1.0
+) -> Landscape:
+    """Simulate a scene of `height` x `width` pixels of 10 m; `contrast`: see `covers.spectra`."""
     noise = Noise(height, width, seed)
     hood = Neighbourhoods(height, width, seed)
     positions = band_positions(bands)
     layout = lay_out(noise, hood)
-    reflectance = _surface(layout, noise, hood, positions)
+    reflectance = _surface(layout, Textures(layout, noise, positions, contrast), hood, positions)
     _observe(reflectance, layout, noise, hood, positions)
     return Landscape(layout.cover, layout.zone, reflectance, tuple(bands))
 
@@ -47,18 +51,20 @@ def sun_azimuth(seed: int) -> float:
     return float(rng_of(seed, "sun").uniform(np.radians(155), np.radians(180)))
 
 
-def _surface(layout: Layout, noise: Noise, hood: Neighbourhoods, positions) -> np.ndarray:
+def _surface(layout: Layout, textures: Textures, hood: Neighbourhoods, positions) -> np.ndarray:
     """Texture times the colour that a cover has in this neighbourhood, float32 (B, H, W)."""
-    textures = Textures(layout, noise, positions)
     reflectance = np.empty((len(positions), *layout.cover.shape), np.float32)
+    vigour = 0.08 * hood.normal("vigour")
     for index, cover in enumerate(COVERS):
         pixels = Pixels.where(layout.cover == index)
         values = textures.reflectance(cover.name, pixels)
         row, column = (at.astype(np.int32) // STEP for at in (pixels.row, pixels.column))
         common = 0.10 * hood.normal(f"{cover.name} colour")
         for b, position in enumerate(positions):
-            colour = np.exp(common + 0.04 * hood.normal(f"{cover.name} colour {BANDS[position]}"))
-            reflectance[b].ravel()[pixels.flat] = values[b] * colour[row, column]
+            tint = common + 0.04 * hood.normal(f"{cover.name} colour {BANDS[position]}")
+            if cover.scene_class == VEGETATION and BANDS[position] in NEAR_INFRARED:
+                tint = tint + vigour
+            reflectance[b].ravel()[pixels.flat] = values[b] * np.exp(tint)[row, column]
     return reflectance
 
 

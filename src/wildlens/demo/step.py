@@ -105,7 +105,7 @@ def _write_product(product: DemoProduct, settings, folder: Path) -> tuple:
     start = time.monotonic()
     size = settings.mapping_size if product.mapping else settings.size
     seed = zlib.crc32(f"{settings.seed} {product.tile}".encode())
-    landscape = simulate(size, size, seed)
+    landscape = simulate(size, size, seed, contrast=settings.contrast)
     grid = scene_grid(product, size)
     truth = CLASS_INDEX[landscape.cover]
     write_classes(folder / TRUTH_FOLDER / f"{product.tile}.tif", truth, grid, nodata=0)
