@@ -211,20 +211,14 @@ def test_contrast_changes_reflectance_but_not_the_covers():
     )
 
 
-def test_fields_are_smooth_and_without_rows(landscapes):
-    """A 10 m sensor sees no rows: no wave within a field stands out of its noise."""
+def test_fields_have_no_rows(landscapes):
+    """Rows of a tenth of the reflectance, 3 to 4.5 px apart, gave an amplitude of 0.05 here."""
     for land in landscapes:
-        inner = binary_erosion(land.cover == INDEX["field"], iterations=4)
-        for image in land.reflectance:
-            local = image / gaussian_filter(image, 3)
-            fine = (local - gaussian_filter(local, 1))[inner]
-            assert fine.std() < 0.06
-            # the autocorrelation of rows 2 to 6 px apart would return to a high value
-            for lag in (2, 3, 4, 5, 6):
-                for axis in (0, 1):
-                    pairs = inner & np.roll(inner, lag, axis)
-                    shifted = np.roll(local, lag, axis)
-                    assert np.corrcoef(local[pairs], shifted[pairs])[0, 1] < 0.35
+        inner = binary_erosion(land.cover == INDEX["field"], iterations=3)
+        infrared = land.reflectance[FOUR.index("B08")]  # least haze and sensor noise
+        fine = (infrared / gaussian_filter(infrared, 1.2) - 1)[inner]
+        low, high = np.percentile(fine, [16, 84])
+        assert (high - low) / 2 < 0.04
 
 
 @pytest.mark.parametrize("beta", [0.3, 1.5, 2.2])

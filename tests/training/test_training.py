@@ -170,6 +170,7 @@ def test_generator_loss_is_equation_6_without_discriminator_gradients(activation
         activation_margin=None,
         lambda_inactive=0,
         lambda_am=0.3,
+        lambda_tv=0,
         loss_unit="reflectance",
     )
     t, data = trainer(settings)

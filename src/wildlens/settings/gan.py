@@ -42,6 +42,12 @@ class Gan(Section):
         description="Extra similarity weight where activation maximisation is inactive, that is "
         "where its loss is clamped (paper: 0)",
     )
+    lambda_tv: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="Weight of the total variation of the change, against stripes (paper: 0)",
+    )
     lambda_cyc: float = Field(1.0, ge=0, le=100, description="Weight of the cycle loss")
     lambda_adv: float = Field(1.0, ge=0, le=100, description="Weight of the adversarial loss")
     similarity: Literal["l1", "frobenius"] = Field(
@@ -73,6 +79,17 @@ class Gan(Section):
     )
     averaging: float = Field(
         0.98, ge=0, lt=1, description="Decay of the exponential moving average of the weights"
+    )
+    mixed: Share = Field(
+        0.0,
+        description="Share of the batches in which cells of tiles of any class are pasted into the"
+        " tiles of the target class, as whole scenes have them side by side (paper: 0)",
+    )
+    statistics_tiles: int = Field(
+        256,
+        ge=0,
+        description="Training tiles over which the batch statistics of the averaged generators are"
+        " computed anew at the end; 0: their running means are kept (paper)",
     )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and crops")

@@ -1,8 +1,9 @@
-"""Augmented batches of the generators: crops and symmetries."""
+"""Augmented batches of the generators: crops, symmetries, and cells of other tiles."""
 
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from wildlens.settings import Gan
@@ -17,21 +18,45 @@ class Plan:
     Attributes:
         indices, symmetries: (N,) tile, and number of its symmetry, of each image.
         crop: rows and columns, the same for all images.
+        others: (N,) tiles of any class that cells are taken from; None if nothing is pasted.
+        cells: bool (N, 1, S, S), the pixels that are pasted.
     """
 
     indices: np.ndarray
     symmetries: np.ndarray
     crop: tuple[slice, slice]
+    others: np.ndarray | None = None
+    cells: np.ndarray | None = None
 
     @classmethod
     def draw(
-        cls, indices: np.ndarray, side: int, settings: Gan, generator: np.random.Generator
+        cls,
+        indices: np.ndarray,
+        side: int,
+        settings: Gan,
+        generator: np.random.Generator,
+        others: int,
     ) -> "Plan":
-        """Random choices for these tiles of `side` px."""
+        """Random choices for these tiles of `side` px; `others`: number of tiles of any class."""
         crop = draw_crop(side, settings.crop, generator)
-        return cls(indices, draw_symmetries(len(indices), generator), crop)
+        symmetries = draw_symmetries(len(indices), generator)
+        if settings.mixed == 0 or generator.random() >= settings.mixed:
+            return cls(indices, symmetries, crop)
+        partners = generator.integers(others, size=len(indices))
+        return cls(indices, symmetries, crop, partners, draw_cells(len(indices), side, generator))
 
-    def prepare(self, tiles: TileSet, rows: np.ndarray) -> Tensor:
-        """Images (n, C, H, W) of these rows of the batch."""
-        images = tiles.images(self.indices[rows])[..., *self.crop]
-        return apply_symmetries(images, self.symmetries[rows])
+    def prepare(self, tiles: TileSet, rows: np.ndarray, all_tiles: TileSet) -> Tensor:
+        """Images (n, C, H, W) of these rows of the batch; `all_tiles`: where `others` point."""
+        images = tiles.images(self.indices[rows])
+        if self.others is not None:
+            pasted = torch.from_numpy(self.cells[rows])
+            images = torch.where(pasted, all_tiles.images(self.others[rows]), images)
+        return apply_symmetries(images[..., *self.crop], self.symmetries[rows])
+
+
+def draw_cells(count: int, side: int, generator: np.random.Generator) -> np.ndarray:
+    """Half of the cells of a grid of quarters or eighths of the side, bool (count, 1, S, S)."""
+    parts = int(generator.choice((4, 8)))
+    chosen = generator.random((count, parts, parts)) < 0.5
+    position = np.arange(side) * parts // side
+    return chosen[:, None, position[:, None], position]

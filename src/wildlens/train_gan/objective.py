@@ -51,6 +51,8 @@ class Objective:
         terms = {
             "similarity_max": losses.similarity(images, high, self.unit, weight_high, **norm),
             "similarity_min": losses.similarity(images, low, self.unit, weight_low, **norm),
+            "variation": losses.total_variation(high - images, self.unit)
+            + losses.total_variation(low - images, self.unit),
             "cycle": losses.cycle(images, self.run(self.maximizer, low), self.unit)
             + losses.cycle(images, self.run(self.minimizer, high), self.unit),
         }
@@ -77,6 +79,7 @@ class Objective:
         s = self.settings
         return (
             s.lambda_sim * (terms["similarity_max"] + terms["similarity_min"])
+            + s.lambda_tv * terms["variation"]
             + s.lambda_cyc * terms["cycle"]
             + s.lambda_adv * terms["adversarial"]
             + lambda_am * (terms["activation_max"] + terms["activation_min"])

@@ -6,6 +6,7 @@ then with the complete objective.
 """
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,12 @@ from wildlens.files.tables import write_table
 from wildlens.networks import weights
 from wildlens.registry import classifiers
 from wildlens.settings import Gan
+from wildlens.train_gan.inference import (
+    image_batches,
+    recompute_statistics,
+    scores_at_inference,
+    warnings_about_inference,
+)
 from wildlens.train_gan.task import GanTask
 from wildlens.train_gan.trainer import Trainer, generator_arguments
 from wildlens.training.data import TrainingSet, load_training_set
@@ -27,6 +34,7 @@ from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
 
+SCORED = 64  # training tiles that are scored at inference, at least
 SEPARATED = 0.1  # difference of the scores of X+ and X- below which maps show noise
 
 
@@ -49,20 +57,34 @@ def train(
     torch.manual_seed(settings.seed)
     arguments = generator_arguments(settings, len(data.bands))
     trainer = Trainer.build(frozen, data, arguments, settings, session.device, session.processes)
-    task = GanTask(trainer, data.splits["train"].only(frozen.target_label), settings)
+    task = GanTask(
+        trainer, data.splits["train"].only(frozen.target_label), settings, data.splits["train"]
+    )
     Loop(task, session, np.random.default_rng(settings.seed)).run()
     if not session.processes.first:
         return
+    generators = {name: mean.network for name, mean in trainer.kept.items()}
+    batches = partial(
+        image_batches, task.tiles, max(settings.statistics_tiles, SCORED), settings.crop,
+        session.device,
+    )  # fmt: skip
+    if settings.statistics_tiles:
+        for network in generators.values():
+            recompute_statistics(network, batches())
+    inference = scores_at_inference(frozen, generators, batches())
     scores = [task.mean_of_last(key) for key in ("score", "score_max", "score_min")]
     log.info(
-        "gan: %d steps; mean scores of the last batches: X %.3f, X+ %.3f, X- %.3f",
-        settings.steps, *scores,
+        "gan: %d steps; mean scores of the last batches: X %.3f, X+ %.3f, X- %.3f; at inference: "
+        "X+ %.3f, X- %.3f",
+        settings.steps, *scores, *inference.values(),
     )  # fmt: skip
     write_table(metrics / "training.csv", task.history)
-    write_warnings(metrics / "warnings.txt", "gan", warnings_about(*scores[1:]))
+    training = dict(zip(("score_max", "score_min"), scores[1:], strict=True))
+    warnings = warnings_about(*scores[1:]) + warnings_about_inference(training, inference)
+    write_warnings(metrics / "warnings.txt", "gan", warnings)
     weights.save(
         output,
-        {name: mean.network for name, mean in trainer.kept.items()},
+        generators,
         kind="generator",
         arguments=arguments,
         bands=data.bands,

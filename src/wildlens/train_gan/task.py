@@ -23,8 +23,11 @@ class GanTask(Task):
     loss_limit = 1000.0  # of any loss term
     remedy = "lower gan.rate"
 
-    def __init__(self, trainer: Trainer, tiles: TileSet, settings: Gan):
+    def __init__(
+        self, trainer: Trainer, tiles: TileSet, settings: Gan, all_tiles: TileSet | None = None
+    ):
         self.trainer, self.tiles, self.settings = trainer, tiles, settings
+        self.all_tiles = tiles if all_tiles is None else all_tiles
         self.steps = settings.steps
         self.history: list[dict] = []
 
@@ -32,10 +35,10 @@ class GanTask(Task):
         return epoch_batches(len(self.tiles), self.settings.batch_size, generator)[::-1]
 
     def draw(self, indices: np.ndarray, generator: np.random.Generator) -> Plan:
-        return Plan.draw(indices, self.tiles.size, self.settings, generator)
+        return Plan.draw(indices, self.tiles.size, self.settings, generator, len(self.all_tiles))
 
     def prepare(self, plan: Plan, rows: np.ndarray) -> Batch:
-        return (plan.prepare(self.tiles, rows),)
+        return (plan.prepare(self.tiles, rows, self.all_tiles),)
 
     def step(self, number: int, batch: Batch) -> dict[str, float]:
         rate = self.settings.rate * rate_factor(number, self.settings)

@@ -1,0 +1,76 @@
+"""The generators as they will be used: batch statistics of their own, and the scores they reach.
+
+The weights that are kept are a running mean, but the running means of batch statistics come from
+other weights, those of each step. At inference the generators may then do something else than in
+training: on homogeneous land, X- had a score of 0.98 instead of 0.29.
+"""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from wildlens.networks.device import on_device
+from wildlens.training.data import TileSet
+
+BATCH = 16  # tiles in a pass
+DIFFERENCE = 0.05  # of mean scores at inference and in training, above which it is a warning
+
+
+def image_batches(tiles: TileSet, count: int, side: int | None, device) -> Iterable[Tensor]:
+    """Up to `count` tiles, evenly spaced over the set, cut to their central `side` px."""
+    count = min(count, len(tiles))
+    chosen = torch.linspace(0, len(tiles) - 1, count).round().long()
+    side = min(side or tiles.size, tiles.size)
+    start = (tiles.size - side) // 2
+    for indices in chosen.split(BATCH):
+        images = tiles.images(indices.numpy())
+        yield on_device(images[..., start : start + side, start : start + side], device)
+
+
+@torch.no_grad()
+def recompute_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Replace running statistics of batch normalisation by the means over these batches.
+
+    The weights stay as they are; networks without batch normalisation are not changed. Leaves the
+    network in eval mode.
+    """
+    layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # a cumulative mean
+    network.train()
+    for images in batches:
+        network(images)
+    network.eval()
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+@torch.no_grad()
+def scores_at_inference(
+    classifier: nn.Module, generators: Mapping[str, nn.Module], batches: Iterable[Tensor]
+) -> dict[str, float]:
+    """Mean score of X+ (`score_max`) and of X- (`score_min`) over these batches."""
+    keys = {"maximizer": "score_max", "minimizer": "score_min"}
+    scores: dict[str, list[Tensor]] = {key: [] for key in keys.values()}
+    for images in batches:
+        for name, generator in generators.items():
+            scores[keys[name]].append(classifier(generator(images)).sigmoid())
+    return {key: torch.cat(values).mean().item() for key, values in scores.items()}
+
+
+def warnings_about_inference(
+    training: Mapping[str, float], inference: Mapping[str, float]
+) -> list[str]:
+    """Why generated images may differ from those of training: mean scores by name, of each."""
+    names = {"score_max": "X+", "score_min": "X-"}
+    return [
+        f"at inference the mean score of {names[key]} is {score:.2f}, in training it was "
+        f"{training[key]:.2f}: the generators behave otherwise than they were trained to; raise "
+        "gan.batch_size or gan.statistics_tiles"
+        for key, score in inference.items()
+        if abs(score - training[key]) > DIFFERENCE
+    ]
