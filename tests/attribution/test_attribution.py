@@ -25,7 +25,7 @@ from wildlens.methods.deeplift import DeepLiftContributions
 from wildlens.methods.expected_gradients import ExpectedGradientContributions
 from wildlens.methods.gradcam import GradCam
 from wildlens.methods.guided_gradcam import GuidedGradCam
-from wildlens.methods.integrated_gradients import IntegratedGradientContributions
+from wildlens.methods.integrated_gradients import IntegratedGradientContributions, path_integral
 from wildlens.methods.saliency import GradientMagnitude
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
@@ -417,15 +417,54 @@ def test_integrated_gradients_equal_a_naive_integral(models):
     assert torch.allclose(ours.double(), expected, atol=0.02 * float(expected.abs().max()))
 
 
-@pytest.mark.parametrize("method", ["integrated_gradients", "expected_gradients", "deeplift"])
+@pytest.mark.parametrize(
+    "method",
+    ["integrated_gradients", "expected_gradients", "deeplift", "minimizer_contributions"],
+)
 def test_contributions_add_up_to_the_logits_difference(models, method):
     """Exactly for integrals with many steps; for DeepLIFT where no maximum is pooled."""
     settings = SETTINGS.model_copy(update={"gradient_steps": 100, "expected_steps": 60})
     attribute, batch = create(method, models, settings), images(2)
     gap = attribute.contributions(batch).sum(dim=(1, 2)) - attribute.difference(batch)
-    pooled = method == "deeplift" and hasattr(models.classifier, "unet")
+    pooled = method in ("deeplift", "minimizer_contributions") and hasattr(
+        models.classifier, "unet"
+    )
     scale = attribute.contributions(batch).abs().sum(dim=(1, 2)).max()
     assert gap.abs().max() < (0.2 if pooled else 0.02) * scale
+
+
+def test_minimizer_contributions_are_deeplift_from_the_minimized_image(models):
+    batch = images(2)
+    minimized = models.generators[1](batch)
+    expected = DeepLift(models.classifier).attribute(batch.requires_grad_(), minimized).sum(dim=1)
+    attribute = create("minimizer_contributions", models, SETTINGS)
+    assert torch.allclose(attribute.contributions(batch.detach()), expected, atol=1e-5)
+    assert torch.allclose(attribute(batch.detach()), expected.clamp(min=0), atol=1e-5)
+    difference = models.classifier(batch) - models.classifier(minimized)
+    assert torch.allclose(attribute.difference(batch.detach()), difference, atol=1e-6)
+
+
+def test_minimizer_contributions_integrate_gradients_where_deeplift_is_refused(models):
+    refused = replace(models)
+    refused.__dict__["classifier"] = Unsupported(models.classifier)
+    batch = images(2)
+    attribute = create("minimizer_contributions", refused, SETTINGS)
+    expected = path_integral(
+        models.classifier, batch, models.generators[1](batch), SETTINGS.gradient_steps, 5
+    )
+    assert torch.allclose(attribute.contributions(batch), expected, atol=1e-5)
+
+
+class Unsupported(nn.Module):
+    """A classifier with a function that captum cannot hook."""
+
+    def __init__(self, classifier: nn.Module):
+        super().__init__()
+        self.classifier, self.bands = classifier, classifier.bands
+        self.standardise, self.tile_size = classifier.standardise, classifier.tile_size
+
+    def forward(self, images):
+        return self.classifier(images) + torch.relu(images).sum() * 0
 
 
 # --- activation-space occlusion --------------------------------------------------------------

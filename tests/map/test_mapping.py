@@ -147,7 +147,7 @@ def test_occlusion_of_a_linear_model_is_its_closed_form():
     weight, images = torch.randn(2, 20, 24), torch.rand(2, 2, 20, 24)
     base = torch.tensor([0.1, 0.2])[:, None, None]
     local = (weight * (images - base)).sum(dim=1)
-    method = Occlusion(Linear(weight), base, window=8, stride=8, batch_size=5)
+    method = Occlusion(Linear(weight), base.expand_as, window=8, stride=8, batch_size=5)
     expected = torch.empty_like(local)
     for top in range(0, 20, 8):
         for left in range(0, 24, 8):
@@ -162,7 +162,7 @@ def test_occlusion_equals_captum():
     torch.manual_seed(0)
     network = random_network(LocalClassifier(2, width=4), 3)
     images, base = torch.rand(1, 2, 40, 36), torch.zeros(2, 1, 1)
-    ours = Occlusion(network, base, window=16, stride=8)(images)
+    ours = Occlusion(network, base.expand_as, window=16, stride=8)(images)
     theirs = Reference(network).attribute(
         images, sliding_window_shapes=(2, 16, 16), strides=(2, 8, 8), baselines=0.0
     )

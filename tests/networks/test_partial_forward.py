@@ -80,9 +80,9 @@ def test_a_network_that_cannot_be_traced_is_said_to_be_so():
     assert trace(Switch()) is None
     image, fill = torch.rand(1, 2, 20, 24), torch.zeros(2, 1, 1)
     rows, columns = intervals(20, 8, 4), intervals(24, 8, 4)
-    falls = whole_falls(Switch(), image[0], rows, columns, fill, 5)
+    falls = whole_falls(Switch(), image[0], rows, columns, fill.expand(2, 20, 24), 5)
     expected = spread(falls, rows, columns, (20, 24))
-    assert torch.equal(Occlusion(Switch(), fill, 8, 4)(image)[0], expected)
+    assert torch.equal(Occlusion(Switch(), fill.expand_as, 8, 4)(image)[0], expected)
 
 
 def test_only_what_is_reached_is_computed(monkeypatch):

@@ -155,7 +155,8 @@ def test_model_file_holds_classes_and_target(models):
 
 WITHOUT_TILES = [
     m for m in methods.attributions()
-    if m not in ("gan", "minimizer", "class_shares", "activation_occlusion", "brightness", "random")
+    if m not in ("class_shares", "activation_occlusion", "brightness", "random")
+    and "generators" not in methods.find(m).needs
     and not m.startswith("expected") and not m.endswith("_randomised")
 ]  # fmt: skip
 

@@ -1,20 +1,15 @@
-"""Baselines: images that stand for "nothing is there"."""
+"""Settings of methods that compare an image with a baseline."""
 
-from torch import Tensor, nn
+from torch import nn
 
+from wildlens.networks.baselines import make_baseline
 from wildlens.settings import Attribution
 
 
-def baseline(classifier: nn.Module, settings: Attribution) -> Tensor:
-    """(C, 1, 1) reflectance: 0 in all bands, or the band means of the training set."""
-    mean = classifier.standardise.mean[:, None, None]
-    return mean if settings.baseline == "mean" else mean * 0
-
-
 def contribution_settings(classifier: nn.Module, settings: Attribution) -> dict:
-    """Arguments of a `Contributions` with the one baseline of the settings."""
+    """Arguments of a `Contributions` with the baseline of the settings."""
     return {
-        "baselines": baseline(classifier, settings)[None],
+        "baselines": make_baseline(settings.baseline, classifier),
         "sign_rule": settings.sign,
         "batch_size": settings.batch_size,
     }

@@ -3,7 +3,7 @@
 import warnings
 
 from captum.attr import DeepLift
-from torch import Tensor
+from torch import Tensor, nn
 
 from wildlens.attribution.baseline import contribution_settings
 from wildlens.attribution.contributions import Contributions
@@ -15,13 +15,19 @@ class DeepLiftContributions(Contributions):
     """Multipliers of the difference to the baseline, carried back through every activation."""
 
     def contributions(self, images: Tensor) -> Tensor:
-        with warnings.catch_warnings():
-            # captum announces on every call that it hooks the activations
-            warnings.filterwarnings("ignore", message="Setting forward, backward hooks")
-            by_band = DeepLift(self.classifier).attribute(
-                images.clone().requires_grad_(), self.baselines.expand_as(images).clone()
-            )
-        return by_band.sum(dim=1).detach()
+        return deeplift(self.classifier, images, self.against(images))
+
+
+def deeplift(classifier: nn.Module, images: Tensor, baselines: Tensor) -> Tensor:
+    """Contributions summed over bands, (N, H, W), against a baseline for each image, (N, C, H, W).
+
+    The classifier must have passed `check_deeplift`.
+    """
+    with warnings.catch_warnings():
+        # captum announces on every call that it hooks the activations
+        warnings.filterwarnings("ignore", message="Setting forward, backward hooks")
+        by_band = DeepLift(classifier).attribute(images.clone().requires_grad_(), baselines.clone())
+    return by_band.sum(dim=1).detach()
 
 
 def create(models, settings: Attribution) -> DeepLiftContributions:

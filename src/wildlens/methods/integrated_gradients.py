@@ -19,7 +19,7 @@ class IntegratedGradientContributions(Contributions):
 
     def contributions(self, images: Tensor) -> Tensor:
         return path_integral(
-            self.classifier, images, self.baselines.expand_as(images), self.steps, self.batch_size
+            self.classifier, images, self.against(images), self.steps, self.batch_size
         )
 
 

@@ -7,8 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor, nn
 
-from wildlens.attribution.baseline import baseline
 from wildlens.attribution.method import Method
+from wildlens.networks.baselines import Baseline, make_baseline
 from wildlens.networks.partial_forward import PartialPass
 from wildlens.networks.receptive_field import Interval, LocalGraph, trace
 from wildlens.settings import Attribution
@@ -23,7 +23,7 @@ class Occlusion(Method):
     """
 
     classifier: nn.Module
-    baseline: Tensor
+    baseline: Baseline
     window: int
     stride: int
     batch_size: int = 64
@@ -39,13 +39,13 @@ class Occlusion(Method):
     def _one(self, image: Tensor) -> Tensor:
         """(C, H, W) -> (H, W)."""
         rows, columns = (intervals(n, self.window, self.stride) for n in image.shape[-2:])
-        if self.graph is None:
-            falls = whole_falls(
-                self.classifier, image, rows, columns, self.baseline, self.batch_size
-            )
+        fill = self.baseline(image[None])[0]
+        uniform = (fill == fill[:, :1, :1]).all()
+        if self.graph is None or not uniform:
+            falls = whole_falls(self.classifier, image, rows, columns, fill, self.batch_size)
         else:
             one = PartialPass(self.graph, image)
-            falls = one.whole - one.outputs(rows, columns, self.baseline, self.batch_size)
+            falls = one.whole - one.outputs(rows, columns, fill[:, :1, :1], self.batch_size)
         return spread(falls, rows, columns, image.shape[-2:])
 
 
@@ -67,7 +67,7 @@ def whole_falls(
     """Falls of the logit by passes of the whole image: for any classifier.
 
     Args:
-        image: (C, H, W); fill: (C, 1, 1); batch_size: images in one pass.
+        image, fill: (C, H, W); the fill is seen in the squares. batch_size: images in one pass.
 
     Returns:
         (len(rows), len(columns)).
@@ -78,7 +78,7 @@ def whole_falls(
         chunk = squares[first : first + batch_size]
         occluded = image.repeat(len(chunk), 1, 1, 1)
         for copy, square in zip(occluded, chunk, strict=True):
-            copy[:, *square] = fill
+            copy[:, *square] = fill[:, *square]
         logits.append(classifier(occluded.contiguous(memory_format=torch.channels_last)))
     return classifier(image[None]) - torch.cat(logits).reshape(len(rows), len(columns))
 
@@ -99,7 +99,7 @@ def create(models, settings: Attribution) -> Occlusion:
     """The method on the trained classifier."""
     return Occlusion(
         models.classifier,
-        baseline(models.classifier, settings),
+        make_baseline(settings.baseline, models.classifier),
         settings.occlusion_window,
         settings.occlusion_stride,
     )

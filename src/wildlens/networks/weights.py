@@ -28,6 +28,7 @@ def save(
     provenance: Mapping[str, str],
     classes: Sequence[str] = (),
     target: str = "",
+    neutral_baseline: str = "",
 ) -> None:
     """Write networks of one `kind`, `generator` or an architecture, of the same `arguments`.
 
@@ -36,6 +37,7 @@ def save(
         bands: names of the bands, in the order of the input.
         tile_size: side of the tiles they were trained on, px.
         classes: of a classifier, the names of its classes by label; target: the one explained.
+        neutral_baseline: of a classifier, see `networks.baselines`.
     """
     tensors = {
         f"{name}.{key}": value.detach().cpu().contiguous()
@@ -50,6 +52,8 @@ def save(
     }
     if classes:
         metadata |= {"classes": json.dumps(list(classes)), "target": target}
+    if neutral_baseline:
+        metadata["neutral_baseline"] = neutral_baseline
     write_tensors(path, tensors, metadata)
 
 
@@ -136,6 +140,7 @@ def _build(metadata: dict[str, str], tensors: dict) -> dict[str, nn.Module]:
         network.tile_size = int(metadata["tile_size"])
         network.classes = json.loads(metadata.get("classes", json.dumps(TWO_CLASSES)))
         network.target = metadata.get("target", TWO_CLASSES[1])
+        network.neutral_baseline = metadata.get("neutral_baseline")
         network.target_label = network.classes.index(network.target)
         networks[name] = network.eval().requires_grad_(False)
     return networks

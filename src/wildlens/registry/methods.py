@@ -45,6 +45,16 @@ BUILT_IN = (
         needs=frozenset({"generators"}),
     ),
     MethodRecord(
+        name="minimizer_contributions",
+        title="GAN contributions X− to X",
+        factory="wildlens.methods.minimizer_contributions:create",
+        role="paper",
+        baseline="pattern-minimized image",
+        needs=frozenset({"classifier", "generators"}),
+        settings=("sign", "gradient_steps"),
+        **CONTRIBUTIONS | {"randomisable": False},
+    ),
+    MethodRecord(
         name="deeplift",
         title="DeepLIFT",
         factory="wildlens.methods.deeplift:create",

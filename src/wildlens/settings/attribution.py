@@ -60,7 +60,14 @@ class Attribution(Section):
     """How scenes and tiles are attributed."""
 
     methods: list[MethodName] = Field(
-        ["gan", "minimizer", "deeplift", "occlusion", "gradcam"],
+        [
+            "gan",
+            "minimizer",
+            "minimizer_contributions",
+            "deeplift",
+            "occlusion",
+            "gradcam",
+        ],
         min_length=1,
         description="Methods that scenes are mapped with, and tiles attributed",
     )
@@ -72,10 +79,11 @@ class Attribution(Section):
         ["score"],
         description="Further maps: score: the classifier's score; maximized, minimized: X+ and X-",
     )
-    baseline: Literal["zero", "mean"] = Field(
-        "zero",
+    baseline: Literal["neutral", "zero", "mean", "blurred"] = Field(
+        "neutral",
         description="Baseline of DeepLIFT and integrated gradients, and fill of occlusion: "
-        "reflectance 0 or band means",
+        "reflectance 0, band means, the image blurred by 8 px, or the one of these three whose"
+        " score on validation tiles is nearest to 0.5",
     )
     sign: Literal["positive", "absolute", "signed"] = Field(
         "positive",

@@ -7,20 +7,28 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from wildlens import provenance
 from wildlens.files.tables import write_table
 from wildlens.networks import weights
+from wildlens.networks.baselines import (
+    distances_from_neutral,
+    most_neutral,
+    warnings_about_baselines,
+)
 from wildlens.settings import Classifier
 from wildlens.train_classifier.accuracy import measure, warnings_about
 from wildlens.train_classifier.network import build, network_arguments
 from wildlens.train_classifier.task import ClassifierTask
 from wildlens.training.batch_layers import synchronise
 from wildlens.training.classes import Classes
-from wildlens.training.data import load_training_set
+from wildlens.training.data import TileSet, load_training_set
 from wildlens.training.loop import Loop
 from wildlens.training.session import Session
 from wildlens.warnings import write_warnings
+
+MOST_TILES = 64  # validation tiles on which baselines are judged
 
 
 def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **session) -> None:
@@ -59,7 +67,12 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
     write_table(metrics / "training.csv", task.history)
     write_table(metrics / "accuracy.csv", accuracy)
     write_table(metrics / "confusion.csv", confusion)
-    warnings = warnings_about(accuracy, settings.architecture)
+    distances = baseline_distances(network, data.splits["val"], classes, session.device)
+    write_table(
+        metrics / "baselines.csv",
+        [{"baseline": name, "distance_from_neutral": d} for name, d in distances.items()],
+    )
+    warnings = warnings_about(accuracy, settings.architecture) + warnings_about_baselines(distances)
     write_warnings(metrics / "warnings.txt", "classifier", warnings)
     weights.save(
         output,
@@ -71,5 +84,15 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         provenance=record,
         classes=classes.names,
         target=classes.target,
+        neutral_baseline=most_neutral(distances),
     )
     session.checkpoints.remove()
+
+
+def baseline_distances(
+    network: nn.Module, tiles: TileSet, classes: Classes, device: torch.device
+) -> dict[str, float]:
+    """Distance of each baseline from neutral, over validation tiles of the target class."""
+    target = tiles.only(classes.number)
+    images = target.images(np.arange(min(len(target), MOST_TILES))).to(device)
+    return distances_from_neutral(network.eval(), images)
