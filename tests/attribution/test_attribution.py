@@ -42,6 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificati
 METHODS = methods.attributions()
 SIDE, BANDS = 48, ["B04", "B08"]
 SETTINGS = Attribution(
+    baseline="zero",
     occlusion_window=16, occlusion_stride=16, expected_tiles=3, expected_steps=2,
     gradient_steps=8, activation_tiles=4, activation_bins=4, batch_size=5,
 )  # fmt: skip
@@ -203,10 +204,12 @@ def test_swapped_labels_negate_the_class_shares():
 def test_record_of_method_fills_all_tags(method):
     said = describe(method, SETTINGS)
     assert said["wildlens_method"] == method and all(said.values())
-    baselines = {"deeplift": "zero", "occlusion": "zero", "integrated_gradients": "zero"}
+    baselines = dict.fromkeys(("deeplift", "occlusion", "integrated_gradients"), "zero")
     baselines["expected_gradients"] = "training tiles"
+    baselines["minimizer_contributions"] = "pattern-minimized image"
     assert said["baseline"] == baselines.get(method.removesuffix(RANDOMISED), "none")
-    rules = ("deeplift", "integrated_gradients", "expected_gradients", "guided_gradcam")
+    rules = ("minimizer_contributions", "deeplift", "integrated_gradients",
+             "expected_gradients", "guided_gradcam")  # fmt: skip
     ruled = method.removesuffix(RANDOMISED) in rules
     assert said["sign_rule"] == ("positive" if ruled else "fixed by the method")
 

@@ -21,7 +21,13 @@ TABLES = {
         for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
     ],
     "catalogue": ["catalog.json"],
-    "train-classifier": ["training.csv", "accuracy.csv", "confusion.csv", "warnings.txt"],
+    "train-classifier": [
+        "training.csv",
+        "accuracy.csv",
+        "confusion.csv",
+        "baselines.csv",
+        "warnings.txt",
+    ],
     "train-gan": ["training.csv", "warnings.txt"],
 }
 

@@ -24,6 +24,7 @@ rule train_classifier:
             category="2 The classifier",
             labels={"what": "Confusion matrix", "kind": "table"},
         ),
+        baselines="results/metrics/classifier/baselines.csv",
         warnings=report(
             update("results/metrics/classifier/warnings.txt"),
             caption="../report/warnings.rst",
