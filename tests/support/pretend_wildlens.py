@@ -26,6 +26,7 @@ TABLES = {
         "accuracy.csv",
         "confusion.csv",
         "baselines.csv",
+        "evidence.csv",
         "warnings.txt",
     ],
     "train-gan": ["training.csv", "warnings.txt"],

@@ -25,6 +25,7 @@ rule train_classifier:
             labels={"what": "Confusion matrix", "kind": "table"},
         ),
         baselines="results/metrics/classifier/baselines.csv",
+        evidence="results/metrics/classifier/evidence.csv",
         warnings=report(
             update("results/metrics/classifier/warnings.txt"),
             caption="../report/warnings.rst",

@@ -75,6 +75,47 @@ class UNetClassifier(nn.Module):
         """The last convolution with its activation: GradCAM takes its output (paper, III.C)."""
         return self.convolutions[-1]
 
+    @property
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Parameters of all layers after the maps."""
+        return [*self.convolutions.parameters(), *self.head.parameters()]
+
+    @torch.no_grad()
+    def start_as_mean(self, target: int = 0, gain: float = 3.0, noise: float = 0.1) -> None:
+        """Set the head's weights such that the target's logit is about a mean over the maps.
+
+        PyTorch's initial weights lose a factor of 3 a layer, so that all logits are alike and many
+        trainings stay at chance. Here each convolution averages one of its inputs (the first one
+        its positive and its negative part), and the linear layers average the cells.
+
+        Args:
+            target: the output that rises with the maps; others, if there are any, fall.
+            gain: logit per map, where it is 1 everywhere.
+            noise: share of the initial random weights that is kept.
+        """
+        for depth, (convolution, *_) in enumerate(self.convolutions):
+            convolution.weight *= noise
+            convolution.bias.zero_()
+            area = convolution.weight[0, 0].numel()
+            for channel in range(convolution.out_channels):
+                negative = depth == 0 and channel % 2
+                convolution.weight[channel, channel // 2] += (-1 if negative else 1) / area
+        hidden, last = (layer for layer in self.head if isinstance(layer, nn.Linear))
+        channels = self.last_convolution.out_channels
+        cells = hidden.in_features // channels
+        copies = 2 ** (len(self.convolutions) - 1)  # of a channel of the first convolution
+        sign = last.weight.new_full((last.out_features, 1), -1.0)
+        sign[target] = 1.0
+        for layer in (hidden, last):
+            layer.weight *= noise
+            layer.bias.zero_()
+        for unit in range(hidden.out_features):
+            channel = unit % channels
+            hidden.weight[unit].view(channels, cells)[channel] += 1 / cells
+            share = len(range(channel, hidden.out_features, channels)) * copies
+            part = -1 if channel // copies % 2 else 1
+            last.weight[:, unit : unit + 1] += sign * part * gain / share
+
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N,) logits."""
         return self.against_rest(self.class_logits(images))

@@ -64,6 +64,22 @@ class Classifier(Section):
         description="Pasted part: a box of any other tile (CutMix as published), or a strip along"
         " an edge of a tile of another class (reference [3])",
     )
+    cutmix_cells: Share = Field(
+        0.0,
+        description="Share of the mixed batches that are mixed in small pieces instead: each cell"
+        " of 16, 32 or 64 px is the tile's, another's or blank (paper: 0)",
+    )
+    cutmix_blank: Share = Field(
+        0.2, description="Mean share of blank cells in them, which count for no class"
+    )
+    head_start: Literal["random", "mean"] = Field(
+        "random",
+        description="unet: weights that the head starts with: random (paper), or those that make"
+        " the logit a mean over the maps",
+    )
+    head_rate: float = Field(
+        1.0, gt=0, le=10, description="unet: rate of the head as a multiple of max_rate"
+    )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and CutMix")
 

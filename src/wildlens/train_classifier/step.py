@@ -3,6 +3,7 @@
 Beyond the paper, tiles may have further classes; one class is the target that is explained.
 """
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from wildlens.networks.baselines import (
 from wildlens.settings import Classifier
 from wildlens.train_classifier.accuracy import measure, warnings_about
 from wildlens.train_classifier.network import build, network_arguments
+from wildlens.train_classifier.presence import evidence, warnings_about_evidence
 from wildlens.train_classifier.task import ClassifierTask
 from wildlens.training.batch_layers import synchronise
 from wildlens.training.classes import Classes
@@ -27,6 +29,8 @@ from wildlens.training.data import TileSet, load_training_set
 from wildlens.training.loop import Loop
 from wildlens.training.session import Session
 from wildlens.warnings import write_warnings
+
+log = logging.getLogger(__name__)
 
 MOST_TILES = 64  # validation tiles on which baselines are judged
 
@@ -49,6 +53,8 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
     torch.manual_seed(settings.seed)
     arguments = network_arguments(settings, len(data.bands), data.tile_size, classes)
     network = build(settings, arguments)
+    if settings.head_start == "mean" and hasattr(network, "start_as_mean"):
+        network.start_as_mean(classes.number if classes.outputs > 1 else 0)
     network.standardise.set_statistics(data.mean, data.sd)
     network.to(session.device, memory_format=torch.channels_last)
 
@@ -68,11 +74,21 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
     write_table(metrics / "accuracy.csv", accuracy)
     write_table(metrics / "confusion.csv", confusion)
     distances = baseline_distances(network, data.splits["val"], classes, session.device)
+    found = evidence(network, data.splits["val"], classes.number, session.device)
+    log.info(
+        "classifier: pieces in blank ground change the logit by %+.2f (target) and %+.2f (others), "
+        "presence %.2f", found.target, found.others, found.presence,
+    )  # fmt: skip
+    write_table(
+        metrics / "evidence.csv",
+        [{"target": found.target, "others": found.others, "presence": found.presence}],
+    )
     write_table(
         metrics / "baselines.csv",
         [{"baseline": name, "distance_from_neutral": d} for name, d in distances.items()],
     )
     warnings = warnings_about(accuracy, settings.architecture) + warnings_about_baselines(distances)
+    warnings += warnings_about_evidence(found)
     write_warnings(metrics / "warnings.txt", "classifier", warnings)
     weights.save(
         output,

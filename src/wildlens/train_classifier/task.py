@@ -50,9 +50,10 @@ class ClassifierTask(Task):
         self.history: list[dict] = []
         self.best: dict[str, Tensor] = {}
         self.best_loss = float("inf")
-        self.optimizer = torch.optim.AdamW(network.parameters(), weight_decay=settings.weight_decay)
+        groups, rates = parameter_groups(network, settings)
+        self.optimizer = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimizer, settings.max_rate, total_steps=self.steps
+            self.optimizer, rates, total_steps=self.steps
         )
 
     def epoch(self, generator: np.random.Generator) -> list[np.ndarray]:
@@ -128,3 +129,13 @@ class ClassifierTask(Task):
         self.schedule.load_state_dict(state["schedule"])
         self.losses, self.best_loss = state["losses"], state["best_loss"]
         self.history, self.best = from_columns(state["history"]), state["best"]
+
+
+def parameter_groups(network: nn.Module, settings: Classifier) -> tuple[list[dict], list[float]]:
+    """Groups for the optimizer, and the highest rate of each: the head may have one of its own."""
+    if not hasattr(network, "head_parameters"):
+        return [{"params": list(network.parameters())}], [settings.max_rate]
+    head = {id(parameter) for parameter in network.head_parameters}
+    body = [parameter for parameter in network.parameters() if id(parameter) not in head]
+    groups = [{"params": body}, {"params": network.head_parameters}]
+    return groups, [settings.max_rate, settings.max_rate * settings.head_rate]

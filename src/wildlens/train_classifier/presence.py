@@ -1,0 +1,66 @@
+"""Does the classifier look at what is there, or at what is absent? Judged without land cover.
+
+Halves of validation tiles are pasted into blank ground. If the target's pieces raise the logit,
+the classifier has evidence for the target. If they do not, or lower it, it tells the classes apart
+by the absence of the others' patterns: no explanation can then show where the target's patterns
+are. Neither accuracy nor loss tells these classifiers apart.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from wildlens.training.data import TileSet
+
+CELLS = 4  # along a side
+MOST = 48  # tiles of the target, and of the others
+LEAST = 0.1  # presence below which explanations were seen to fail
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Mean change of the logit of blank ground by pieces of the target's and of other tiles."""
+
+    target: float
+    others: float
+
+    @property
+    def presence(self) -> float:
+        """Share of the evidence that is the target's: 0.5 if both count alike, below 0 if none."""
+        return self.target / max(self.target - self.others, 1e-6)
+
+
+@torch.no_grad()
+def evidence(network: nn.Module, tiles: TileSet, target: int, device, seed: int = 0) -> Evidence:
+    """Evidence of a classifier on up to MOST tiles of the target and as many others."""
+    labels = tiles.labels.numpy()
+    generator = np.random.default_rng(seed)
+    rises = []
+    for chosen in (np.flatnonzero(labels == target), np.flatnonzero(labels != target)):
+        images = tiles.images(chosen[:MOST]).to(device)
+        rises.append(_rise(network.eval(), images, generator))
+    return Evidence(*rises)
+
+
+def _rise(network: nn.Module, images: Tensor, generator: np.random.Generator) -> float:
+    """Mean rise of the logit when a random half of the cells of each image lies in blank ground."""
+    side = images.shape[-1]
+    cell = np.arange(side) * CELLS // side
+    kept = generator.random((len(images), CELLS, CELLS)) < 0.5
+    kept = torch.from_numpy(kept[:, None, cell[:, None], cell]).to(images.device)
+    blank = network.standardise.mean[None, :, None, None].expand_as(images)
+    logits = [network(part) for part in torch.where(kept, images, blank).split(16)]
+    return (torch.cat(logits) - network(blank[:1])).mean().item()
+
+
+def warnings_about_evidence(found: Evidence) -> list[str]:
+    """A warning if the classifier has little evidence for the target."""
+    if found.presence >= LEAST:
+        return []
+    return [
+        f"pieces of target tiles change the logit of blank ground by {found.target:+.2f}, pieces"
+        f" of other tiles by {found.others:+.2f}: the classifier goes by what is absent, and no map"
+        " can show where the target's patterns are; train with classifier.cutmix_cells above 0"
+    ]
