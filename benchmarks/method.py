@@ -39,13 +39,22 @@ ABLATIONS = {
     "similarity as a Frobenius norm": {"similarity": "frobenius"},
     "without adversarial loss": {"lambda_adv": 0.0},
     "two downsamplings": {"downsamplings": 2},
+    "without total variation of the change": {"lambda_tv": 0.0},
+    "running means as batch statistics": {"statistics_tiles": 0},
+    "half of the batches mixed with tiles of any class": {"mixed": 0.5},
 }
 # the other family of classifiers, as sections of the configuration: it looks at whole tiles only,
 # and has no score of places, so activation maximisation is the paper's; the methods explain another
 # network, so they have a table of their own
 FAMILY = "the paper's form of classifier (unet)"
 UNET = {
-    "classifier": {"architecture": "unet", "width": 8},
+    "classifier": {
+        "architecture": "unet",
+        "width": 8,
+        "cutmix_cells": 0.5,
+        "head_start": "mean",
+        "head_rate": 0.1,
+    },
     "gan": {
         "activation": "score",
         "activation_margin": None,
@@ -58,6 +67,7 @@ UNET = {
 METHODS = {
     "gan": "WildLens: abs(X+ - X-)",
     "minimizer": "WildLens: abs(X - X-)",
+    "minimizer_contributions": "WildLens: contributions from X- to X",
     "deeplift": "DeepLIFT",
     "occlusion": "Occlusion sensitivity",
     "gradcam": "GradCAM",
@@ -67,8 +77,8 @@ METHODS = {
     "brightness": "Brightness",
     "random": "Random",
 }
-EXPLAINERS = ("gan", "minimizer", "deeplift", "occlusion", "gradcam")
-# of the exact land cover: bogs and rocks are looked for; clear-cuts and sand are their twins
+EXPLAINERS = ("gan", "minimizer", "minimizer_contributions", "deeplift", "occlusion", "gradcam")
+# of the reference land cover: bogs and rocks are the target; the others are look-alikes
 COVERS = {412: "bog", 332: "rock", 324: "clear-cut", 331: "sand", 322: "heath"}
 
 

@@ -14,11 +14,12 @@ from wildlens.train_gan.objective import Objective
 from wildlens.train_gan.trainer import GRADIENT_NORM, Trainer, generator_arguments
 from wildlens.training.processes import Processes
 
-LAMBDAS = {"lambda_sim": 2.0, "lambda_cyc": 3.0, "lambda_adv": 5.0}
+LAMBDAS = {"lambda_sim": 2.0, "lambda_tv": 11.0, "lambda_cyc": 3.0, "lambda_adv": 5.0}
 LAMBDA_AM = 7.0
 UNIT = np.array([0.5, 0.25])[:, None, None]
 TERMS = (
-    "similarity_max", "similarity_min", "cycle", "adversarial", "activation_max", "activation_min",
+    "similarity_max", "similarity_min", "variation", "cycle", "adversarial", "activation_max",
+    "activation_min",
 )  # fmt: skip
 
 
@@ -103,6 +104,10 @@ def naive_terms(x: np.ndarray, settings: Gan) -> dict[str, float]:
             return np.sqrt(squares.mean(axis=(1, 2, 3))).mean()
         return (pixel_weight * np.abs(x - other) / UNIT).mean()
 
+    def variation(other):
+        change = (other - x) / UNIT
+        return sum(np.abs(np.diff(change, axis=axis)).mean() for axis in (-1, -2))
+
     def cycle(other):
         return (np.abs(x - other) / UNIT).mean()
 
@@ -120,6 +125,7 @@ def naive_terms(x: np.ndarray, settings: Gan) -> dict[str, float]:
     return {
         "similarity_max": distance(high, weight(True)),
         "similarity_min": distance(low, weight(False)),
+        "variation": variation(high) + variation(low),
         "cycle": cycle(w_max(low)) + cycle(w_min(high)),
         "adversarial": adversarial(judged(high, "maximizer"))
         + adversarial(judged(low, "minimizer")),
@@ -150,6 +156,7 @@ def test_terms_and_sum_equal_equation_6_in_float64(changes):
         assert terms[name].item() == pytest.approx(expected[name], rel=2e-5), name
     total = (
         2 * (expected["similarity_max"] + expected["similarity_min"])
+        + 11 * expected["variation"]
         + 3 * expected["cycle"]
         + 5 * expected["adversarial"]
         + 7 * (expected["activation_max"] + expected["activation_min"])

@@ -101,7 +101,7 @@ class UNetClassifier(nn.Module):
                 negative = depth == 0 and channel % 2
                 convolution.weight[channel, channel // 2] += (-1 if negative else 1) / area
         hidden, last = (layer for layer in self.head if isinstance(layer, nn.Linear))
-        channels = self.last_convolution.out_channels
+        channels = self.convolutions[-1][0].out_channels
         cells = hidden.in_features // channels
         copies = 2 ** (len(self.convolutions) - 1)  # of a channel of the first convolution
         sign = last.weight.new_full((last.out_features, 1), -1.0)
