@@ -117,10 +117,11 @@ def test_presence_is_the_share_of_evidence_of_the_target(bright, dark, presence)
     tiles = TileSet(stored, labels, torch.tensor([0.3]))
     found = evidence(Patterns(bright, dark), tiles, 1, torch.device("cpu"))
     assert found.presence == pytest.approx(presence, abs=0.12)
-    assert bool(warnings_about_evidence(found)) == (presence <= 0)
+    assert bool(warnings_about_evidence(found, "unet")) == (presence <= 0)
 
 
 def test_a_classifier_without_evidence_for_the_target_is_a_warning():
-    assert not warnings_about_evidence(Evidence(0.4, -1.1))
-    (warning,) = warnings_about_evidence(Evidence(-2.5, -3.5))
+    assert not warnings_about_evidence(Evidence(0.4, -1.1), "unet")
+    assert not warnings_about_evidence(Evidence(-2.5, -3.5), "local")
+    (warning,) = warnings_about_evidence(Evidence(-2.5, -3.5), "unet")
     assert "-2.50" in warning and "cutmix_cells" in warning

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from wildlens.registry import classifiers
 from wildlens.training.data import TileSet
 
 CELLS = 4  # along a side
@@ -55,12 +56,16 @@ def _rise(network: nn.Module, images: Tensor, generator: np.random.Generator) ->
     return (torch.cat(logits) - network(blank[:1])).mean().item()
 
 
-def warnings_about_evidence(found: Evidence) -> list[str]:
-    """A warning if the classifier has little evidence for the target."""
-    if found.presence >= LEAST:
+def warnings_about_evidence(found: Evidence, architecture: str) -> list[str]:
+    """A warning if the classifier has little evidence for the target.
+
+    Not of architectures with local logits: blank ground is one more colour to them, and what they
+    hold of it says nothing about other locations.
+    """
+    if found.presence >= LEAST or classifiers.find(architecture).local_logits:
         return []
     return [
         f"pieces of target tiles change the logit of blank ground by {found.target:+.2f}, pieces"
-        f" of other tiles by {found.others:+.2f}: the classifier goes by what is absent, and no map"
-        " can show where the target's patterns are; train with classifier.cutmix_cells above 0"
+        f" of other tiles by {found.others:+.2f}: the classifier goes by what is absent, and maps"
+        " will hardly show the target's patterns; train with classifier.cutmix_cells above 0"
     ]
