@@ -52,7 +52,7 @@ def mine(tmp_path):
 
 def test_with_anthroprotect_its_folder_is_looked_at_and_nothing_is_simulated(tmp_path):
     own = tmp_path / "own.yaml"
-    own.write_text("anthroprotect: data\n")
+    own.write_text("anthroprotect: data\ntiles: {size: 256}\n")
     assert "AnthroProtect: " in said(examine([DEFAULT, own], tmp_path))
     (tmp_path / "data/tiles/s2").mkdir(parents=True)
     (tmp_path / "data/infos.csv").write_text("file,label\n")
@@ -136,5 +136,5 @@ def test_wrong_libraries_are_named(monkeypatch, tmp_path, requirement, message):
 def test_the_command_fails_where_there_is_something_to_mend(mine, monkeypatch):
     monkeypatch.chdir(mine.parent)
     done = CliRunner().invoke(cli, ["doctor", "--config", str(mine)])
-    assert "fix  protected areas" in done.output
+    assert "fix   protected areas" in done.output
     assert isinstance(done.exception, WildLensError) and "1 to fix" in str(done.exception)
