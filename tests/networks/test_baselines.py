@@ -52,6 +52,11 @@ def test_most_neutral_baseline_has_the_score_nearest_to_a_half(neutral, mean, ex
     assert not warnings_about_baselines(distances)
 
 
+def test_blurred_image_must_be_nearer_by_a_margin():
+    assert most_neutral({"zero": 0.44, "mean": 0.49, "blurred": 0.42}) == "zero"
+    assert most_neutral({"zero": 0.44, "mean": 0.49, "blurred": 0.30}) == "blurred"
+
+
 def test_a_classifier_without_neutral_baseline_is_a_warning():
     distances = distances_from_neutral(Brightness(0.9, 0.2), torch.rand(3, 2, 40, 40))
     (warning,) = warnings_about_baselines(distances)
