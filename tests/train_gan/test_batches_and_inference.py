@@ -1,4 +1,4 @@
-"""Total variation, mixed batches, and batch statistics at inference."""
+"""Batches of the generators, total variation, and their statistics and scores at inference."""
 
 import numpy as np
 import pytest
