@@ -40,6 +40,7 @@ ABLATIONS = {
     "without adversarial loss": {"lambda_adv": 0.0},
     "two downsamplings": {"downsamplings": 2},
     "without total variation of the change": {"lambda_tv": 0.0},
+    "total variation of weight 1": {"lambda_tv": 1.0},
     "running means as batch statistics": {"statistics_tiles": 0},
     "half of the batches mixed with tiles of any class": {"mixed": 0.5},
 }

@@ -43,7 +43,7 @@ class Gan(Section):
         "where its loss is clamped (paper: 0)",
     )
     lambda_tv: float = Field(
-        1.0,
+        4.0,
         ge=0,
         le=100,
         description="Weight of the total variation of the change, against stripes (paper: 0)",
@@ -65,7 +65,7 @@ class Gan(Section):
     )
     pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
     ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am then rises linearly")
-    steps: int = Field(1000, ge=1, description="Number of steps, pre-training included")
+    steps: int = Field(400, ge=1, description="Number of steps, pre-training included")
     batch_size: int = Field(8, ge=1, le=512, description="Tiles per batch")
     crop: int | None = Field(
         64,
