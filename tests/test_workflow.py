@@ -366,7 +366,7 @@ def test_configurations_are_valid_over_the_default(path):
 def test_the_published_configuration_leaves_no_training_to_the_demo():
     paper = yaml.safe_load((WORKFLOW / "configs/paper.yaml").read_text())
     for section, model in (("classifier", Classifier), ("gan", Gan)):
-        assert set(paper[section]) == set(model.model_fields) - {"seed"}
+        assert set(paper[section]) == set(model.model_fields) - {"seed", "options"}  # of others
 
 
 def test_whoever_has_anthroprotect_types_one_path(tmp_path):
@@ -391,7 +391,7 @@ def test_whoever_has_anthroprotect_types_one_path(tmp_path):
 
 
 def test_a_folder_that_is_no_anthroprotect_is_one_line(tmp_path):
-    run = snakemake(tmp_path, "-n", "--config", f"anthroprotect={tmp_path}")
+    run = snakemake(tmp_path, "-n", "--config", f"anthroprotect={tmp_path}", "tiles={size: 256}")
     lines = [line for line in (run.stdout + run.stderr).splitlines() if "error" in line]
     assert run.returncode == 1 and len(lines) == 1
     assert "is no AnthroProtect: expected infos.csv and tiles/s2 in it" in lines[0]
