@@ -193,8 +193,8 @@ def test_a_second_run_has_nothing_to_do(results):
 
 def test_another_weight_reruns_only_what_the_generators_reach(results):
     run = snakemake(results.parent, "-n", "--config", "gan={lambda_am: 0.4}")
-    counts = dict(re.findall(r"^([a-z]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
-    expected = {"settings": 1, "gan": 1, "map": 2, "attribute": 2}
+    counts = dict(re.findall(r"^([a-z_]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
+    expected = {"settings": 1, "train_gan": 1, "map": 2, "attribute": 2}
     expected |= dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "summary", "all"), 1)
     expected |= {"total": 12}
     assert {rule: int(count) for rule, count in counts.items()} == expected

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas
@@ -32,7 +33,9 @@ from wildlens.settings import Tiles
 log = logging.getLogger(__name__)
 
 AREAS = "areas"  # file and layer of the protected areas beside the project
-FIRST = "gan"  # the map that is shown when the project opens: the paper's
+# The map that is shown when the project opens: |X - X-|, the best of the three readings of the two
+# images on validation tiles (docs/method.md), else the paper's, else the first that was made.
+SHOWN_FIRST = ("minimizer", "gan")
 NOTE = (
     "Made by WildLens. High attribution marks where the classifier's score for protected nature"
     " comes from; each method has its own unit, so compare locations, not methods."
@@ -140,12 +143,14 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
             note = f"{unit} Score of the tiles around a pixel, 0 anthropogenic, 1 natural."
             scores.append(Layer(title, source, *place, renderer, note=note))
             continue
-        attributions[method] = Layer(
-            title, source, *place, renderer, expanded=method == FIRST,
-            shown=method == FIRST or len(maps) == 1, note=f"{unit} {NOTE}",
-        )  # fmt: skip
+        attributions[method] = Layer(title, source, *place, renderer, note=f"{unit} {NOTE}")
     ordered = sorted(attributions, key=methods.position)
-    return [attributions[method] for method in ordered], scores, images
+    shown = next((method for method in (*SHOWN_FIRST, *ordered) if method in attributions), None)
+    layers = [
+        replace(attributions[method], shown=method == shown, expanded=method == shown)
+        for method in ordered
+    ]
+    return layers, scores, images
 
 
 def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:
