@@ -143,7 +143,7 @@ def test_models_say_where_they_come_from(results, name):
         ("evaluation/scores.csv", {"image", "mean_score", "change_kept_rounded"}, None),
         ("evaluation/rules.csv", {"method", "rule", "iou", "iou_tiles", "share_inside"}, METHODS),
         ("evaluation/groups.csv", {"method", "group", "codes", "iou_ceiling"}, METHODS),
-        ("evaluation/differences.csv", {"figure", "method", "other", "difference"}, METHODS[:-1]),
+        ("evaluation/differences.csv", {"metric", "method", "other", "difference"}, METHODS[:-1]),
         ("evaluation/faithfulness.csv", {"deletion_auc", "randomisation_correlation"}, METHODS),
         ("evaluation/completeness.csv", {"baseline", "relative_gap"}, None),
     ],
@@ -194,9 +194,9 @@ def test_a_second_run_has_nothing_to_do(results):
 def test_another_weight_reruns_only_what_the_generators_reach(results):
     run = snakemake(results.parent, "-n", "--config", "gan={lambda_am: 0.4}")
     counts = dict(re.findall(r"^([a-z_]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
-    expected = {"settings": 1, "train_gan": 1, "map": 2, "attribute": 2}
+    expected = {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3}
     expected |= dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "summary", "all"), 1)
-    expected |= {"total": 12}
+    expected |= {"total": 14}
     assert {rule: int(count) for rule, count in counts.items()} == expected
 
 

@@ -220,4 +220,4 @@ def test_network_too_large_for_tiles_refused_by_name(tmp_path):
     )
     configs = ["--config", str(PAPER[0]), "--config", str(small)]
     result = CliRunner().invoke(cli, ["networks", *configs])
-    assert "too small for strides" in str(result.exception)
+    assert "are too many or too large for tiles" in str(result.exception)

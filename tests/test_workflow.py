@@ -99,8 +99,8 @@ def test_trainings_keep_checkpoints_where_snakemake_deletes_nothing(finished, mo
 
 
 AFTER_MODELS = {
-    "map": 6,
-    "attribute": 10,
+    "map": 7,
+    "attribute": 11,
     "evaluate": 1,
     "figures": 1,
     "qgis": 1,
@@ -118,7 +118,7 @@ AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "sum
     [
         (
             "gan={lambda_am: 0.4}",
-            {"settings": 1, "train_gan": 1, "map": 2, "attribute": 2}
+            {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3}
             | {"evaluate": 1, "figures": 1, "qgis": 1, "catalogue": 1, "summary": 1, "all": 1},
         ),
         (
@@ -131,11 +131,11 @@ AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "sum
         ),
         (
             "attribution={overlap: 16}",
-            {"settings": 1, "method_settings": 4, "map": 4} | AFTER_MAPS_ALL,
+            {"settings": 1, "method_settings": 5, "map": 5} | AFTER_MAPS_ALL,
         ),
         (
             "attribution={max_tiles: 9}",
-            {"settings": 1, "method_settings": 10, "attribute": 10, "evaluate": 1}
+            {"settings": 1, "method_settings": 11, "attribute": 11, "evaluate": 1}
             | {"figures": 1, "summary": 1, "all": 1},
         ),
         (
@@ -176,7 +176,7 @@ AFTER_MAPS = {"evaluate": 1, "qgis": 1, "catalogue": 1}
     [
         ("methods/occlusion.py", {"map": 1, "attribute": 1} | AFTER_MAPS),
         ("methods/gradcam.py", {"map": 1, "attribute": 2} | AFTER_MAPS),
-        ("map/step.py", {"map": 6} | AFTER_MAPS),
+        ("map/step.py", {"map": 7} | AFTER_MAPS),
         ("evaluate/step.py", {"evaluate": 1}),
     ],
 )

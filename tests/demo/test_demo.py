@@ -558,7 +558,9 @@ def test_the_same_seed_gives_the_same_bytes_and_replaces_only_its_own(region, tm
 
 
 def test_nothing_is_left_when_a_product_fails(tmp_path):
-    odd = SimpleNamespace(seed=0, size=131, mapping_size=131)  # cannot be halved to 20 m
+    odd = SimpleNamespace(
+        seed=0, size=131, mapping_size=131, contrast=1.0
+    )  # cannot be halved to 20 m
     with pytest.raises(ValueError):
         step.run(odd, tmp_path / "demo")
     assert list(tmp_path.iterdir()) == []

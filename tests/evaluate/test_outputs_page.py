@@ -41,12 +41,19 @@ def test_every_declared_output_is_documented():
             name = "figures/{name}.png"
         if name.startswith("settings/"):
             name = "settings/{section}.yaml"
+        if name.startswith("checksums/"):
+            name = "checksums/{job}.txt"
         assert name in documented, f"{name} is not in docs/outputs.md"
 
 
 def test_every_documented_file_is_declared():
     declared = declared_files() | {"stac/catalog.json", "areas.gpkg", "checkpoints/"}
-    patterns = {"figures/{name}.png", "logs/{job}.log", "benchmarks/{job}.tsv"}
+    patterns = {
+        "figures/{name}.png",
+        "logs/{job}.log",
+        "benchmarks/{job}.tsv",
+        "checksums/{job}.txt",
+    }
     assert documented_files() - patterns - {"settings/{section}.yaml"} <= declared
 
 
