@@ -50,6 +50,10 @@ if workflow.is_main_process and not any(Path(".snakemake/locks").glob("*")):
 report: "workflow/report/workflow.rst"
 
 
+# only read with --sdm apptainer; envs/Dockerfile says how to build it
+container: os.path.join(str(workflow.current_basedir), "envs/wildlens.sif")
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/settings.smk"
 include: "workflow/rules/demo.smk"

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from wildlens import training_memory
 from wildlens.cli import cli
-from wildlens.doctor import read_configuration
+from wildlens.doctor.step import read_configuration
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import Generator

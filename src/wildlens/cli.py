@@ -495,7 +495,7 @@ def layers_of_configuration(given: tuple[Path, ...]) -> list[Path]:
 @click.option("--csv", "table", type=new, help="Write the layers as a table, too.")
 def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
     """Say of which layers the networks are, how far they see, and what memory training takes."""
-    from wildlens.doctor import read_configuration
+    from wildlens.doctor.step import read_configuration
     from wildlens.files.tables import write_table
     from wildlens.training_memory import as_rows, as_text, measure
 
@@ -509,7 +509,7 @@ def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
 @configurations
 def doctor(configurations: tuple[Path, ...]) -> None:
     """Check machine, libraries, settings, inputs and disk, and say what to fix."""
-    from wildlens.doctor import examine
+    from wildlens.doctor.step import examine
 
     findings = list(examine(layers_of_configuration(configurations), Path()))
     for finding in findings:

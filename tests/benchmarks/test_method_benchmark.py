@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from benchmarks import method
-from wildlens.doctor import read_configuration
+from wildlens.doctor.step import read_configuration
 
 ROOT = Path(__file__).parents[2]
 OVERLAYS = {name: {"gan": gan} for name, gan in method.ABLATIONS.items() if gan}

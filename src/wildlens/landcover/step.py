@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 TOLERANCE = {"nearest": 1e-6, "majority": 1e-3}
 STRIP = 32  # rows of pixels whose points are held at once
 DEFAULT_BAND = "CORINE"
+CHECKED_ROWS = 16  # of a scene, before a run
 _FILE_NAMES = {"worldcover": "worldcover", "clcplus": "clcplus"}
 
 
@@ -83,6 +84,20 @@ def build_landcover(source: Path, scene: Path, output: Path, settings: Landcover
             raise WildLensError(f"{source}: has no land cover anywhere in {scene}")
     _write_names(output, CORINE)
     _report(output, counts)
+
+
+def check_landcover(source: Path, grid: GeoBox, settings: Landcover, scene: str) -> None:
+    """Refuse land cover that cannot be read on a grid, or has no class in a sample of its rows.
+
+    Args:
+        scene: what the grid is called in the error.
+    """
+    height, width = grid.shape
+    with _reader(source, grid, settings) as read:
+        for row in np.linspace(0, height - 1, CHECKED_ROWS).round().astype(int):
+            if read(Window(0, int(row), width, 1)).any():
+                return
+    raise WildLensError(f"{source}: has no land cover in {CHECKED_ROWS} rows of {scene}")
 
 
 @contextmanager

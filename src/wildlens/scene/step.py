@@ -64,25 +64,9 @@ def build_scene(
             not on that of the others, does not touch `clip`, or its offset is unclear.
     """
     paths = [products] if isinstance(products, str | Path) else list(products)
-    offsets = [offset] * len(paths) if offset is None or isinstance(offset, int) else [*offset]
-    if len(offsets) != len(paths):
-        raise WildLensError(
-            f"{len(offsets)} offsets for {len(paths)} products: give one for all, or one for each"
-        )
-    opened = _open_products(paths, [scl] if isinstance(scl, str | Path) else scl)
-    check_distinct(opened)
-    grid = scene_grid(opened, settings.crs, clip)
-    for product in opened:
-        _check_bands(product, settings.bands)
-    given = {id(product): value for product, value in zip(opened, offsets, strict=True)}
+    scl = [scl] if isinstance(scl, str | Path) else scl
     with raster.gdal(CACHE), ExitStack() as stack:
-        layers = []
-        for product in clearest_first(opened, settings.mask_classes):
-            if placement := placement_in(grid, product):
-                layer = open_layer(product, placement, settings, given[id(product)], stack)
-                layers.append(layer)
-            else:
-                log.warning("%s: does not touch the clip, and is not used", product.path)
+        layers, grid = open_scene(paths, settings, offset, clip, scl, stack)
         target = stack.enter_context(
             raster.writing_geotiff(
                 output,
@@ -96,6 +80,41 @@ def build_scene(
         )
         valid, saturated = _convert(layers, grid, target)
     _report(layers, output, grid, valid, saturated)
+
+
+def open_scene(
+    paths: Sequence[Path],
+    settings: Scene,
+    offset: int | Sequence[int] | None,
+    clip: Box | None,
+    scl: Sequence[Path] | None,
+    stack: ExitStack,
+) -> tuple[list[Layer], GeoBox]:
+    """Open products and decide grid and scaling: all that can be refused before conversion.
+
+    Args: see `build_scene`; stack: closes the files.
+
+    Returns:
+        Layers, the clearest first, and the grid of the scene.
+    """
+    offsets = [offset] * len(paths) if offset is None or isinstance(offset, int) else [*offset]
+    if len(offsets) != len(paths):
+        raise WildLensError(
+            f"{len(offsets)} offsets for {len(paths)} products: give one for all, or one for each"
+        )
+    opened = _open_products(paths, scl)
+    check_distinct(opened)
+    grid = scene_grid(opened, settings.crs, clip)
+    for product in opened:
+        _check_bands(product, settings.bands)
+    given = {id(product): value for product, value in zip(opened, offsets, strict=True)}
+    layers = []
+    for product in clearest_first(opened, settings.mask_classes):
+        if placement := placement_in(grid, product):
+            layers.append(open_layer(product, placement, settings, given[id(product)], stack))
+        else:
+            log.warning("%s: does not touch the clip, and is not used", product.path)
+    return layers, grid
 
 
 def _open_products(paths: Sequence[Path], scl: Sequence[Path] | None) -> list[Product]:

@@ -4,28 +4,19 @@ import importlib.metadata
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
 
 from packaging.requirements import Requirement
 
+from wildlens.doctor.finding import Finding
+from wildlens.doctor.inputs import check_inputs, is_simulated
 from wildlens.errors import WildLensError, one_line
-from wildlens.settings import Product, Settings, read_yaml, validate
+from wildlens.settings import Settings, read_yaml, validate
 
-SIMULATED = Path("resources/demo")  # what the rule `demo` makes
 LEAST_MEMORY_GB = 4
 SCENE_GB = 3.0  # of a whole Sentinel-2 tile: scene, land cover, maps of five methods
 SOFTWARE = ("snakemake", "wildlens")  # commands that a run calls by name
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What was checked, and its state: `ok`, `note` (slower, or not needed) or `fix`."""
-
-    state: Literal["ok", "note", "fix"]
-    text: str
 
 
 def examine(configurations: Sequence[Path], folder: Path) -> Iterator[Finding]:
@@ -45,7 +36,7 @@ def examine(configurations: Sequence[Path], folder: Path) -> Iterator[Finding]:
         yield Finding("fix", str(error))
         return
     yield Finding("ok", f"settings: {', '.join(map(str, configurations))}")
-    yield from _inputs(settings, folder)
+    yield from check_inputs(settings, folder)
     yield _disk(settings, folder)
 
 
@@ -133,99 +124,12 @@ def _device() -> Iterator[Finding]:
                               " is enough for the demo")  # fmt: skip
 
 
-def _inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
-    inputs, products = settings.inputs, [*settings.inputs.training, *settings.inputs.mapping]
-    if settings.anthroprotect:  # its tiles come with labels, and nothing is simulated beside them
-        yield _looked_at("AnthroProtect", settings.anthroprotect, folder, _open_anthroprotect)
-        products = [p for p in inputs.mapping if not any(map(_is_simulated, p.paths))]
-    for product in products:
-        check = _product_check(product, folder, settings.scene.bands)
-        to_come = product.fetch and not (folder / product.paths[0]).exists()
-        if to_come:
-            yield _to_fetch(product, settings.fetch.catalogue)
-            if product.fetch.polygons:
-                yield _looked_at("area", product.fetch.polygons, folder, _open_vector)
-        for path in [] if to_come else product.paths:
-            yield _looked_at(f"product {product.name}", path, folder, check)
-        if product.landcover:
-            yield _looked_at("land cover", product.landcover, folder, _open_landcover)
-    if not (settings.anthroprotect and _is_simulated(inputs.landcover)):
-        yield _looked_at("land cover", inputs.landcover, folder, _open_landcover)
-    if not settings.anthroprotect:
-        yield _looked_at("protected areas", inputs.areas, folder, _open_vector)
-
-
-def _is_simulated(name: str) -> bool:
-    return Path(name).is_relative_to(SIMULATED)
-
-
-def _open_anthroprotect(path: Path) -> str:
-    from wildlens.anthroprotect.dataset import find_root
-
-    return str(find_root(path))
-
-
-def _to_fetch(product: Product, catalogue: str) -> Finding:
-    """Whether a product can be fetched, as far as that shows without asking a server."""
-    from wildlens.fetch.tokens import VARIABLES
-
-    wanted = VARIABLES if catalogue == "cdse" else ()
-    missing = [name for name in wanted if not os.environ.get(name)]
-    if missing:
-        text = f"{catalogue} wants {' and '.join(missing)} in the environment"
-        return Finding("fix", f"product {product.name}: {text}")
-    return Finding("ok", f"product {product.name}: will be fetched from {catalogue}")
-
-
-def _looked_at(what: str, name: str, folder: Path, check: Callable[[Path], str]) -> Finding:
-    """State of one input: readable, still to be simulated, or to be fixed."""
-    path = folder / name
-    if not path.exists():
-        if _is_simulated(name):
-            return Finding("ok", f"{what}: will be simulated")
-        return Finding("fix", f"{what}: {path} does not exist: fix `inputs`")
-    try:
-        return Finding("ok", f"{what}: {check(path)}")
-    except WildLensError as error:
-        return Finding("fix", f"{what}: {error}")
-
-
-def _product_check(product: Product, folder: Path, bands: Sequence[str]) -> Callable[[Path], str]:
-    def check(path: Path) -> str:
-        from wildlens.scene.products import open_product
-
-        found = open_product(path).bands
-        missing = [band for band in bands if band not in found]
-        if missing:
-            raise WildLensError(f"{path}: has no band {', '.join(missing)} (scene.bands)")
-        return f"{path.name}, bands {', '.join(bands)}"
-
-    return check
-
-
-def _open_landcover(path: Path) -> str:
-    from wildlens.files.raster import open_raster
-    from wildlens.landcover.corine_vector import SUFFIXES
-
-    if path.suffix.lower() in SUFFIXES:
-        return _open_vector(path)
-    with open_raster(path) as dataset:
-        return f"{path.name}, {dataset.width} x {dataset.height} px"
-
-
-def _open_vector(path: Path) -> str:
-    from wildlens.areas.layers import polygon_layers
-
-    layers = polygon_layers(path)
-    return f"{path.name}, {len(layers)} layer{'s' * (len(layers) != 1)} of polygons"
-
-
 def _disk(settings: Settings, folder: Path) -> Finding:
     """Free space against what whole products would need; the demo's are far smaller."""
     free = shutil.disk_usage(folder).free / 1e9
     products = [*settings.inputs.training, *settings.inputs.mapping]
     paths = [path for product in products for path in product.paths]
-    whole = [path for path in paths if not _is_simulated(path)]
+    whole = [path for path in paths if not is_simulated(path)]
     needed = max(1.0, SCENE_GB * len(whole))
     if free < needed:
         return Finding("fix", f"disk: {free:.1f} GB free, about {needed:.0f} GB may be needed:"

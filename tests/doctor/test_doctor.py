@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 import yaml
 from attributed import grid_at
 from click.testing import CliRunner
+from rasterio.transform import from_origin
 
-from wildlens import doctor
 from wildlens.cli import cli
-from wildlens.doctor import examine, read_configuration
+from wildlens.doctor import step as doctor
+from wildlens.doctor.step import examine, read_configuration
 from wildlens.errors import WildLensError
 from wildlens.files.raster import writing_geotiff
 from wildlens.settings import Gan
 
-DEFAULT = Path(__file__).parents[1] / "config.yaml"
+DEFAULT = Path(__file__).parents[2] / "config.yaml"
 
 
 def states(findings) -> dict[str, str]:
@@ -37,11 +39,34 @@ def write_product(path: Path, bands=("B02", "B03", "B04", "B08")) -> Path:
     return path
 
 
+def write_odd(path: Path, crs="EPSG:32634", size=10, dtype="uint16", value=900) -> Path:
+    """A product in degrees, of floating-point numbers, or with an unclear offset."""
+    transform = from_origin(
+        20.0 if size < 1 else 500_000, 68.0 if size < 1 else 7_500_000, size, size
+    )
+    values = np.full((4, 64, 64), value, dtype)
+    with rasterio.open(
+        path, "w", driver="GTiff", count=4, height=64, width=64, dtype=dtype, nodata=0, crs=crs,
+        transform=transform,
+    ) as target:  # fmt: skip
+        target.write(values)
+        target.descriptions = ("B02", "B03", "B04", "B08")
+    return path
+
+
+def write_landcover(path: Path, left=500_000, value=24) -> Path:
+    indices = np.full((64, 64), value, np.uint8)
+    options = {"count": 1, "dtype": "uint8", "nodata": 0, "tags": {}}
+    with writing_geotiff(path, grid_at(left, indices), descriptions=["CORINE"], **options) as out:
+        out.write(indices[None])
+    return path
+
+
 @pytest.fixture
 def mine(tmp_path):
     """A configuration of own files, of which the land cover is a raster and the areas are none."""
     write_product(tmp_path / "a.tif")
-    write_product(tmp_path / "clc.tif", ["CORINE"])
+    write_landcover(tmp_path / "clc.tif")
     (tmp_path / "wdpa.gpkg").write_text("no GeoPackage")
     inputs = {"training": [{"name": "a", "product": "a.tif"}], "landcover": "clc.tif",
               "areas": "wdpa.gpkg", "mapping": []}  # fmt: skip
@@ -79,8 +104,17 @@ def test_own_inputs_are_opened(mine):
     ("change", "message"),
     [
         (lambda f: (f / "a.tif").unlink(), "a.tif does not exist: fix `inputs`"),
-        (lambda f: write_product(f / "a.tif", ["B02", "B03"]), "has no band B04, B08"),
+        (lambda f: write_product(f / "a.tif", ["B02", "B03"]), "has no B04, B08; it has B02, B03"),
         (lambda f: (f / "clc.tif").write_text("x"), "clc.tif: cannot be opened as a raster"),
+        (lambda f: write_odd(f / "a.tif", crs="EPSG:4326", size=1e-4), "a.tif"),
+        (lambda f: write_odd(f / "a.tif", dtype="float32"), "a.tif"),
+        (lambda f: write_odd(f / "a.tif", value=1100), "give `offset: -1000`, or `offset: 0`"),
+        (
+            lambda f: write_landcover(f / "clc.tif", left=800_000),
+            "clc.tif: does not touch the scene",
+        ),
+        (lambda f: write_landcover(f / "clc.tif", value=0), "clc.tif: has no land cover in"),
+        (lambda f: write_landcover(f / "clc.tif", value=99), "clc.tif"),
     ],
 )
 def test_inputs_that_would_stop_a_run_are_named(mine, change, message):

@@ -1,0 +1,133 @@
+"""Check the inputs of a run as the steps will read them, without converting a pixel."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+from odc.geo.geobox import GeoBox
+
+from wildlens.doctor.finding import Finding
+from wildlens.errors import WildLensError
+from wildlens.settings import Product, Settings
+
+SIMULATED = Path("resources/demo")  # what the rule `demo` makes
+
+
+def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
+    """Findings about products, land cover and areas; `folder` is the working directory."""
+    inputs, products = settings.inputs, [*settings.inputs.training, *settings.inputs.mapping]
+    if settings.anthroprotect:  # its tiles have labels, and nothing is simulated
+        yield _finding("AnthroProtect", settings.anthroprotect, folder, _open_anthroprotect)
+        products = [p for p in inputs.mapping if not any(map(is_simulated, p.paths))]
+    grids = []
+    for product in products:
+        if product.fetch and not (folder / product.paths[0]).exists():
+            yield _to_fetch(product, settings.fetch.catalogue)
+            if product.fetch.polygons:
+                yield _finding("area", product.fetch.polygons, folder, _open_polygons)
+            continue
+        found, grid = _check_product(product, folder, settings)
+        yield from found
+        if grid is not None:
+            grids.append((product, grid))
+    if not (settings.anthroprotect and is_simulated(inputs.landcover)):
+        yield from _check_landcovers(products, grids, folder, settings)
+    if not settings.anthroprotect:
+        yield _finding("protected areas", inputs.areas, folder, _open_polygons)
+
+
+def is_simulated(name: str) -> bool:
+    """Whether the demo writes a file of this name."""
+    return Path(name).is_relative_to(SIMULATED)
+
+
+def _finding(what: str, name: str, folder: Path, check: Callable[[Path], str]) -> Finding:
+    """State of one input: readable, still to be simulated, or to be fixed."""
+    path = folder / name
+    if not path.exists():
+        if is_simulated(name):
+            return Finding("ok", f"{what}: will be simulated")
+        return Finding("fix", f"{what}: {path} does not exist: fix `inputs`")
+    try:
+        return Finding("ok", f"{what}: {check(path)}")
+    except WildLensError as error:
+        return Finding("fix", f"{what}: {error}")
+
+
+def _check_product(
+    product: Product, folder: Path, settings: Settings
+) -> tuple[list[Finding], GeoBox | None]:
+    """A product as the step `scene` opens it: bands, grid, type of numbers, offset."""
+    what = f"product {product.name}"
+    paths = [folder / path for path in product.paths]
+    missing = [path for path in paths if not path.exists()]
+    if missing:
+        return [_finding(what, str(path), folder, str) for path in product.paths], None
+    from wildlens.scene.step import open_scene
+
+    scl = [folder / path for path in product.scl_paths] or None
+    try:
+        with ExitStack() as stack:
+            # `None`, one offset for all, or one for each
+            offset = product.offset
+            _, grid = open_scene(paths, settings.scene, offset, product.clip, scl, stack)
+    except WildLensError as error:
+        return [Finding("fix", f"{what}: {error}")], None
+    height, width = grid.shape
+    names = ", ".join(path.name for path in paths)
+    return [Finding("ok", f"{what}: {names}, {width} x {height} px at 10 m")], grid
+
+
+def _check_landcovers(
+    products: list[Product], grids: list[tuple[Product, GeoBox]], folder: Path, settings: Settings
+) -> Iterator[Finding]:
+    """Each land cover over the scenes that use it."""
+    common = settings.inputs.landcover
+    sources = dict.fromkeys([common, *(p.landcover for p in products if p.landcover)])
+    for source in sources:
+        used = [(p, grid) for p, grid in grids if (p.landcover or common) == source]
+
+        def check(path: Path, used=used) -> str:
+            from wildlens.landcover.step import check_landcover
+
+            for product, grid in used:
+                check_landcover(path, grid, settings.landcover, f"product {product.name}")
+            return f"{path.name}, covers {len(used)} of the scenes that can be opened"
+
+        yield _finding("land cover", source, folder, check if used else _open_landcover)
+
+
+def _to_fetch(product: Product, catalogue: str) -> Finding:
+    """Whether a product can be fetched, as far as that shows without a request to a server."""
+    from wildlens.fetch.tokens import VARIABLES
+
+    required = VARIABLES if catalogue == "cdse" else ()
+    missing = [name for name in required if not os.environ.get(name)]
+    if missing:
+        text = f"{catalogue} wants {' and '.join(missing)} in the environment"
+        return Finding("fix", f"product {product.name}: {text}")
+    return Finding("ok", f"product {product.name}: will be fetched from {catalogue}")
+
+
+def _open_anthroprotect(path: Path) -> str:
+    from wildlens.anthroprotect.dataset import find_root
+
+    return str(find_root(path))
+
+
+def _open_landcover(path: Path) -> str:
+    from wildlens.files.raster import open_raster
+    from wildlens.landcover.corine_vector import SUFFIXES
+
+    if path.suffix.lower() in SUFFIXES:
+        return _open_polygons(path)
+    with open_raster(path) as dataset:
+        return f"{path.name}, {dataset.width} x {dataset.height} px"
+
+
+def _open_polygons(path: Path) -> str:
+    from wildlens.areas.layers import polygon_layers
+
+    layers = polygon_layers(path)
+    return f"{path.name}, {len(layers)} layer{'s' * (len(layers) != 1)} of polygons"
