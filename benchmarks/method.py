@@ -4,7 +4,7 @@
 
 Runs the workflow in FOLDER up to its tables, with other seeds or other settings each time:
 Snakemake makes anew just what they change. The tables of each run are kept in FOLDER/tables, so
-that an interrupted benchmark goes on. Writes docs/method-results.md.
+that an interrupted benchmark resumes. Writes docs/method-results.md.
 
 Ablations run on one thread, in FOLDER/one-thread, with the default beside them: another number of
 threads rounds otherwise, and gives another classifier.
@@ -24,16 +24,16 @@ TABLES = ("methods.csv", "scores.csv", "classes.csv")
 # what is taken back, as the `gan` settings say it; nothing, then the paper's own
 ABLATIONS = {
     "default": {},
-    "activation maximisation as in the paper: of the score, without end, lambda 0.3": {
+    "activation maximisation as in the paper: on the score, no margin, lambda 0.3": {
         "activation": "score",
         "activation_margin": None,
         "lambda_inactive": 0.0,
         "lambda_am": 0.3,
     },
-    "of places, without end": {"activation_margin": None, "lambda_inactive": 0.0},
-    "of the score, ended near neutral": {"activation": "score"},
-    "ended at neutral": {"activation_margin": 0.0},
-    "a change weighs the same everywhere": {"lambda_inactive": 0.0},
+    "on local logits, no margin": {"activation_margin": None, "lambda_inactive": 0.0},
+    "on the score, margin -1": {"activation": "score"},
+    "margin 0": {"activation_margin": 0.0},
+    "no extra similarity weight where inactive": {"lambda_inactive": 0.0},
     "whole tiles, batches of 2": {"crop": None, "batch_size": 2},
     "adversarial loss as cross entropy": {"adversarial": "cross_entropy"},
     "similarity as a Frobenius norm": {"similarity": "frobenius"},
@@ -45,7 +45,7 @@ ABLATIONS = {
     "half of the batches mixed with tiles of any class": {"mixed": 0.5},
 }
 # the other family of classifiers, as sections of the configuration: it looks at whole tiles only,
-# and has no score of places, so activation maximisation is the paper's; the methods explain another
+# and has no local logits, so activation maximisation is the paper's; the methods explain another
 # network, so they have a table of their own
 FAMILY = "the paper's form of classifier (unet)"
 UNET = {
@@ -147,17 +147,17 @@ def report(
     parts = [
         "# The method, measured",
         f"Made by `{command}`; the settings are those of `config.yaml`, the seeds those of"
-        f" classifier and generators, {', '.join(map(str, range(len(folders))))}. All figures are"
-        " of the demo's test tiles, against the exact land cover; what they mean is said in"
+        f" classifier and generators, {', '.join(map(str, range(len(folders))))}. All metrics are"
+        " of the demo's test tiles, against the reference land cover; they are discussed in"
         " [the method](method.md). A cell is the mean over the seeds, and the lowest and highest.",
         "## Methods",
         markdown(methods_table(folders)),
         "IoU: one threshold for all test tiles, chosen on the validation tiles; pooled over all"
         " pixels, and as the mean over tiles. The interval is of the first seed, over blocks of"
-        " tiles. The last five rows are controls: an explanation must be more than they are.",
+        " tiles. The last five rows are controls: an explanation must do better.",
         "## Classifier and generators",
         markdown(scores_table(folders)),
-        "## What the maps light",
+        "## Mean attribution by land cover",
         markdown(covers_table(folders)),
         "Mean attribution of a cover as a multiple of the mean over the tiles, and the share of its"
         " pixels above the method's threshold.",
@@ -296,7 +296,7 @@ def of_cover(classes: pd.DataFrame, method: str, code: int) -> dict:
 
 
 def of_truth(folder: Path, name: str) -> pd.DataFrame:
-    """The rows of a table that were held against the exact land cover."""
+    """The rows of a table that were compared with the reference land cover."""
     return pd.read_csv(folder / name).query("reference == 'truth'")
 
 
