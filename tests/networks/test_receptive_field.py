@@ -145,7 +145,9 @@ class Function(nn.Module):
         (lambda x: x * x, False),
         (lambda x: torch.cat([x, x], 1), True),
         (lambda x: torch.cat((x, x), dim=1), True),
+        (lambda x: torch.cat(tensors=[x, x], dim=1), True),
         (lambda x: torch.cat([x, x]), False),
+        (lambda x: torch.cumsum(x, 1), False),
         (lambda x: torch.cat([x, x], 2), False),
         (lambda x: torch.cat([x, x], dim=3), False),
         (lambda x: torch.mean(x), False),
@@ -217,6 +219,16 @@ def test_reach_changes_and_fields_equal_gradients(name):
     assert reach(network, multiple) == np.abs(i - (j + 12)).max()
     fields = [np.flatnonzero(depends[i]) for i in middle]
     assert receptive_field(graph, output) == max(f[-1] - f[0] + 1 for f in fields)
+
+
+def test_field_is_the_largest_of_unlike_pixels():
+    # of four pixels enlarged from one, only the last is smoothed with a neighbour's
+    graph = LocalGraph(nn.Sequential(enlarged(), enlarged(), layer(2)).eval())
+    assert receptive_field(graph, graph.last_local) == 2
+
+
+def test_reach_of_pointwise_network_is_zero():
+    assert reach(nn.Sequential(layer(1), nn.ReLU()).eval(), 1) == 0
 
 
 def test_lengths_of_a_shrinking_network_are_those_of_torch():

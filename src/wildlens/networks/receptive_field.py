@@ -166,7 +166,8 @@ def reach(network: nn.Module, multiple: int) -> int:
         far = 0
         for pixel in range(middle, middle + multiple):
             change = graph.changes(Interval(pixel, pixel + 1), lengths)[output]
-            far = max(far, pixel - change.start, change.stop - 1 - pixel)
+            if change.length:  # a stride may drop the pixel
+                far = max(far, pixel - change.start, change.stop - 1 - pixel)
         if far + multiple < middle:
             return far
 
