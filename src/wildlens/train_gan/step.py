@@ -17,6 +17,7 @@ from wildlens import provenance
 from wildlens.errors import WildLensError
 from wildlens.files.tables import write_table
 from wildlens.networks import weights
+from wildlens.networks.generator import Generator
 from wildlens.registry import classifiers
 from wildlens.settings import Gan
 from wildlens.train_gan.inference import (
@@ -63,7 +64,9 @@ def train(
     Loop(task, session, np.random.default_rng(settings.seed)).run()
     if not session.processes.first:
         return
-    generators = {name: mean.network for name, mean in trainer.kept.items()}
+    generators = {
+        name: _alone(mean.network, arguments, session.device) for name, mean in trainer.kept.items()
+    }
     batches = partial(
         image_batches, task.tiles, max(settings.statistics_tiles, SCORED), settings.crop,
         session.device,
@@ -92,6 +95,14 @@ def train(
         provenance=record,
     )
     session.checkpoints.remove()
+
+
+def _alone(network: nn.Module, arguments: dict, device: torch.device) -> Generator:
+    """The generator without layers that wait for other processes, which have ended."""
+    generator = Generator(**arguments)
+    generator.load_state_dict(network.state_dict())
+    generator.to(device, memory_format=torch.channels_last)
+    return generator.eval().requires_grad_(False)
 
 
 def _check(
