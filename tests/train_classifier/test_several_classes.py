@@ -188,7 +188,7 @@ INPUTS = {
     ("sections", "said"),
     [
         ({"classifier": {"target": "water"}}, "'water' is no class of the tiles"),
-        ({"tiles": {"other_classes": {"protected": {"codes": [5]}}}}, "'protected' is taken"),
+        ({"tiles": {"other_classes": {"protected": {"codes": [5]}}}}, "'protected' is reserved"),
         ({"tiles": {"other_classes": {"water": {"code": [5]}}}}, r"water\.code'.*mean 'codes'"),
         ({"tiles": {"other_classes": {"water": {"codes": []}}}}, "at least 1"),
         (
