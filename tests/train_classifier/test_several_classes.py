@@ -138,7 +138,7 @@ def models(request, tmp_path_factory):
         values = torch.randn(parameter.shape, generator=generator)
         parameter.data.copy_(values / max(1, parameter[0].numel()) ** 0.5)
     if request.param == "local":
-        # activations that speak for the target: GradCAM clamps at 0, and random signs may leave none
+        # evidence for the target: GradCAM clamps at 0, and random signs may leave none
         signs = torch.tensor([-1.0, -1.0, 1.0])[:, None, None, None]
         network.evidence.weight.data = network.evidence.weight.data.abs() * signs
     network.standardise.set_statistics(torch.tensor([0.2, 0.3]), torch.tensor([0.1, 0.2]))
