@@ -31,7 +31,8 @@ SMALL = {
     "gan": {"steps": 30},
 }
 # results depend on the number of threads in the last bits: the same on both sides
-THREADS = [f"{rule}=1" for rule in ("classifier", "gan", "map", "attribute", "evaluate")]
+TRAININGS = {"train_classifier": "classifier", "train_gan": "gan"}  # rule -> its checkpoints
+THREADS = [f"{rule}=1" for rule in (*TRAININGS, "map", "attribute", "evaluate")]
 LIMIT = 1800  # seconds for anything here; then a test fails
 
 pytestmark = [
@@ -100,8 +101,8 @@ def processes(command: str, folder: Path) -> list[int]:
             here = (entry / "cwd").resolve() == folder.resolve()
         except OSError:
             continue
-        # python, wildlens, --log, file, command: and not the shell around it
-        if here and command.encode() in words[:6] and b"-c" not in words[:3]:
+        # python, wildlens, --log FILE, --checksum FILE, command: and not the shell around it
+        if here and command.encode() in words[:8] and b"-c" not in words[:3]:
             found.append(int(entry.name))
     return found
 
@@ -139,10 +140,10 @@ def runs(cluster, tmp_path_factory):
         )
         disturbed.hold("train-classifier", "classifier")
         copy_of(disturbed, folder / "whole")
-        cluster.run("scancel", disturbed.jobs("classifier")[0])
+        cluster.run("scancel", disturbed.jobs("train_classifier")[0])
         disturbed.hold("train-gan", "gan")
         # held until its time limit ends it: Slurm looks every half minute
-        cluster.run("scontrol", "update", f"JobId={disturbed.jobs('gan')[0]}", "TimeLimit=1")
+        cluster.run("scontrol", "update", f"JobId={disturbed.jobs('train_gan')[0]}", "TimeLimit=1")
         started["whole"] = Run(folder / "whole", {}, "--cores", "2", "--resources", "gpu=1", *demo)
         for run in started.values():
             run.ended()
@@ -177,7 +178,7 @@ def unreadable(folder: Path) -> list:
 def records(cluster, run: Run) -> dict[str, list[dict]]:
     """Rule -> Slurm's records of its ended jobs, in the order of submission."""
     of_job = {record["JobId"]: record for record in cluster.finished()}
-    rules = ["demo", "scene", "landcover", "tiles", "classifier", "gan", "map", "attribute"]
+    rules = ["demo", "scene", "landcover", "tiles", *TRAININGS, "map", "attribute"]
     return {rule: [of_job[job] for job in run.jobs(rule)] for rule in [*rules, "evaluate"]}
 
 
@@ -198,16 +199,16 @@ def test_the_disturbed_run_ends_with_the_maps_of_the_undisturbed_one(runs):
 
 def test_trainings_that_slurm_ended_went_on_from_their_checkpoints(cluster, runs):
     ended = records(cluster, runs["disturbed"])
-    assert [r["JobState"] for r in ended["classifier"]] == ["CANCELLED", "COMPLETED"]
-    assert [r["JobState"] for r in ended["gan"]] == ["TIMEOUT", "COMPLETED"]
-    for training in ("classifier", "gan"):
-        log = (runs["disturbed"].results / f"logs/{training}.log").read_text()
+    assert [r["JobState"] for r in ended["train_classifier"]] == ["CANCELLED", "COMPLETED"]
+    assert [r["JobState"] for r in ended["train_gan"]] == ["TIMEOUT", "COMPLETED"]
+    for rule, training in TRAININGS.items():
+        log = (runs["disturbed"].results / f"logs/{rule}.log").read_text()
         assert re.search(rf"{training}: resuming from step [1-9]\d*: ", log), log
         assert not list((runs["disturbed"].results / "checkpoints").glob("*.safetensors"))
 
 
 def test_a_new_attempt_gets_more_memory_and_a_training_the_same_time(cluster, runs):
-    first, second = records(cluster, runs["disturbed"])["classifier"]
+    first, second = records(cluster, runs["disturbed"])["train_classifier"]
     assert (first["TimeLimit"], second["TimeLimit"]) == ("480", "480")
     assert [megabytes(record) for record in (first, second)] == pytest.approx([8000, 16000], abs=10)
 
@@ -225,8 +226,8 @@ def test_gpu_jobs_take_turns_while_cpu_jobs_run_beside_them(cluster, runs):
     jobs = [r for rule in records(cluster, runs["disturbed"]).values() for r in rule]
     with_gpu = cluster.with_gpu()
     on_gpu = sorted((r for r in jobs if r["JobId"] in with_gpu), key=lambda r: r["StartTime"])
-    # two trainings twice, a map, an attribution
-    assert len(on_gpu) == 6
+    # two trainings twice, a map, an attribution, the evaluation
+    assert len(on_gpu) == 7
     for earlier, later in itertools.pairwise(on_gpu):
         assert time_of(earlier, "EndTime") <= time_of(later, "StartTime")
     beside = [
