@@ -333,7 +333,7 @@ def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):
 def test_nothing_to_map_is_no_error(tmp_path):
     mine = own_land(workplace(tmp_path), mapping=[])
     rules = planned(tmp_path, "--configfile", DEFAULT, mine)
-    assert "map" not in rules and rules["attribute"] == 10
+    assert "map" not in rules and rules["attribute"] == 11
 
 
 @pytest.mark.parametrize(

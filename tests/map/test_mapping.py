@@ -253,9 +253,10 @@ def test_joined_parts_are_the_map_of_one_job_bit_by_bit(tmp_path, models, method
 def test_parts_that_do_not_belong_together_are_refused(tmp_path, models):
     path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(6), 200, 60))
     one, two, other = (tmp_path / f"{name}.tif" for name in ("one", "two", "other"))
-    run(models, path, "brightness", one, part="1-of-2")
-    run(models, path, "brightness", two, part="2-of-2")
-    run(models, path, "brightness", other, part="2-of-2", settings=Attribution(window=64, seed=1))
+    run(models, path, "random", one, part="1-of-2")
+    run(models, path, "random", two, part="2-of-2")
+    # a setting that the method reads
+    run(models, path, "random", other, part="2-of-2", settings=Attribution(window=64, seed=1))
     with pytest.raises(WildLensError, match="part of another map than"):
         join([one, other], tmp_path / "m.tif")
     with pytest.raises(WildLensError, match="the parts given are 1-of-2, not all"):
