@@ -1,6 +1,5 @@
 """Make a method from its record: on trained networks, or, as a control, on random weights."""
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -28,8 +27,7 @@ def create(name: str, models: Models, settings: Attribution) -> Method:
     record = methods.find(name)
     if name.endswith(RANDOMISED):
         models = replace(models, weights_seed=settings.seed)
-    module, _, function = record.factory.partition(":")
-    method = getattr(importlib.import_module(module), function)(models, settings)
+    method = record.load_factory()(models, settings)
     if not isinstance(method, Method):
         raise WildLensError(f"method '{name}': {record.factory} gives no wildlens Method")
     return average(method) if averaged(record, settings) else method

@@ -1,6 +1,5 @@
 """Build a network from its kind and its arguments, as a model file names them."""
 
-import importlib
 from collections.abc import Callable, Mapping
 from functools import cached_property
 
@@ -31,8 +30,7 @@ def build_network(kind: str, arguments: Mapping) -> nn.Module:
     if kind == GENERATOR:
         return Generator(**arguments)
     record = classifiers.find(kind)
-    module, _, name = record.factory.partition(":")
-    factory = getattr(importlib.import_module(module), name)
+    factory = record.load_factory()
     return WrappedClassifier(factory, **arguments) if record.wrapped else factory(**arguments)
 
 

@@ -4,7 +4,9 @@ Settings, workflow, tables, figures, QGIS and the catalogue read these records; 
 method by its name.
 """
 
+import importlib
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,19 +21,41 @@ FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 
-def check_record(name: str, factory: str) -> None:
-    """Refuse a name that is no identifier, or a factory that is not `module:function`."""
-    if not NAME.fullmatch(name):
-        raise WildLensError(
-            f"'{name}' is no name of a method or classifier: use lower-case letters, digits and"
-            " underscores, and begin with a letter"
-        )
-    if not FACTORY.fullmatch(factory):
-        raise WildLensError(f"'{name}': factory '{factory}' is not of the form 'module:function'")
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What methods and classifiers have in common: a name, a title, and how they are made.
+
+    Raises:
+        WildLensError: the name is no identifier, or the factory is not `module:function`.
+    """
+
+    name: str
+    title: str
+    factory: str
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise WildLensError(
+                f"'{self.name}' is no name of a method or classifier: use lower-case letters,"
+                " digits and underscores, and begin with a letter"
+            )
+        if not FACTORY.fullmatch(self.factory):
+            raise WildLensError(
+                f"'{self.name}': factory '{self.factory}' is not of the form 'module:function'"
+            )
+
+    @property
+    def module(self) -> str:
+        """Dotted name of the module with the factory."""
+        return self.factory.partition(":")[0]
+
+    def load_factory(self) -> Callable:
+        """Import the module, which may import torch, and take the factory from it."""
+        return getattr(importlib.import_module(self.module), self.factory.partition(":")[2])
 
 
 @dataclass(frozen=True, kw_only=True)
-class MethodRecord:
+class MethodRecord(Record):
     """An attribution method, or another map of a scene.
 
     Attributes:
@@ -59,9 +83,6 @@ class MethodRecord:
             weights, is one of its controls.
     """
 
-    name: str
-    title: str
-    factory: str
     role: Role
     unit: str
     sign: str | None
@@ -73,14 +94,6 @@ class MethodRecord:
     needs: frozenset[Need] = frozenset({"classifier"})
     settings: tuple[str, ...] = ()
     randomisable: bool = False
-
-    def __post_init__(self) -> None:
-        check_record(self.name, self.factory)
-
-    @property
-    def module(self) -> str:
-        """Dotted name of the module with the factory."""
-        return self.factory.partition(":")[0]
 
     @property
     def maps_scenes(self) -> bool:
@@ -105,7 +118,7 @@ class MethodRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierRecord:
+class ClassifierRecord(Record):
     """An architecture of classifiers.
 
     Attributes:
@@ -122,19 +135,8 @@ class ClassifierRecord:
         full_size_maps: whether it scores full-size maps (`activations`).
     """
 
-    name: str
-    title: str
-    factory: str
     settings: tuple[str, ...] = ()
     wrapped: bool = True
     any_size: bool = False
     local_logits: bool = False
     full_size_maps: bool = False
-
-    def __post_init__(self) -> None:
-        check_record(self.name, self.factory)
-
-    @property
-    def module(self) -> str:
-        """Dotted name of the module with the factory."""
-        return self.factory.partition(":")[0]
