@@ -21,7 +21,7 @@ from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
 from wildlens.progress import track
 from wildlens.settings import Attribution, fields_read
-from wildlens.tiles.store import consolidate, open_tiles
+from wildlens.tiles.store import consolidate
 
 log = logging.getLogger(__name__)
 
@@ -50,12 +50,7 @@ def attribute_tiles(
     """
     models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
-    with open_tiles(tiles) as dataset:
-        bands = [str(band) for band in dataset["band"].values]
-        if bands != models.classifier.bands:
-            raise WildLensError(
-                f"{tiles}: bands {bands}, but the classifier takes {models.classifier.bands}"
-            )
+    with models.open_tiles() as dataset:
         of_target = dataset["label"].values == models.classifier.target_label
         splits = dataset["split"].values.astype(str)
         chosen = choose_tiles(of_target, splits, models.classifier.target, settings)

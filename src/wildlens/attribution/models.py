@@ -50,6 +50,11 @@ class Models:
     @cached_property
     def training_tiles(self) -> xarray.Dataset:
         """The training split of the tiles, both labels; its arrays are read when they are used."""
+        tiles = self.open_tiles()
+        return tiles.isel(tile=np.flatnonzero(tiles["split"].values == "train"))
+
+    def open_tiles(self) -> xarray.Dataset:
+        """All tiles; refused where their bands are not those of the classifier."""
         if self.tiles_path is None:
             raise WildLensError("this method looks at training tiles: give --tiles")
         tiles = open_tiles(self.tiles_path)
@@ -59,7 +64,7 @@ class Models:
                 f"{self.tiles_path}: bands {bands}, but the classifier takes "
                 f"{self.classifier.bands}"
             )
-        return tiles.isel(tile=np.flatnonzero(tiles["split"].values == "train"))
+        return tiles
 
     def training_images(self, count: int, seed: int) -> Tensor:
         """A seeded choice of up to `count` training tiles, (B, C, H, W) float32 reflectance."""
