@@ -115,6 +115,13 @@ def test_fewer_tiles_are_compared_by_their_share():
     assert "1 of 8 map tiles" in line
 
 
+def test_periodic_texture_names_a_remedy_for_generators_only():
+    (line,) = warnings(texture_1_periodic_tiles=5.0, texture_1_tiles=80.0)
+    assert "gan: 5 of 80 map tiles" in line and line.endswith("(gan.lambda_tv)")
+    (line,) = warnings(texture_2_periodic_tiles=5)
+    assert "deeplift: 5 of 80 map tiles" in line and "generators" not in line
+
+
 def test_empty_tables_are_no_fault():
     found = tables()
     found["classes"] = found["classes"].iloc[:0]

@@ -107,15 +107,23 @@ def _periodic(texture: pd.DataFrame) -> list[str]:
     controls = registry.names("control")
     allowed = image["periodic_tiles"] / max(image["tiles"], 1) + PERIODIC
     return [
-        f"{method}: {row['periodic_tiles']} of {row['tiles']} map tiles have a periodic texture "
-        f"(autocorrelation peak above {PEAK}), of the images {image['periodic_tiles']} of "
-        f"{image['tiles']}: the map shows stripes or a grid of its own; train the generators with "
-        "fewer steps or a lower rate (gan), and look at the map at full size"
+        f"{method}: {row['periodic_tiles']:.0f} of {row['tiles']:.0f} map tiles have a periodic "
+        f"texture (autocorrelation peak above {PEAK}), of the images "
+        f"{image['periodic_tiles']:.0f} of {image['tiles']:.0f}: the map shows stripes or a grid of "
+        f"its own; look at it at full size{_smoother(method)}"
         for method, row in by_method.drop(index="image").iterrows()
         if method not in controls
         and row["tiles"]
         and row["periodic_tiles"] / row["tiles"] > allowed + 1e-9
     ]
+
+
+def _smoother(method: str) -> str:
+    """What makes the maps of a method less periodic: known of those of the generators."""
+    record = registry.records().get(method)
+    if record is None or "generators" not in record.needs:
+        return ""
+    return ", and train the generators with a larger total variation (gan.lambda_tv)"
 
 
 def _out_of_order(scores: pd.DataFrame) -> list[str]:
