@@ -109,8 +109,8 @@ def _periodic(texture: pd.DataFrame) -> list[str]:
     return [
         f"{method}: {row['periodic_tiles']:.0f} of {row['tiles']:.0f} map tiles have a periodic "
         f"texture (autocorrelation peak above {PEAK}), of the images "
-        f"{image['periodic_tiles']:.0f} of {image['tiles']:.0f}: the map shows stripes or a grid of "
-        f"its own; look at it at full size{_smoother(method)}"
+        f"{image['periodic_tiles']:.0f} of {image['tiles']:.0f}: the map shows stripes or a grid "
+        f"of its own; look at it at full size{_smoother(method)}"
         for method, row in by_method.drop(index="image").iterrows()
         if method not in controls
         and row["tiles"]
