@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from wildlens.fetch import web
 from wildlens.fetch.area import area_of
 from wildlens.fetch.catalogues import catalogue_of, tokens_of
 from wildlens.fetch.choice import candidate_of, candidates, choose
+from wildlens.fetch.remote import RemoteFile
 from wildlens.fetch.search import search
 from wildlens.fetch.step import CHOSEN, fetch_product
 from wildlens.fetch.tokens import Bearer, SharedAccess
@@ -218,6 +220,22 @@ def test_only_blocks_of_the_area_are_requested(world, tmp_path):
     assert {path for path, *_ in world.files.requests} == {
         "clear/B02.tif", "clear/SCL.tif", "cloudy/SCL.tif"
     }  # fmt: skip
+
+
+def test_gdals_own_threads_never_ask_for_bytes(world, tmp_path, monkeypatch):
+    """They would wait for Python's lock, and a raster that is closed with that lock for them."""
+    callers, content = [], RemoteFile.content
+
+    def noted(self, start, stop):
+        callers.append(threading.current_thread())
+        return content(self, start, stop)
+
+    monkeypatch.setattr(RemoteFile, "content", noted)
+    monkeypatch.setenv("GDAL_NUM_THREADS", "4")
+    # one connection, which cannot wait for another
+    fetch_product(tmp_path / "item.json", fetch_request(), BANDS, world.settings(connections=1))
+    # Python has no record of a thread that GDAL started
+    assert callers and not any(isinstance(one, threading._DummyThread) for one in callers)
 
 
 def test_choice_is_by_clear_share_of_the_area(world, tmp_path, caplog):

@@ -100,7 +100,9 @@ def open_band(web: Web, address: str, kind: str, limit: int) -> Iterator[RemoteB
 @contextmanager
 def _opened(source, driver: str, address: str, file: "RemoteFile | None") -> Iterator[RemoteBand]:
     try:
-        opener = {} if file is None else {"opener": file.open}
+        # one thread: GDAL's pool would call the opener, and wait for Python's lock while a raster
+        # that another thread is closing, with that lock, waits for the pool
+        opener = {} if file is None else {"opener": file.open, "num_threads": 1}
         dataset = rasterio.open(source, driver=driver, **opener)
     except rasterio.errors.RasterioIOError as error:
         if file is not None and file.error is not None:
