@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import hypothesis
 import pytest
 import yaml
 from hypothesis import given
@@ -57,6 +58,7 @@ def test_defaults_are_valid_and_survive_a_round_trip(name, tmp_path):
     assert set(yaml.safe_load(path.read_text())) == set(SECTIONS[name].model_fields)
 
 
+@hypothesis.settings(deadline=None)
 @given(
     lambda_am=st.floats(0, 100),
     rate=st.floats(0, 1, exclude_min=True),
@@ -180,7 +182,13 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         ),
         (
             configuration(attribution={"methods": ["gan", "activation_occlusion"]}),
-            "activation_occlusion needs classifier.architecture: unet",
+            "activation_occlusion needs classifier.architecture: unet; leave it out with local",
+        ),
+        (
+            configuration(
+                classifier={"architecture": "unet"}, gan={"activation": "score", "crop": None}
+            ),
+            "local_logits needs classifier.architecture: local; leave it out with unet",
         ),
         (
             configuration(attribution={"methods": ["deeplift_randomised"]}),

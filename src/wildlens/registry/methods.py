@@ -88,6 +88,18 @@ BUILT_IN = (
         randomisable=True,
     ),
     MethodRecord(
+        name="local_logits",
+        title="Local logits",
+        factory="wildlens.methods.local_logits:create",
+        role="rival",
+        unit="logit",
+        sign="high where the land counts as natural; negative where it counts as anthropogenic",
+        signed=True,
+        context="tile",
+        classifier="local_logits",
+        randomisable=True,
+    ),
+    MethodRecord(
         name="guided_gradcam",
         title="Guided GradCAM",
         factory="wildlens.methods.guided_gradcam:create",
@@ -135,6 +147,7 @@ BUILT_IN = (
         context="tile",
         precision="float32",  # rounding would move pixels to other cells
         needs=frozenset({"classifier", "training_tiles"}),
+        classifier="full_size_maps",
         settings=("activation_bins", "activation_tiles", "seed"),
     ),
     MethodRecord(

@@ -17,6 +17,7 @@ Role = Literal["paper", "rival", "control", "layer"]
 Form = Literal["attribution", "score", "image"]
 Context = Literal["pixel", "window", "tile"]
 Need = Literal["classifier", "generators", "training_tiles", "landcover"]
+Trait = Literal["local_logits", "full_size_maps"]
 FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -78,6 +79,7 @@ class MethodRecord(Record):
             `baseline` decides, "none" without one.
         precision: "settings", or "float32" where rounding would decide the result.
         needs: models and data that it is made of.
+        classifier: what only some classifiers have and it works with; see `ClassifierRecord`.
         settings: fields of the section `attribution` that the factory reads.
         randomisable: whether `{name}_randomised`, the same method on a classifier of random
             weights, is one of its controls.
@@ -92,6 +94,7 @@ class MethodRecord(Record):
     baseline: str = "none"
     precision: Literal["settings", "float32"] = "settings"
     needs: frozenset[Need] = frozenset({"classifier"})
+    classifier: Trait | None = None
     settings: tuple[str, ...] = ()
     randomisable: bool = False
 

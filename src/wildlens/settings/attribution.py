@@ -67,6 +67,7 @@ class Attribution(Section):
             "deeplift",
             "occlusion",
             "gradcam",
+            "local_logits",
         ],
         min_length=1,
         description="Methods that scenes are mapped with, and tiles attributed",

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from wildlens.registry import classifiers
+from wildlens.registry import classifiers, methods
 from wildlens.settings.attribution import Attribution
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.demo import Demo
@@ -88,23 +88,6 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _methods_suit_the_classifier(self):
-        attribution, classifier = self.attribution, self.classifier
-        if "activation_occlusion" not in attribution.methods:
-            return self
-        if classifier.architecture != "unet":
-            raise ValueError(
-                "attribution.methods: activation_occlusion needs classifier.architecture: unet; of"
-                f" {classifier.architecture}, gradcam shows the same"
-            )
-        if attribution.activation_bins**classifier.maps > MOST_CELLS:
-            raise ValueError(
-                f"attribution.activation_bins: {attribution.activation_bins} to the power of"
-                f" classifier.maps ({classifier.maps}) is more than {MOST_CELLS} cells: lower one"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _generators_take_their_images(self):
         side = min(self.gan.crop or self.tiles.size, self.tiles.size)
         least = 2 ** (self.gan.downsamplings + 1)
@@ -131,5 +114,27 @@ class Settings(Section):
             raise ValueError(
                 "gan.activation: local needs classifier.architecture: local; set gan.activation: "
                 "score"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _methods_suit_the_classifier(self):
+        attribution, classifier = self.attribution, self.classifier
+        architecture = classifiers.find(classifier.architecture)
+        for name in (*attribution.methods, *attribution.controls):
+            trait = methods.find(name).classifier
+            if trait and not getattr(architecture, trait):
+                suitable = [r.name for r in classifiers.records().values() if getattr(r, trait)]
+                raise ValueError(
+                    f"attribution.methods: {name} needs classifier.architecture:"
+                    f" {' or '.join(suitable)}; leave it out with {classifier.architecture}"
+                )
+        if (
+            "activation_occlusion" in attribution.methods
+            and attribution.activation_bins**classifier.maps > MOST_CELLS
+        ):
+            raise ValueError(
+                f"attribution.activation_bins: {attribution.activation_bins} to the power of"
+                f" classifier.maps ({classifier.maps}) is more than {MOST_CELLS} cells: lower one"
             )
         return self
