@@ -46,12 +46,12 @@ test-slurm: $(INSTALLED_DEV)
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt workflow Snakefile
+	$(BIN)/snakefmt workflow Snakefile benchmarks/method/Snakefile
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check workflow Snakefile
+	$(BIN)/snakefmt --check workflow Snakefile benchmarks/method/Snakefile
 	$(BIN)/deptry src
 	$(BIN)/snakemake --lint
 

@@ -1,0 +1,216 @@
+"""Tables of complete runs: what each run gave, and how runs spread.
+
+    python -m benchmarks.method FOLDER
+
+Reads FOLDER/tables, which the Snakefile beside this makes. Writes to docs/results/method:
+
+runs.csv         one row per run and method
+methods.csv      one row per experiment and method: mean, standard deviation, lowest and highest
+differences.csv  paired differences within runs, of each map of the generators to each rival
+networks.csv     accuracy of the classifier, scores and sizes of the generated images
+covers.csv       mean attribution of single covers
+texture.csv      tiles with a periodic texture, of maps and of images
+
+An interval over runs holds land, tiles and split fixed, and asks how a new training would come out;
+one over blocks holds the trained networks fixed, and asks how other tiles would.
+"""
+
+import argparse
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import t as student
+
+from wildlens.registry import methods as registry
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results" / "method"
+RUN = re.compile(r"seed-(?P<seed>\d+)-threads-(?P<threads>\d+)")
+METRICS = ["auroc", "average_precision", "iou", "iou_tiles"]
+MAPS = ("gan", "minimizer")  # the paper's, and the one that is shown first
+# of the reference land cover: bogs and rocks are the target, the next three are look-alikes
+COVERS = {"412": "bog", "332": "rock", "324": "clear-cut", "331": "sand", "322": "heath",
+          "312": "forest", "512": "water"}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="folder of the runs")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    found = read_runs(arguments.folder / "tables")
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for name, table in tables_of(found).items():
+        path = arguments.output / f"{name}.csv"
+        table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
+        print(f"{path}: {len(table)} rows")
+
+
+def read_runs(tables: Path) -> dict[str, pd.DataFrame]:
+    """All runs' tables of one name, one below the other, with experiment, seed and threads."""
+    folders = sorted(folder for folder in tables.glob("*/*") if RUN.fullmatch(folder.name))
+    if not folders:
+        raise SystemExit(f"no finished run lies in {tables}")
+    names = ("run", "methods", "scores", "classes", "texture", "accuracy", "evidence")
+    return {
+        name: pd.concat([_labelled(folder, name) for folder in folders], ignore_index=True)
+        for name in names
+    }
+
+
+def _labelled(folder: Path, name: str) -> pd.DataFrame:
+    match = RUN.fullmatch(folder.name)
+    label = {"experiment": folder.parent.name} | {k: int(v) for k, v in match.groupdict().items()}
+    return pd.read_csv(folder / f"{name}.csv").assign(**label)
+
+
+def tables_of(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
+    """The tables that this writes, by name."""
+    key = ["experiment", "seed", "threads"]
+    truth = found["methods"].query("reference == 'truth'")
+    runs = found["run"].merge(truth[[*key, "method", *METRICS, "iou_low", "iou_high"]], on=key)
+    return {
+        "runs": runs[[*key, *(c for c in runs.columns if c not in key)]],
+        "methods": methods_table(runs),
+        "differences": differences_table(runs),
+        "networks": networks_table(found),
+        "covers": covers_table(found["classes"]),
+        "texture": texture_table(found["texture"]),
+    }
+
+
+def methods_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """How the metrics of each method spread over the runs, and how often it is first.
+
+    `first_*`: share of the runs in which no other explanation has a higher value; `block_*`: the
+    95 % interval over blocks of tiles of the run with the median IoU.
+    """
+    rows = []
+    for (experiment, method), group in runs.groupby(["experiment", "method"], sort=False):
+        row = {"experiment": experiment, "method": method, "title": registry.title(method)}
+        row["runs"] = len(group)
+        for metric in METRICS:
+            row |= {f"{metric}_{name}": value for name, value in spread(group[metric]).items()}
+        for metric in METRICS[:3]:
+            row[f"first_{metric}"] = _share_first(runs, group, metric)
+        median = group.sort_values("iou").iloc[(len(group) - 1) // 2]
+        rows.append(row | {"block_low": median["iou_low"], "block_high": median["iou_high"]})
+    return _in_order(pd.DataFrame(rows))
+
+
+def spread(values: pd.Series) -> dict[str, float]:
+    """Mean, standard deviation (of one run: missing), lowest and highest."""
+    return {"mean": values.mean(), "sd": values.std(), "low": values.min(), "high": values.max()}
+
+
+def _share_first(runs: pd.DataFrame, group: pd.DataFrame, metric: str) -> float:
+    if group["method"].iloc[0] in registry.names("control"):
+        return float("nan")
+    explanations = runs[~runs["method"].isin(registry.names("control"))]
+    best = explanations.groupby(["experiment", "seed", "threads"])[metric].max()
+    keys = pd.MultiIndex.from_frame(group[["experiment", "seed", "threads"]])
+    return float(np.mean(group[metric].to_numpy() >= best.loc[keys].to_numpy()))
+
+
+def differences_table(runs: pd.DataFrame) -> pd.DataFrame:
+    """Each map of the generators less each rival, paired within runs.
+
+    `low`, `high`: 95 % interval of the mean difference, Student's t over runs; `ahead`: share of
+    the runs in which the map has the higher value.
+    """
+    rows = []
+    rivals = [*registry.names("paper", "rival"), "brightness"]
+    for experiment, of_experiment in runs.groupby("experiment", sort=False):
+        for metric in METRICS[:3]:
+            wide = of_experiment.pivot(index=["seed", "threads"], columns="method", values=metric)
+            for name in MAPS:
+                for rival in rivals:
+                    if name in wide and rival in wide and rival != name:
+                        row = paired(wide[name] - wide[rival])
+                        rows.append(
+                            {"experiment": experiment, "map": name, "rival": rival,
+                             "title": registry.title(rival), "metric": metric} | row
+                        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def paired(differences: pd.Series) -> dict[str, float]:
+    """Mean of paired differences, its 95 % interval over runs, and the share above 0."""
+    count, mean = len(differences), differences.mean()
+    half = float("nan")
+    if count > 1:
+        half = student.ppf(0.975, count - 1) * differences.std() / np.sqrt(count)
+    ahead = float((differences > 0).mean())
+    return {"runs": count, "mean": mean, "low": mean - half, "high": mean + half, "ahead": ahead}
+
+
+def networks_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """How right the classifiers are, and what the generators do to the score; test tiles."""
+    accuracy = found["accuracy"].query("split == 'test'")
+    values = [
+        ("accuracy", accuracy["experiment"], accuracy["accuracy"]),
+        ("accuracy under a small adversarial step", accuracy["experiment"],
+         accuracy["fgsm_accuracy"]),
+        ("presence", found["evidence"]["experiment"], found["evidence"]["presence"]),
+    ]  # fmt: skip
+    scores = found["scores"].query("split == 'test'")
+    for image in ("X", "X+", "X-"):
+        own = scores[scores["image"] == image]
+        values.append((f"score of {image}", own["experiment"], own["mean_score"]))
+        if image != "X":
+            values.append((f"L1 of {image}, reflectance", own["experiment"], own["l1_reflectance"]))
+    first = scores[scores["image"] == "X"]
+    values.append(("share of tiles in order", first["experiment"], first["share_in_order"]))
+    rows = [
+        {"experiment": experiment, "what": what, "runs": len(group)} | spread(group)
+        for what, experiments, series in values
+        for experiment, group in series.groupby(experiments)
+    ]
+    return pd.DataFrame(rows)
+
+
+def covers_table(classes: pd.DataFrame) -> pd.DataFrame:
+    """Mean attribution of single covers on test tiles, as multiples of the mean over the tiles."""
+    own = classes[
+        (classes["reference"] == "truth")
+        & (classes["scene"] == "test tiles")
+        & classes["class_code"].astype(str).isin(list(COVERS))
+        & ~classes["method"].isin(registry.names("control"))
+    ]
+    rows = []
+    for (experiment, method, code), group in own.groupby(
+        ["experiment", "method", "class_code"], sort=False
+    ):
+        row = {"experiment": experiment, "method": method, "title": registry.title(method),
+               "cover": COVERS[str(code)], "runs": len(group)}  # fmt: skip
+        shares = group["share_high"]
+        rows.append(row | spread(group["relative_attribution"]) | {"share_high": shares.mean()})
+    return _in_order(pd.DataFrame(rows))
+
+
+def texture_table(texture: pd.DataFrame) -> pd.DataFrame:
+    """Tiles with a periodic texture: of each method, and how many more than of the images."""
+    key = ["experiment", "seed", "threads"]
+    images = texture[texture["method"] == "image"].set_index(key)["periodic_tiles"]
+    rows = []
+    for (experiment, method), group in texture.groupby(["experiment", "method"], sort=False):
+        own = group.set_index(key)["periodic_tiles"]
+        excess = own - images.reindex(own.index)
+        rows.append(
+            {"experiment": experiment, "method": method, "title": registry.title(method),
+             "runs": len(group), "tiles": int(group["tiles"].iloc[0])}
+            | spread(own) | {"most_above_images": excess.max()}
+        )  # fmt: skip
+    return _in_order(pd.DataFrame(rows))
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows by experiment, then methods in the order of their records."""
+    position = table["method"].map(registry.position)
+    return (
+        table.assign(_position=position)
+        .sort_values(["experiment", "_position"], kind="stable")
+        .drop(columns="_position")
+        .reset_index(drop=True)
+    )
