@@ -31,8 +31,8 @@ def said(findings, state="fix") -> str:
     return "\n".join(finding.text for finding in findings if finding.state == state)
 
 
-def write_product(path: Path, bands=("B02", "B03", "B04", "B08")) -> Path:
-    stored = np.full((len(bands), 64, 64), 900, np.uint16)
+def write_product(path: Path, bands=("B02", "B03", "B04", "B08"), rows=64) -> Path:
+    stored = np.full((len(bands), rows, 64), 900, np.uint16)
     options = {"count": len(bands), "dtype": "uint16", "nodata": 0, "tags": {}}
     with writing_geotiff(path, grid_at(500_000, stored[0]), descriptions=bands, **options) as out:
         out.write(stored)
@@ -120,6 +120,17 @@ def test_own_inputs_are_opened(mine):
 def test_inputs_that_would_stop_a_run_are_named(mine, change, message):
     change(mine.parent)
     assert message in said(examine([DEFAULT, mine], mine.parent))
+
+
+@pytest.mark.parametrize("parts, possible", [(2, True), (3, False)])
+def test_more_parts_than_strips_are_named_before_anything_is_trained(mine, parts, possible):
+    content = yaml.safe_load(mine.read_text())
+    content["inputs"]["mapping"] = [{"name": "m", "product": "m.tif"}]
+    content["attribution"] = {"window": 64, "parts": parts}  # a scene of 100 rows has two strips
+    mine.write_text(yaml.safe_dump(content))
+    write_product(mine.parent / "m.tif", rows=100)
+    found = said(examine([DEFAULT, mine], mine.parent))
+    assert ("product m: cannot be mapped in 3 parts, it has 2 strips" in found) != possible
 
 
 def test_what_is_fetched_needs_its_credentials(mine, monkeypatch):

@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 
 from wildlens.doctor.finding import Finding
 from wildlens.errors import WildLensError
+from wildlens.registry import methods
 from wildlens.settings import Product, Settings
 
 SIMULATED = Path("resources/demo")  # what the rule `demo` makes
@@ -76,7 +77,27 @@ def _check_product(
         return [Finding("fix", f"{what}: {error}")], None
     height, width = grid.shape
     names = ", ".join(path.name for path in paths)
-    return [Finding("ok", f"{what}: {names}, {width} x {height} px at 10 m")], grid
+    findings = [Finding("ok", f"{what}: {names}, {width} x {height} px at 10 m")]
+    if product in settings.inputs.mapping:
+        findings += _check_parts(what, height, settings)
+    return findings, grid
+
+
+def _check_parts(what: str, height: int, settings: Settings) -> list[Finding]:
+    """Whether a scene has as many strips of rows as the parts that it is to be mapped in."""
+    attribution = settings.attribution
+    in_windows = any(methods.find(name).context != "tile" for name in attribution.methods)
+    rows = attribution.window if in_windows else settings.tiles.size - attribution.overlap
+    strips = -(-height // rows)
+    if attribution.parts <= strips:
+        return []
+    return [
+        Finding(
+            "fix",
+            f"{what}: cannot be mapped in {attribution.parts} parts, it has {strips} strips of rows:"
+            f" set attribution.parts to {strips} or less",
+        )
+    ]
 
 
 def _check_landcovers(
