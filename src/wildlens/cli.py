@@ -387,18 +387,25 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
 @click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
 @click.option("--map", "maps", type=existing, multiple=True, help="Maps of whole scenes.")
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option(
+    "--truth",
+    "truths",
+    type=(str, existing),
+    multiple=True,
+    help="Name of a scene, and its reference land cover.",
+)
 @output
 @settings_file
 @device
 def evaluate(
-    tiles, classifier, generators, attributions, maps, landcovers, output, settings, device
+    tiles, classifier, generators, attributions, maps, landcovers, truths, output, settings, device
 ) -> None:
     """Compare attributions with land cover, and test their faithfulness: tables (CSV)."""
     from wildlens.evaluate.step import evaluate as run
 
     run(
         tiles, classifier, generators, attributions, maps, landcovers, output,
-        section("Evaluation", settings), device,
+        section("Evaluation", settings), device, dict(truths),
     )  # fmt: skip
 
 

@@ -265,6 +265,7 @@ def test_scores_equal_those_of_known_generators(world):
     # untrained generators shift every pixel by 3 tanh(0.5 / 3) of the bands' standard deviation
     shift = 3 * np.tanh(0.5 / 3) * 0.08
     assert table["l1_reflectance"].tolist() == pytest.approx([0, shift, shift], rel=1e-4)
+    assert table["share_unchanged"].tolist() == [1, 0, 0]
     classifier = weights.load_classifier(world.path("classifier.safetensors"))
     images = torch.from_numpy(world.reflectance[world.split == "test"] / np.float32(10_000))
     expected = [classifier(images + s).sigmoid() for s in (0, shift, -shift)]

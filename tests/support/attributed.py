@@ -56,7 +56,7 @@ class World:
         }
         for values in self.attributions.values():
             values[3, :5] = np.nan
-        self.maps, self.landcovers, self.scenes = [], [], []
+        self.maps, self.landcovers, self.scenes, self.truths = [], [], [], {}
 
     def path(self, name):
         return self.folder / name
@@ -96,6 +96,14 @@ class World:
                 dataset.write(landcover, 1)
             self.landcovers.append(path)
 
+    def add_truth(self, scene, classes, origin=500_000):
+        """Reference land cover of a scene."""
+        path = self.path(f"truth/{scene}.tif")
+        grid = grid_at(origin, classes)
+        with writing_geotiff(path, grid, count=1, dtype="uint8", nodata=0, tags={}) as dataset:
+            dataset.write(classes, 1)
+        self.truths[scene] = path
+
     def add_scene(self, scene, stored, descriptions=BANDS):
         """A scene of uint16 reflectance x 10000, (band, y, x)."""
         path = self.path(f"scenes/{scene}.tif")
@@ -116,9 +124,11 @@ class World:
             self.path("out"),
             settings,
             "cpu",
+            self.truths,
         )
         return {
-            n: pd.read_csv(self.path("out") / f"{n}.csv") for n in ("methods", "classes", "scores")
+            n: pd.read_csv(self.path("out") / f"{n}.csv")
+            for n in ("methods", "classes", "scores", "scenes")
         }
 
 

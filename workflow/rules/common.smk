@@ -64,6 +64,8 @@ EXTRA_MAPS = expand(
     method=dict.fromkeys(settings.attribution.extras),
 )
 
+TRUTHS = {product.name: product.truth for product in mapping if product.truth}
+
 MODEL_CHECKSUMS = [
     f"results/checksums/{step}.txt" for step in ("tiles", "train_classifier", "train_gan")
 ]
@@ -199,6 +201,11 @@ def areas_sidecars_of(wildcards):
 def truths_of(wildcards):
     """Reference land cover of the training scenes, of simulated land only."""
     return given(*(product.truth for product in training if product.truth))
+
+
+def truths_of_maps(wildcards):
+    """Reference land cover of the mapped scenes, of simulated land only."""
+    return given(*TRUTHS.values())
 
 
 def tile_checksums_of(wildcards):

@@ -13,8 +13,15 @@ rule evaluate:
         attributions=ancient(expand("results/attributions/{method}.zarr", method=TILE_METHODS)),
         maps=ancient(MAPS),
         landcovers=ancient(expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER)),
+        truths=truths_of_maps,
         settings="results/settings/evaluation.yaml",
-        checksums=[*MODEL_CHECKSUMS, *ATTRIBUTE_CHECKSUMS, *MAP_CHECKSUMS, *LANDCOVER_CHECKSUMS],
+        checksums=[
+            *MODEL_CHECKSUMS,
+            *ATTRIBUTE_CHECKSUMS,
+            *MAP_CHECKSUMS,
+            *LANDCOVER_CHECKSUMS,
+            *demo_checksum(*TRUTHS.values()),
+        ],
     output:
         methods=report(
             update("results/evaluation/methods.csv"),
@@ -51,6 +58,12 @@ rule evaluate:
             caption="../report/faithfulness.rst",
             category="4 How good they are",
             labels={"what": "Faithfulness to the classifier", "kind": "table"},
+        ),
+        scenes=report(
+            update("results/evaluation/scenes.csv"),
+            caption="../report/scenes_table.rst",
+            category="4 How good they are",
+            labels={"what": "Mapped scenes compared", "kind": "table"},
         ),
         completeness=report(
             update("results/evaluation/completeness.csv"),
@@ -100,8 +113,10 @@ rule evaluate:
         attributions=lambda wildcards, input: repeated("--attribution", input.attributions),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        truths=[word for scene in TRUTHS for word in ("--truth", scene, TRUTHS[scene])],
         folder=subpath(output.methods, parent=True),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} evaluate {input.tiles:q}"
         " --classifier {input.classifier:q} --generators {input.generators:q}"
-        " {params.attributions:q} {params.maps:q} {params.landcovers:q} --output {params.folder:q} --settings {input.settings:q}"
+        " {params.attributions:q} {params.maps:q} {params.landcovers:q} {params.truths:q}"
+        " --output {params.folder:q} --settings {input.settings:q}"

@@ -94,8 +94,8 @@ def _check_parts(what: str, height: int, settings: Settings) -> list[Finding]:
     return [
         Finding(
             "fix",
-            f"{what}: cannot be mapped in {attribution.parts} parts, it has {strips} strips of rows:"
-            f" set attribution.parts to {strips} or less",
+            f"{what}: cannot be mapped in {attribution.parts} parts, it has {strips} strips of"
+            f" rows: set attribution.parts to {strips} or less",
         )
     ]
 

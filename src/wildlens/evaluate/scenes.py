@@ -1,7 +1,7 @@
 """Attribution by land-cover class on whole scenes: rows of classes.csv from maps."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wildlens.errors import WildLensError
@@ -17,17 +17,18 @@ log = logging.getLogger(__name__)
 
 def scene_rows(
     maps: Sequence[Path],
-    landcovers: Sequence[Path],
+    covers: Mapping[str, Mapping[str, Path]],
     comparisons: Sequence[Comparison],
     settings: Evaluation,
 ) -> list[dict]:
-    """Rows of all mapped scenes that have land cover; the others are named in the log."""
+    """Rows of all mapped scenes that have land cover; the others are named in the log.
+
+    Args:
+        covers: reference -> scene -> land cover on the scene's grid.
+    """
     thresholds = {
-        c.method: c.threshold
-        for c in comparisons
-        if (c.group.reference, c.group.name) == ("corine", TARGETS)
+        (c.group.reference, c.method): c.threshold for c in comparisons if c.group.name == TARGETS
     }
-    landcover_of = {path.stem: path for path in landcovers}
     rows, seen, without = [], {}, set()
     for path in track(maps, "scenes", unit="map"):
         scene, method = scene_and_method(path)
@@ -37,13 +38,15 @@ def scene_rows(
                 f"beside {seen[scene, method]}; give one"
             )
         seen[scene, method] = path
-        if scene not in landcover_of:
+        if scene not in covers["corine"]:
             without.add(scene)
-        elif method not in thresholds:
+        if ("corine", method) not in thresholds:
             log.info("evaluate: %s: left out, no attributions of '%s' were given", path, method)
-        else:
-            totals = map_totals(path, landcover_of[scene], thresholds[method])
-            rows += class_rows(method, "corine", scene, totals, settings)
+            continue
+        for reference, cover_of in covers.items():
+            if scene in cover_of and (reference, method) in thresholds:
+                totals = map_totals(path, cover_of[scene], thresholds[reference, method])
+                rows += class_rows(method, reference, scene, totals, settings)
     if without:
         log.info(
             "evaluate: scenes without land cover, left out of classes.csv: %s",

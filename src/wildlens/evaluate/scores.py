@@ -11,6 +11,7 @@ import xarray as xr
 
 from wildlens.errors import WildLensError
 from wildlens.evaluate.perturbations import Perturbation
+from wildlens.files.reflectance import SCALE
 from wildlens.networks.device import choose_device
 from wildlens.networks.images import to_images
 from wildlens.networks.weights import load_classifier, load_generators
@@ -47,11 +48,14 @@ class Scored:
         change: (tile, 3) float32, mean absolute difference to X over bands and valid pixels,
             reflectance (0 for X; NaN for a tile without valid pixels).
         perturbed: name of a perturbation -> (tile, 3) scores after it.
+        unchanged: (tile, 3) float64, share of the valid pixels whose bands all differ from X by
+            less than one digital number.
     """
 
     scores: np.ndarray
     change: np.ndarray
     perturbed: dict[str, np.ndarray] = field(default_factory=dict)
+    unchanged: np.ndarray | None = None
 
 
 def generate(
@@ -108,25 +112,27 @@ def score_images(
     batches = generate(
         tiles_path, names, classifier_path, generators_path, device, perturbations
     )  # fmt: skip
-    scores, change = [], []
+    scores, change, unchanged = [], [], []
     perturbed: dict[str, list] = {name: [] for name in perturbations}
     for batch in track(batches, "scores", total=-(-len(names) // BATCH), unit="batches"):
         scores.append(batch.scores)
-        change.append(_mean_change(batch))
+        size = np.abs(batch.images - batch.images[:, :1])
+        change.append(_mean_of_valid(size.mean(axis=2), batch.valid))
+        unchanged.append(_mean_of_valid(size.max(axis=2) < 1 / SCALE, batch.valid))
         for name, values in batch.perturbed.items():
             perturbed[name].append(values)
     return Scored(
         np.concatenate(scores),
         np.concatenate(change),
         {name: np.concatenate(values) for name, values in perturbed.items()},
+        np.concatenate(unchanged),
     )
 
 
-def _mean_change(batch: Generated) -> np.ndarray:
-    """Mean absolute difference to X over bands and valid pixels, (tile, 3)."""
-    pixels = np.abs(batch.images - batch.images[:, :1]).mean(axis=2)
-    total = np.where(batch.valid[:, None], pixels, 0).sum(axis=(2, 3))
-    count = np.count_nonzero(batch.valid, axis=(1, 2))[:, None]
+def _mean_of_valid(pixels: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Mean of (tile, 3, y, x) over valid pixels (tile, y, x), (tile, 3); NaN without any."""
+    total = np.where(valid[:, None], pixels, 0).sum(axis=(2, 3), dtype=np.float64)
+    count = np.count_nonzero(valid, axis=(1, 2))[:, None]
     return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)
 
 
@@ -153,6 +159,8 @@ def scores_table(split: str, scored: Scored, margin: float = 0.05) -> pd.DataFra
         "share_beyond_margin": beyond,
         "l1_reflectance": np.nanmean(scored.change, axis=0),
     }
+    if scored.unchanged is not None:
+        table["share_unchanged"] = np.nanmean(scored.unchanged, axis=0)
     for name, after in scored.perturbed.items():
         table[f"mean_score_{name}"] = after.mean(axis=0)
         table[f"change_kept_{name}"] = _kept(scores, after)

@@ -7,6 +7,7 @@ tiles.csv         per-tile metrics of each method
 differences.csv   paired differences between all methods, with their intervals
 classes.csv       mean attribution by land-cover class, on test tiles and on whole scenes
 faithfulness.csv  deletion, insertion and randomisation; needs no land cover
+scenes.csv        how well maps of whole scenes find the target group
 completeness.csv  sum of contributions against difference of logits
 scores.csv        effect of the generators on the classifier's score
 texture.csv       tiles with a periodic texture, of images and maps
@@ -35,6 +36,7 @@ from wildlens.evaluate.metrics import Comparison, choose_threshold, compare, tar
 from wildlens.evaluate.perturbations import build_perturbations
 from wildlens.evaluate.ranking import rank
 from wildlens.evaluate.samples import Sample, build_sample, open_attributions, read_attribution
+from wildlens.evaluate.scene_metrics import scenes_table
 from wildlens.evaluate.scenes import class_rows, scene_rows
 from wildlens.evaluate.scores import generate, read_images, score_images, scores_table
 from wildlens.evaluate.tables import (
@@ -70,12 +72,14 @@ def evaluate(
     output: Path,
     settings: Evaluation,
     device: str = "auto",
+    truths: Mapping[str, Path] | None = None,
 ) -> None:
     """Write the files above, warnings.txt and provenance.json to the folder `output`.
 
     Args:
         tiles: tiles.zarr; attributions: one zarr store per method, of the same tiles.
         maps: attribution maps of whole scenes; landcovers: their land cover, named by the scene.
+        truths: scene -> its reference land cover, CORINE index on the scene's grid.
         device: where the networks run (`networks.device`).
 
     Raises:
@@ -88,7 +92,9 @@ def evaluate(
     network, images = read_images(tiles, names[chosen], classifier, device)
     faithfulness = Faithfulness(network, images, chosen, settings)
     found = _compare_all(stores, samples, faithfulness, settings)
-    classes = found.classes + scene_rows(maps, landcovers, found.comparisons, settings)
+    truths = dict(truths or {})
+    covers = {"corine": {path.stem: path for path in landcovers}, "truth": truths}
+    classes = found.classes + scene_rows(maps, covers, found.comparisons, settings)
     networks = (classifier, generators, device)
     scored = score_images(tiles, names, *networks, build_perturbations(settings))
     positions = choose_examples(scored.scores)
@@ -102,6 +108,7 @@ def evaluate(
         "groups": groups_table(found.comparisons),
         "tiles": tiles_table(found.comparisons, samples["test"]),
         "differences": differences_table(found.comparisons),
+        "scenes": scenes_table(maps, truths, found.comparisons, settings),
         "classes": pd.DataFrame(classes),
         "faithfulness": pd.DataFrame(found.faithfulness),
         "completeness": completeness_table(stores),
@@ -113,7 +120,7 @@ def evaluate(
     write_examples(output / "examples.npz", examples)
     warnings = warnings_of(*(tables[n] for n in ("methods", "classes", "scores", "texture")))
     write_warnings(output / "warnings.txt", "evaluate", warnings)
-    inputs = [tiles, classifier, generators, *attributions, *maps, *landcovers]
+    inputs = [tiles, classifier, generators, *attributions, *maps, *landcovers, *truths.values()]
     record = provenance.record("evaluate", settings, inputs)
     write_text(output / "provenance.json", json.dumps(record, indent=2) + "\n")
     _report(output, tables["methods"], settings)
