@@ -173,12 +173,12 @@ def test_tables_say_how_runs_spread(runs):
 def test_differences_are_paired_within_runs(runs):
     folder, values = runs
     table = benchmark.tables_of(benchmark.read_runs(folder / "tables"))["differences"]
-    row = table.query("map == 'gan' and rival == 'deeplift' and metric == 'auroc'").iloc[0]
+    (row,) = table.query("map == 'gan' and rival == 'deeplift'").to_dict("records")
     differences = values["gan"] - values["deeplift"]
     expected = ttest_1samp(differences, 0).confidence_interval(0.95)
-    assert (row["low"], row["high"]) == pytest.approx((expected.low, expected.high))
-    assert row["mean"] == pytest.approx(differences.mean())
-    assert row["ahead"] == pytest.approx((differences > 0).mean())
+    assert (row["auroc_low"], row["auroc_high"]) == pytest.approx((expected.low, expected.high))
+    assert row["auroc_mean"] == pytest.approx(differences.mean())
+    assert row["auroc_ahead"] == pytest.approx((differences > 0).mean())
     assert not len(table.query("map == rival"))
 
 
@@ -196,7 +196,7 @@ def test_one_run_has_no_interval(tmp_path):
     write_run(tmp_path / "tables/default/seed-0-threads-1", dict.fromkeys(METHODS, 0.8), 0)
     tables = benchmark.tables_of(benchmark.read_runs(tmp_path / "tables"))
     assert tables["methods"]["auroc_sd"].isna().all()
-    assert tables["differences"][["low", "high"]].isna().all(axis=None)
+    assert tables["differences"][["iou_low", "iou_high"]].isna().all(axis=None)
 
 
 def test_the_command_writes_the_tables(runs, monkeypatch, capsys):

@@ -18,7 +18,7 @@ def numbers(tmp_path, monkeypatch):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     (tmp_path / "results").mkdir()
-    (tmp_path / "results/t.csv").write_text("method,iou,note\ngan,0.6251,\nrandom,0.2,noise\n")
+    (tmp_path / "results/t.csv").write_text("method,iou,note\ngan,0.6251,\nrandom,0.2,|X|\n")
     monkeypatch.setattr(module, "DOCS", tmp_path)
     return module
 
@@ -49,7 +49,7 @@ def test_table_takes_rows_in_the_order_asked_for(numbers, tmp_path):
     assert text.splitlines()[2:6] == [
         "| method | IoU | note |",
         "| --- | --- | --- |",
-        "| random | 0.2 of 1 | noise |",
+        "| random | 0.2 of 1 | \\|X\\| |",  # a bar is no end of a cell
         "| gan | 0.6 of 1 | - |",
     ]
 

@@ -64,6 +64,9 @@ def test_numbers_are_aligned_for_methods_of_any_length(results):
     assert len(starts) == 1
     controls = {line.split()[0] for line in lines if "(control)" in line}
     assert controls == {"random", "class_shares", "deeplift_randomised"}
+    (shares,) = (line for line in lines if "class_shares" in line)
+    assert shares.endswith("made from this land cover")
+    assert any("Another training gives other maps" in line for line in lines)
 
 
 def test_text_of_an_unfinished_run_has_what_exists(tmp_path):

@@ -15,6 +15,10 @@ from wildlens.warnings import NONE as NO_WARNING
 log = logging.getLogger(__name__)
 
 WARNING = "WARNING: "  # marks warnings in the log lines of the steps
+ONE_TRAINING = (
+    "Intervals: other tiles, with these networks. Another training gives other maps: see"
+    " docs/method-results.md for the spread between runs."
+)
 REFERENCES = {"corine": "CORINE land cover", "truth": "reference land cover of the simulation"}
 # results to open, in the order in which they are best read
 PLACES = (
@@ -145,9 +149,20 @@ def _numbers(summary: Summary) -> list[str]:
                 rounded(row[name]) for name in ("iou", "iou_low", "iou_high", "auroc")
             )
             name = f"{_label(row['method']):<{width}}"
-            note = f"   {row['note']}" if row.get("note") else ""
-            lines.append(f"    {name} {iou} [{low}, {high}]   AUROC {auroc}{note}")
+            notes = "".join(f"   {note}" for note in _notes(row))
+            lines.append(f"    {name} {iou} [{low}, {high}]   AUROC {auroc}{notes}")
+    if summary.methods:
+        lines.append(f"  {ONE_TRAINING}")
     return lines
+
+
+def _notes(row: Row) -> Iterator[str]:
+    """What a reader must know of a row of methods.csv to read it rightly."""
+    if row.get("note"):
+        yield row["note"]
+    record = methods.records().get(row["method"])
+    if row["reference"] == "corine" and record is not None and "landcover" in record.needs:
+        yield "made from this land cover"
 
 
 def _label(method: str) -> str:
