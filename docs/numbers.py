@@ -54,7 +54,7 @@ def shown(text: str, request: dict) -> str:
     try:
         number = float(text) * request.get("scale", 1)
     except ValueError:
-        return text or "-"
+        return text.replace("|", "\\|") or "-"  # a bar would end the cell
     return format(number, request.get("format", ".2f"))
 
 

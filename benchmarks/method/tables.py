@@ -16,6 +16,7 @@ one over blocks holds the trained networks fixed, and asks how other tiles would
 """
 
 import argparse
+import itertools
 import re
 from pathlib import Path
 
@@ -116,22 +117,23 @@ def _share_first(runs: pd.DataFrame, group: pd.DataFrame, metric: str) -> float:
 def differences_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Each map of the generators less each rival, paired within runs.
 
-    `low`, `high`: 95 % interval of the mean difference, Student's t over runs; `ahead`: share of
-    the runs in which the map has the higher value.
+    Of each metric, `low` and `high`: 95 % interval of the mean difference, Student's t over runs;
+    `ahead`: share of the runs in which the map has the higher value.
     """
-    rows = []
     rivals = [*registry.names("paper", "rival"), "brightness"]
+    rows = []
     for experiment, of_experiment in runs.groupby("experiment", sort=False):
-        for metric in METRICS[:3]:
-            wide = of_experiment.pivot(index=["seed", "threads"], columns="method", values=metric)
-            for name in MAPS:
-                for rival in rivals:
-                    if name in wide and rival in wide and rival != name:
-                        row = paired(wide[name] - wide[rival])
-                        rows.append(
-                            {"experiment": experiment, "map": name, "rival": rival,
-                             "title": registry.title(rival), "metric": metric} | row
-                        )  # fmt: skip
+        wide = of_experiment.pivot(index=["seed", "threads"], columns="method", values=METRICS[:3])
+        present = set(of_experiment["method"])
+        for name, rival in itertools.product(MAPS, rivals):
+            if rival == name or not {name, rival} <= present:
+                continue
+            row = {"experiment": experiment, "map": name, "rival": rival, "runs": len(wide)}
+            row["title"] = registry.title(rival)
+            for metric in METRICS[:3]:
+                found = paired(wide[metric, name] - wide[metric, rival])
+                row |= {f"{metric}_{what}": value for what, value in found.items()}
+            rows.append(row)
     return pd.DataFrame(rows)
 
 
@@ -142,7 +144,7 @@ def paired(differences: pd.Series) -> dict[str, float]:
     if count > 1:
         half = student.ppf(0.975, count - 1) * differences.std() / np.sqrt(count)
     ahead = float((differences > 0).mean())
-    return {"runs": count, "mean": mean, "low": mean - half, "high": mean + half, "ahead": ahead}
+    return {"mean": mean, "low": mean - half, "high": mean + half, "ahead": ahead}
 
 
 def networks_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
