@@ -40,12 +40,11 @@ class Occlusion(Method):
         """(C, H, W) -> (H, W)."""
         rows, columns = (intervals(n, self.window, self.stride) for n in image.shape[-2:])
         fill = self.baseline(image[None])[0]
-        uniform = (fill == fill[:, :1, :1]).all()
-        if self.graph is None or not uniform:
+        if self.graph is None:
             falls = whole_falls(self.classifier, image, rows, columns, fill, self.batch_size)
         else:
             one = PartialPass(self.graph, image)
-            falls = one.whole - one.outputs(rows, columns, fill[:, :1, :1], self.batch_size)
+            falls = one.whole - one.outputs(rows, columns, fill, self.batch_size)
         return spread(falls, rows, columns, image.shape[-2:])
 
 

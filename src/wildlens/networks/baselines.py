@@ -16,7 +16,7 @@ NAMES = ("zero", "mean", "blurred")
 SIGMA = 8.0  # px, of the blur
 REACH = 3  # standard deviations at which its kernel is cut
 NEUTRAL = 0.5
-ADVANTAGE = 0.05  # by which a blurred image must be nearer: occlusion then takes whole passes
+ADVANTAGE = 0.05  # by which a blurred image must be nearer: it keeps the colours of large patterns
 TOLERANCE = 0.25  # of the mean score around neutral, beyond which a baseline is not neutral
 
 

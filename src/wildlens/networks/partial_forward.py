@@ -61,7 +61,7 @@ class PartialPass:
 
         Args:
             rows, columns: intervals of pixels inside the image.
-            fill: (C, 1, 1), what the square is filled with.
+            fill: (C, H, W), an image that is seen in the square.
             batch_size: squares computed at once.
 
         Returns:
@@ -108,9 +108,11 @@ class PartialPass:
         row, column = rows[0][node], columns[0][node]
         if not (row.write.length and column.write.length):
             return None
-        squares = len(rows) * len(columns)
         if node == self.graph.image:
-            return fill.expand(squares, -1, row.write.length, column.write.length)
+            squares = [
+                (slice(*r[node].write), slice(*c[node].write)) for r in rows for c in columns
+            ]
+            return torch.stack([fill[:, *square] for square in squares])
         inputs = {n: self._read(n, node, parts[n], rows, columns) for n in node.all_input_nodes}
         return self._layer(node, inputs, row, column)
 
