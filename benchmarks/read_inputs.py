@@ -1,4 +1,4 @@
-"""What WildLens makes of real files: one table row for each product, land cover and polygon file.
+"""Table of how WildLens reads real files: one row per product, land-cover file and polygon file.
 
     python benchmarks/read_inputs.py FOLDER
 
@@ -43,7 +43,7 @@ def main(folder: Path) -> None:
 
 
 def candidates(folder: Path) -> Iterator[Path]:
-    """Products, rasters, polygons: a folder that is one product stands for all that is in it."""
+    """Products, rasters and polygon files; a folder that is one product is not searched further."""
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() in (*IMAGES, *POLYGONS, ".json"):
             yield path
@@ -66,7 +66,7 @@ def succeeds(reader, path: Path) -> bool:
 
 
 def describe(path: Path) -> tuple[str, str]:
-    """How a file is read, and what is in it, or why it is refused."""
+    """Kind of a file and its content, or why it is refused."""
     readers = [product]
     if path.is_dir() and succeeds(find_root, path):
         readers = [anthroprotect]
@@ -88,11 +88,11 @@ def describe(path: Path) -> tuple[str, str]:
 def product(path: Path) -> str:
     found = open_product(path)
     rows, columns = found.grid.shape
-    offset = "nobody says"
+    offset = "not stated"
     if found.offset is not None:
         offset = ", ".join(map(str, sorted(set(found.offset.values()))))
     if found.grid.crs.geographic:
-        use = "pixels in degrees: goes in with `scene.crs`"
+        use = "pixels in degrees: set `scene.crs`"
     else:
         first = next(iter(found.bands))
         file = found.bands[first]
@@ -102,7 +102,7 @@ def product(path: Path) -> str:
         try:
             use = f"{decide_scaling(found, [first], None).offset[first]:g} applied"
         except WildLensError as error:
-            use = f"asked for: {str(error).rpartition('; ')[2]}"
+            use = f"required: {str(error).rpartition('; ')[2]}"
     crs = f"EPSG:{found.grid.crs.epsg}" if found.grid.crs.epsg else "another CRS"
     return (
         f"{len(found.bands)} bands ({' '.join(found.bands)}){' and SCL' if found.scl else ''},"
@@ -130,7 +130,7 @@ def areas(path: Path) -> str:
     settings = Tiles()
     found = read_areas(path, settings.categories, settings.statuses)
     counts = found["category"].value_counts()
-    return f"{len(found)} sites count: {', '.join(f'{k} {n}' for k, n in counts.items())}"
+    return f"{len(found)} sites used: {', '.join(f'{k} {n}' for k, n in counts.items())}"
 
 
 def corine_polygons(path: Path) -> str:
