@@ -1,1 +1,1 @@
-"""How fast WildLens is beside others: `make benchmark` writes docs/performance.md."""
+"""Speed and memory compared with other packages: `make benchmark` writes docs/performance.md."""

@@ -1,4 +1,4 @@
-"""Measure all, and write docs/performance.md.
+"""Run all benchmarks and write docs/performance.md.
 
 python -m benchmarks --classifier C.safetensors --generators G.safetensors --output FILE.md
 """
@@ -26,13 +26,13 @@ from wildlens.networks import weights
 from wildlens.settings import Attribution
 
 MAPS: dict[str, Callable[[Task, Path], None]] = {"one pass, untiled": untiled, **OURS, **PEERS}
-MARGIN = 64  # px at the scene's border, where peers pad the image instead of what layers see
+MARGIN = 64  # px at the scene's border, where others pad the image instead of each layer's input
 
 
 def main() -> None:
-    """Parse, measure, write."""
+    """Run the benchmarks of the command line and write the page."""
     arguments = _arguments()
-    # more threads wait for one another, and their waiting counts as processor time
+    # with more threads, their waiting for one another would count as processor time
     torch.set_num_threads(arguments.threads)
     os.environ |= {"GDAL_NUM_THREADS": str(arguments.threads), "GDAL_CACHEMAX": CACHE}
     if arguments.one:
@@ -50,14 +50,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--run", type=Path, default=Path(), help="folder of a finished demo")
     parser.add_argument("--output", type=Path, default=Path("docs/performance.md"))
     parser.add_argument("--side", type=int, default=2048, help="of the compared scene, px")
-    parser.add_argument("--tile", type=int, default=512, help="of the peers, px")
+    parser.add_argument("--tile", type=int, default=512, help="of the other packages, px")
     parser.add_argument("--sizes", type=int, nargs="+", default=[1024, 2048, 4096, 5490, 10980])
     parser.add_argument("--world-sizes", type=int, nargs="+", default=[5490, 10980])
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
-    parser.add_argument("--at-once", action="store_true", help="where others use the machine, too")
-    # one contestant alone, in a process of its own
+    parser.add_argument("--at-once", action="store_true", help="for a shared machine")
+    # one program alone, in its own process
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--scene", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -76,7 +76,7 @@ def _world(arguments: argparse.Namespace, folder: Path, side: int) -> Task:
 
 
 def _one(arguments: argparse.Namespace) -> None:
-    """One contestant in this process; prints its processor seconds and the peak of its memory."""
+    """Run one program in this process and print its processor seconds and peak memory."""
     task = Task(arguments.scene, arguments.classifier, arguments.generators, arguments.tile)
     start = time.process_time()
     (MAPS | preprocessing.CONTESTANTS)[arguments.one](task, arguments.output)
@@ -84,7 +84,7 @@ def _one(arguments: argparse.Namespace) -> None:
 
 
 def _command(name: str, task: Task, output: Path) -> list[str]:
-    """Arguments that run one contestant alone."""
+    """Command-line arguments that run one program alone."""
     options = ["--classifier", task.classifier, "--generators", task.generators, "--one", name]
     options += ["--threads", torch.get_num_threads()]
     options += ["--tile", task.tile, "--scene", task.scene, "--output", output]
@@ -168,7 +168,7 @@ def _occlusion(arguments: argparse.Namespace, folder: Path) -> str:
     for name, network, size in (
         ("local (the demo's, trained)", local, 256),
         ("local (the demo's, trained)", local, 128),
-        ("unet (the paper's form)", networks.paper_classifier(bands, 256), 256),
+        ("unet (the paper's architecture)", networks.paper_classifier(bands, 256), 256),
     ):
         turns, difference, largest = networks.occlusion(network, size, arguments.turns)
         rows.append(

@@ -1,8 +1,8 @@
-"""Ways to map a whole scene with the same generators: WildLens, its peers, and the untiled pass.
+"""Ways to map a whole scene with the same generators: WildLens, other packages, one untiled pass.
 
-Each takes a GeoTIFF and writes a float32 GeoTIFF of mean |w+(X) - w-(X)|. The peers tile in memory,
-so around each stand the lines that their users write: read, call, write. They get the halo that
-WildLens derives, on all sides, which makes their interior as exact as they can be.
+Each takes a GeoTIFF and writes a float32 GeoTIFF of mean |w+(X) - w-(X)|. The other packages tile
+in memory, so each function also reads the scene and writes the map, as a user of the package would.
+They get the halo that WildLens derives, on all sides, so that their interior can be exact.
 """
 
 import importlib.metadata
@@ -26,7 +26,7 @@ from wildlens.settings import Attribution
 
 @dataclass(frozen=True)
 class Task:
-    """What all do: a scene, the models, and the side of the peers' tiles in pixels."""
+    """The common task: a scene, the models, and the side of the other packages' tiles in pixels."""
 
     scene: Path
     classifier: Path
@@ -40,12 +40,12 @@ class Task:
         return lambda images: method(images)[:, None]
 
     def halo(self) -> int:
-        """Pixels of context that a pixel needs."""
+        """Halo of the method, px."""
         models = Models(self.classifier, self.generators, torch.device("cpu"))
         return create("gan", models, Attribution()).halo
 
     def read(self) -> np.ndarray:
-        """(C, H, W) float32 reflectance; the benchmark's scenes miss no pixel."""
+        """(C, H, W) float32 reflectance; the benchmark's scenes have no missing pixels."""
         with rasterio.open(self.scene) as dataset:
             images, _ = to_images(dataset.read()[None], torch.zeros(dataset.count))
         return images[0].numpy()
@@ -61,19 +61,19 @@ class Task:
 
 
 def untiled(task: Task, output: Path) -> None:
-    """The truth: the whole scene in one pass."""
+    """The reference: the whole scene in one pass."""
     images = torch.from_numpy(task.read())[None]
     task.write(task.network()(images)[0, 0].numpy(), output)
 
 
 def wildlens(task: Task, output: Path, **settings) -> None:
-    """WildLens as it is delivered: it also writes overviews, statistics and provenance."""
+    """WildLens by its own step, which also writes overviews, statistics and provenance."""
     settings = Attribution(**settings)
     map_scene(task.scene, "gan", task.classifier, task.generators, output, settings, "cpu")
 
 
 def wildlens_same_tiles(task: Task, output: Path) -> None:
-    """WildLens with windows that read as many pixels as the peers' tiles."""
+    """WildLens with windows that read as many pixels as the other packages' tiles."""
     wildlens(task, output, window=task.tile - 2 * task.halo())
 
 
@@ -122,7 +122,7 @@ def toolbelt(task: Task, output: Path) -> None:
     for tile, place in slicer.iter_split(image, border_type=4):  # cv2.BORDER_REFLECT_101
         images = torch.from_numpy(np.ascontiguousarray(tile.transpose(2, 0, 1)))[None]
         merger.integrate_batch(network(images), [place])
-    # where no tile has weight the sum is 0: only in the margins, which are cut off
+    # the sum of weights is 0 in the margins only, which are cut off
     merged = (merger.image / merger.norm_mask.clamp(min=1e-6))[0].numpy()
     task.write(slicer.crop_to_orignal_size(merged), output)
 
@@ -146,10 +146,11 @@ def terratorch(task: Task, output: Path) -> None:
 
 
 def _module_alone(package: str, path: str, stand_in: str = "") -> types.ModuleType:
-    """One file of a package, without the rest of it, which needs torchvision.
+    """Import one file of a package without the rest of it, which needs torchvision.
 
     Args:
-        stand_in: a function that the file imports of its package, and that is not called here.
+        stand_in: a function that the file imports from its package and that is not called here;
+            replaced by None.
     """
     name = f"alone_{package}"
     if name in sys.modules:
@@ -167,7 +168,7 @@ def _module_alone(package: str, path: str, stand_in: str = "") -> types.ModuleTy
     return module
 
 
-OURS = {"WildLens": wildlens, "WildLens, the peers' tiles": wildlens_same_tiles}
+OURS = {"WildLens": wildlens, "WildLens, same window size": wildlens_same_tiles}
 PEERS = {
     "tiler 0.6": tiler,
     "pytorch-toolbelt 0.8": toolbelt,

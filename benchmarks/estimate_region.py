@@ -1,10 +1,10 @@
-"""What mapping a whole region would cost, from what the demo's mapped scene cost.
+"""Estimate of the cost of mapping a whole region, from the cost of the demo's mapped scene.
 
     python benchmarks/estimate_region.py results --tiles 150 --dates 3
 
-Reads the benchmark files and the sizes of the results of a finished run. The rule: a job takes
-START seconds of processor to begin, and the rest grows with the pixels; memory does not, as scenes
-are mapped strip by strip; files keep their bytes a pixel. All of it on a processor, without a GPU.
+Reads the benchmark files and the sizes of the results of a finished run. Assumptions: a job takes
+START seconds of processor time to start, and the rest grows with the number of pixels; memory does
+not grow, since scenes are mapped strip by strip; bytes per pixel stay the same; no GPU.
 """
 
 import csv
@@ -14,19 +14,19 @@ import click
 import rasterio
 
 SIDE = 10_980  # of a Sentinel-2 tile, px
-START = 4.0  # s of processor: what the demo's cheapest job (attribute, random) takes in all
-PRODUCT = 1.0  # GB: a Sentinel-2 L2A product, packed; from 0.6 to 1.2
+START = 4.0  # s of processor time: total of the demo's cheapest job (attribute, random)
+PRODUCT = 1.0  # GB: a zipped Sentinel-2 L2A product; from 0.6 to 1.2
 
 
 @click.command()
 @click.argument("results", type=click.Path(exists=True, path_type=Path))
 @click.option("--tiles", default=150, show_default=True)
 @click.option("--dates", default=3, show_default=True)
-@click.option("--jobs", default=50, show_default=True, help="At one time, a core each.")
+@click.option("--jobs", default=50, show_default=True, help="Running at one time, one core each.")
 def main(results: Path, tiles: int, dates: int, jobs: int) -> None:
     scenes = tiles * dates
     print(f"{tiles} tiles x {dates} dates = {scenes} scenes of {SIDE} x {SIDE} px")
-    print("| job | processor, h a scene | memory, MB | result, MB a scene |")
+    print("| job | processor, h per scene | memory, MB | result, MB per scene |")
     print("| --- | --- | --- | --- |")
     hours, stored, files = 0.0, 0.0, 0
     for step, benchmark, result in steps(results):
@@ -39,7 +39,7 @@ def main(results: Path, tiles: int, dates: int, jobs: int) -> None:
         print(f"| {step} | {taken:.2f} | {float(row['max_rss']):.0f} | {size:.0f} |")
         hours, stored = hours + taken, stored + size / 1e6
         files += len(list(result.parent.glob(f"{result.stem}.*"))) + 2  # and its log and benchmark
-    print(f"a scene: {hours:.1f} h of one core, {stored * 1e3:.1f} GB")
+    print(f"per scene: {hours:.1f} h of one core, {stored * 1e3:.1f} GB")
     print(
         f"all: {len(list(steps(results))) * scenes} jobs, {hours * scenes:.0f} h of one core "
         f"({hours * scenes / jobs:.0f} h at {jobs} at a time), {stored * scenes:.2f} TB of results "

@@ -1,11 +1,11 @@
-"""How long the paper's two trainings would take on one GPU and on several: an estimate.
+"""Estimate of the duration of the paper's two trainings on one GPU and on several.
 
     python benchmarks/estimate_training.py
 
-Counts the floating-point operations of the real training steps (torch's counter, on tensors without
-memory), and divides by what a GPU is likely to reach. Counted are convolutions and products of
-matrices, forward and backward. The rest (normalisation, resampling, optimizers) is bound by memory,
-which is why so little of the peak is reached.
+Counts the floating-point operations of the real training steps (torch's counter, on meta tensors)
+and divides them by the throughput that a GPU is likely to reach. Counted are convolutions and
+matrix products, forward and backward. The rest (normalisation, resampling, optimizers) is limited
+by memory bandwidth, which is why only a small share of the peak is reached.
 """
 
 from pathlib import Path
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[1]
 META = torch.device("meta")
 TRAINING_TILES = 19_123  # of AnthroProtect, as published
 PEAKS = {"bfloat16": 989e12, "float32": 67e12}  # H100 SXM, dense, by its data sheet
-REACHED = (0.15, 0.40)  # share of the peak: assumed, as seen elsewhere of such networks
+REACHED = (0.15, 0.40)  # share of the peak: assumed, as reported for such networks
 SCALING = (0.70, 0.90)  # of each of several GPUs: assumed
 
 
@@ -89,7 +89,7 @@ def gan_step(settings: Gan, data, network) -> tuple[Trainer, int]:
 def describe(name: str, batch: int, operations: int, steps: int, gpus: int) -> None:
     total = operations * steps
     print(
-        f"{name}: {operations / 1e12:.2f} TFLOP a step of {batch} tiles, x {steps} steps = "
+        f"{name}: {operations / 1e12:.2f} TFLOP per step of {batch} tiles, x {steps} steps = "
         f"{total / 1e18:.3f} x 10^18 FLOP"
     )
     for precision, peak in PEAKS.items():

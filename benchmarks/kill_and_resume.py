@@ -1,12 +1,12 @@
-"""Kill both trainings at random moments, let them go on, and compare with undisturbed ones.
+"""Kill both trainings at random moments, resume them, and compare with uninterrupted ones.
 
     python benchmarks/kill_and_resume.py results/tiles.zarr --kills 30
 
 Every training is a process that runs the command of `wildlens` (forked, so that torch is loaded
-once). It is ended by SIGKILL, SIGTERM or SIGINT at a moment drawn from its whole length, start and
-last writes included, and started again until it finishes. Then weights, metadata and curves must
-be those of an undisturbed run, to the last bit. Prints one line per kill; exits with 1 if any run
-ended otherwise.
+once). It is ended by SIGKILL, SIGTERM or SIGINT at a random moment of its duration, including its
+start and its last writes, and started again until it finishes. Then weights, metadata and curves
+must equal those of an uninterrupted run, to the last bit. Prints one line per kill; exits with 1 if
+any run ended otherwise.
 """
 
 import os
@@ -39,7 +39,7 @@ SETTINGS = {
         steps=25,
         pretraining_steps=10,
         batch_size=4,
-        crop=None,  # a U-Net takes whole tiles only, and gives no evidence by place
+        crop=None,  # a U-Net takes whole tiles only, and has no local logits
         activation="score",
     ),
 }
@@ -69,12 +69,12 @@ def main(tiles: Path, trainings: tuple[str, ...], kills: int, seconds: float, se
 
 
 def disturb(training, inputs, folder: Path, kills: int, seconds: float, random) -> bool:
-    """Kill a training `kills` times, in as many runs as that takes; True if all end equal."""
+    """Kill a training `kills` times, over as many runs as needed; True if all results are equal."""
     start = time.monotonic()
     assert run(training, inputs, folder / "whole", seconds, None, 0) == 0
     length = time.monotonic() - start
     expected = results(folder / "whole")
-    print(f"{training}: {length:.1f} s undisturbed, a checkpoint every {seconds:g} s", flush=True)
+    print(f"{training}: {length:.1f} s uninterrupted, a checkpoint every {seconds:g} s", flush=True)
     killed, finished, equal = 0, 0, True
     while killed < kills or (folder / "run").exists():
         moment = random.uniform(0, length) if killed < kills else None
@@ -95,7 +95,7 @@ def disturb(training, inputs, folder: Path, kills: int, seconds: float, random) 
 
 
 def run(training, inputs, folder: Path, seconds: float, moment: float | None, how: int) -> int:
-    """One process of a training; its exit status, 0 if it finished before its moment came."""
+    """Run a training in a process; returns its exit status, 0 if it finished before the signal."""
     folder.mkdir(parents=True, exist_ok=True)
     settings = folder / "settings.yaml"
     settings.write_text(dump_section(SETTINGS[training]))
@@ -112,7 +112,7 @@ def run(training, inputs, folder: Path, seconds: float, moment: float | None, ho
             cli(list(map(str, arguments)), standalone_mode=False)
         except WildLensError as error:
             os._exit(error.exit_status)
-        except BaseException:  # among them Ctrl-C before the first step
+        except BaseException:  # including Ctrl-C before the first step
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
@@ -128,7 +128,7 @@ def run(training, inputs, folder: Path, seconds: float, moment: float | None, ho
 
 
 def results(folder: Path) -> dict[str, object]:
-    """All that a training writes, to the last bit."""
+    """All files that a training writes, as bytes."""
     with safetensors.safe_open(folder / "model.safetensors", "pt") as file:
         written = dict(file.metadata())
     for key, tensor in safetensors.torch.load_file(folder / "model.safetensors").items():

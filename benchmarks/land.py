@@ -1,4 +1,4 @@
-"""Is the simulated land like real land, and honest? Contrasts, textures and single-band baselines.
+"""Realism of the simulated land: contrasts, textures and single-band baselines.
 
     python benchmarks/land.py [--real FOLDER] [--contrast 0.5] [--seeds 1 2]
 
@@ -7,8 +7,8 @@ the coast of Virginia, each in a folder of its own), for real tiles:
 
 - distances between covers, for each pair and band, in standard deviations of the band,
 - texture, for each cover and band: relative amplitude at periods of 2 to 20 px,
-- what single bands tell: AUROC of a tile's mean for its label, and of a pixel's brightness for
-  the covers of protected land only. Of the simulation alone, which has labels and reference data.
+- single-band baselines: AUROC of a tile's mean for its label, and of a pixel's brightness for the
+  covers of protected land only. For the simulation only, which has labels and reference data.
 """
 
 import argparse
@@ -30,9 +30,9 @@ BANDS = ("B02", "B03", "B04", "B08")
 PERIODS = (2, 3, 5, 8, 13, 20)  # px; bounds of the octaves
 HALF = 0.187  # standard deviation of the Gaussian that halves a wave of one pixel's period
 DARKEST = 0.005  # reflectance; relative amplitudes of darker surfaces are noise
-FEWEST = 500  # pixels of a cover, for its median and texture to mean something
+FEWEST = 500  # pixels of a cover, below which its median and texture are unreliable
 SIDE, SIZE = 128, 2048  # px, of a tile and of a simulated scene
-ANTHROPOGENIC_SHARE = 0.10  # of a tile, from which on it is labelled anthropogenic
+ANTHROPOGENIC_SHARE = 0.10  # smallest share of a tile that is labelled anthropogenic
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ def single_bands(seeds: list[int], contrast: float) -> pd.DataFrame:
     for seed in seeds:
         land = simulate(SIZE, SIZE, seed, BANDS, contrast)
         for row, column in itertools.product(range(0, SIZE, SIDE), repeat=2):
-            place = slice(row, row + SIDE), slice(column, column + SIDE)
-            zone, cover = land.zone[place], land.cover[place]
+            window = slice(row, row + SIDE), slice(column, column + SIDE)
+            zone, cover = land.zone[window], land.cover[window]
             protected = (zone == 1).mean() >= 0.98
             farmed = np.isin(cover, ANTHROPOGENIC_ONLY).mean() >= ANTHROPOGENIC_SHARE
             if not protected and (not farmed or (zone == 1).any()):
                 continue
-            tile = land.reflectance[:, *place]
+            tile = land.reflectance[:, *window]
             means.append(tile.mean((1, 2)))
             labels.append(protected)
             if protected:
@@ -155,7 +155,7 @@ def main() -> None:
             rows = table(image)
             if len(rows):
                 print(f"\n{rows.to_string()}")
-    print("\n# What single bands tell (0.5: nothing)\n")
+    print("\n# Single-band baselines (0.5: chance)\n")
     print(single_bands(arguments.seeds, arguments.contrast).to_string())
 
 

@@ -1,7 +1,7 @@
-"""Times of things that take turns, and peak memory of fresh processes.
+"""Processor times of programs that run alternately, and peak memory of fresh processes.
 
-On a machine that others use, too, a time alone says little: what is compared runs in turns, and
-what is reported is the median of the ratios of each turn, in processor time.
+On a shared machine a single time is unreliable. Therefore the compared programs run alternately,
+and the median of the ratios of their processor times is reported.
 """
 
 import resource
@@ -18,12 +18,12 @@ ROUGH = 2**10 if sys.platform == "darwin" else 1  # ru_maxrss is in bytes there,
 
 @dataclass(frozen=True)
 class Turns:
-    """Processor seconds of each contestant in each turn."""
+    """Processor seconds of each compared program in each turn."""
 
     seconds: Mapping[str, list[float]]
 
     def median(self, name: str) -> float:
-        """Processor seconds."""
+        """Median over the turns, processor seconds."""
         return statistics.median(self.seconds[name])
 
     def ratio(self, name: str, reference: str) -> float:
@@ -33,7 +33,7 @@ class Turns:
 
 
 def take_turns(contestants: Mapping[str, Callable[[], object]], turns: int) -> Turns:
-    """Call all contestants in turn, `turns` times."""
+    """Call all functions alternately, `turns` times."""
     seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(1, turns + 1):
         for name, call in contestants.items():
@@ -47,14 +47,14 @@ def take_turns(contestants: Mapping[str, Callable[[], object]], turns: int) -> T
 def fresh_turns(
     commands: Mapping[str, list[str]], turns: int, at_once: bool
 ) -> tuple[Turns, dict[str, float]]:
-    """As `take_turns`, each call in a process of its own, which prints its seconds and its peak.
+    """Like `take_turns`, with each call in its own process, which prints its seconds and its peak.
 
     Args:
-        commands: arguments of `python -m benchmarks` for each contestant.
-        at_once: start all contestants of a turn together, so that they meet the same conditions.
+        commands: arguments of `python -m benchmarks` for each program.
+        at_once: start all programs of a turn together, so that they have the same conditions.
 
     Returns:
-        The turns, and the median peak of memory of each contestant in MB.
+        The turns, and the median peak memory of each program in MB.
     """
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     peaks: dict[str, list[float]] = {name: [] for name in commands}
@@ -81,7 +81,7 @@ def peak_memory() -> float:
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 / ROUGH
-    # Linux counts the memory of the process that started this one into its ru_maxrss
+    # on Linux, ru_maxrss includes the memory of the process that started this one
     (line,) = [n for n in status.read_text().splitlines() if n.startswith("VmHWM")]
     return int(line.split()[1]) / 1024
 

@@ -1,4 +1,4 @@
-"""Occlusion beside captum's, and the GAN's training step beside that of a plain CycleGAN."""
+"""Speed of occlusion compared with captum, and of a GAN training step with a plain CycleGAN."""
 
 from types import SimpleNamespace
 
@@ -20,7 +20,7 @@ WINDOW, STRIDE = 16, 8
 
 
 def occlusion(classifier: nn.Module, size: int, turns: int) -> tuple[Turns, float, float]:
-    """Turns of ours, captum's and bare passes; largest difference; largest value."""
+    """Turns of WildLens and captum; largest difference of their maps; largest value."""
     bands = len(classifier.standardise.mean)
     torch.manual_seed(0)
     images = torch.rand(1, bands, size, size) * 0.3
@@ -45,12 +45,12 @@ def occlusion(classifier: nn.Module, size: int, turns: int) -> tuple[Turns, floa
 
 
 def paper_classifier(bands: int, size: int) -> nn.Module:
-    """The paper's form of classifier, untrained: its speed does not depend on its weights."""
+    """The paper's classifier, untrained, since its speed does not depend on its weights."""
     return UNetClassifier(bands, size, strides=(3, 3, 3)).eval().requires_grad_(False)
 
 
 def gan_step(classifier: nn.Module, turns: int) -> Turns:
-    """Our training step and a plain CycleGAN's, same networks, same batch."""
+    """Turns of our training step and of a plain CycleGAN's, with the same networks and batch."""
     bands, settings = len(classifier.standardise.mean), Gan()
     data = SimpleNamespace(
         bands=list(range(bands)),

@@ -1,8 +1,8 @@
-"""How long it takes, and how much memory, to plan the workflow for many scenes.
+"""Time and memory that Snakemake needs to plan the workflow for many scenes.
 
     python benchmarks/plan_many_scenes.py --scenes 200
 
-Plans (`snakemake -n`) with products that are there by name only; nothing is computed.
+Runs `snakemake -n` with empty folders as products; nothing is computed.
 """
 
 import re
@@ -36,7 +36,7 @@ def main(scenes: int) -> None:
     (jobs,) = re.findall(r"^total +(\d+)$", run.stdout, re.MULTILINE)[:1]
     processor = after.ru_utime - before.ru_utime
     print(
-        f"{scenes} scenes, {jobs} jobs: {seconds:.1f} s, {processor:.1f} s of processor, "
+        f"{scenes} scenes, {jobs} jobs: {seconds:.1f} s, {processor:.1f} s of processor time, "
         f"{after.ru_maxrss / 1024:.0f} MB"
     )
 

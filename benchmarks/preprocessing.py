@@ -1,8 +1,8 @@
-"""From a product to a training set, beside what reading and writing the same pixels costs alone.
+"""Time from a product to a training set, compared with reading and writing the same pixels alone.
 
-A world is a Sentinel-2 product of random land (SAFE, JPEG 2000), the CORINE raster under it and
-protected areas, in a folder. Each step and its floor are contestants of their own: they take the
-world (`task.scene`) and a path to write.
+A world is a folder with a Sentinel-2 product of random land (SAFE, JPEG 2000), the CORINE raster
+under it, and protected areas. Each step and its minimum (`floor`) are timed separately: both take
+the world (`task.scene`) and a path to write.
 """
 
 from collections.abc import Callable, Iterable
@@ -32,7 +32,7 @@ VEGETATION = 4  # scene class
 
 
 def write_world(folder: Path, side: int) -> Path:
-    """A product of `side` px, and all that a training set of it takes; the west is protected."""
+    """Write a product of `side` px and the inputs of its training set; the west is protected."""
     grid = scene_grid(PRODUCT, side)
     zone = np.ones((side, side), np.int8)
     zone[:, side // 2 :] = -1
@@ -65,7 +65,7 @@ def _write_safe(folder: Path, side: int) -> None:
 
 
 def _write_image(path: Path, image: np.ndarray, side: int, resolution: int) -> None:
-    """In blocks of 1024 px, as ESA's are."""
+    """Write an image in blocks of 1024 px, like ESA's."""
     path.parent.mkdir(parents=True, exist_ok=True)
     grid = scene_grid(PRODUCT, side, resolution)
     with rasterio.open(
@@ -110,7 +110,7 @@ def tiles_floor(task: Task, output: Path) -> None:
 
 
 def images(product: Path) -> list[Path]:
-    """The images of a SAFE product of which a scene is made."""
+    """The images of a SAFE product that a scene is made from."""
     wanted = [f"{band}_10m" for band in TEN_METRES] + ["SCL_20m"]
     return [path for name in wanted for path in product.glob(f"GRANULE/*/IMG_DATA/*/*_{name}.jp2")]
 

@@ -1,4 +1,4 @@
-"""The words and tables of docs/performance.md."""
+"""Text and tables of docs/performance.md."""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,15 +12,16 @@ def page(parts: Iterable[str], machine: str, turns: int) -> str:
 
 Written by `make benchmark`; do not edit. One run on one machine: {machine}.
 
-Contestants took turns, {turns} times each, in one thread. Times are processor seconds of the
-process (user and system), ratios are medians over the turns: both hold on a machine that others
-use, too. Memory is the peak of a fresh process, interpreter and torch included.
+The compared programs ran alternately, {turns} times each, in one thread. Times are processor
+seconds of the process (user and system), and ratios are medians over the repetitions; both are
+meaningful on a shared machine, too. Memory is the peak of a fresh process, including the
+interpreter and torch.
 """
     return "\n".join([head, *parts])
 
 
 def mapping(rows: Sequence[tuple], fastest: float, task: Task, side: int, mean: float) -> str:
-    """WildLens and peers on one scene."""
+    """Comparison of WildLens with other packages on one scene."""
     table = _table(
         ("", "s", "time / WildLens", "peak MB", "largest difference", "without the border"),
         [
@@ -28,35 +29,35 @@ def mapping(rows: Sequence[tuple], fastest: float, task: Task, side: int, mean: 
             for name, s, ratio, peak, all_, inner in rows
         ],
     )
-    return f"""## A scene, beside the peers
+    return f"""## Mapping a scene: comparison with other packages
 
 The paper's map, mean |X+ - X-|, of a scene of {side} x {side} px with 4 bands, from GeoTIFF to
-GeoTIFF, by the same generators. Peers use tiles of {task.tile} px and WildLens its default windows;
-"the peers' tiles" is WildLens with windows that read as much. All get the halo that the generators
-need, {task.halo()} px. The difference is to one pass over the whole scene (mean value {mean:.1e});
-peers pad the image at the scene's border, where each layer should pad by itself, so the last column
-leaves 64 px out.
+GeoTIFF, with the same generators. The other packages use tiles of {task.tile} px, and WildLens its
+default windows; "WildLens, same window size" reads windows of as many pixels as these tiles. All
+use the halo that the generators need, {task.halo()} px. The difference is to one pass over the
+whole scene (mean value {mean:.1e}). The other packages pad the image at the scene's border, where
+each layer should pad its own input; therefore the last column excludes 64 px along the border.
 
 {table}
 
-The fastest peer takes {fastest:.2f} times as long as WildLens. terratorch is its module
-`tasks/tiled_inference.py` alone, since the package needs torchvision: one function that the module
-imports and that is not called here is a stand-in. OmniCloudMask imports networks that need
-torchvision and is not compared.
+The fastest other package takes {fastest:.2f} times as long as WildLens. Only the module
+`tasks/tiled_inference.py` of terratorch is used, since the package needs torchvision; one function
+that the module imports but does not call here is replaced by a stub. OmniCloudMask imports networks
+that need torchvision and is not compared.
 """
 
 
 def overhead(ratio: float) -> str:
-    """A map beside its bare forward passes."""
+    """Time of a map relative to its forward passes alone."""
     return f"""## Overhead
 
-A map takes {ratio:.2f} times the processor time of the bare passes of its windows: reading,
-overviews, statistics and writing included.
+A map takes {ratio:.2f} times the processor time of the forward passes of its windows alone; the
+rest is reading, overviews, statistics and writing.
 """
 
 
 def sizes(rows: Sequence[tuple]) -> str:
-    """Time and memory against the size of the scene."""
+    """Time and memory by size of the scene."""
     table = _table(
         ("side, px", "s", "s / Mpx", "peak MB"),
         [
@@ -64,18 +65,18 @@ def sizes(rows: Sequence[tuple]) -> str:
             for side, s, peak in rows
         ],
     )
-    return f"""## Against the size of the scene
+    return f"""## Size of the scene
 
-The same map; one turn each.
+The same map; one repetition each.
 
 {table}
 """
 
 
 def preprocessing(rows: Sequence[tuple]) -> str:
-    """Each step up to the training set, beside its floor."""
+    """Time of each step up to the training set, relative to its minimum."""
     table = _table(
-        ("", "side, px", "s", "s / Mpx", "time / floor", "peak MB"),
+        ("", "side, px", "s", "s / Mpx", "time / minimum", "peak MB"),
         [
             (name, str(side), f"{s:.1f}", f"{s / (side / 1000) ** 2:.3f}", f"{ratio:.2f}",
              f"{peak:.0f}")
@@ -85,16 +86,17 @@ def preprocessing(rows: Sequence[tuple]) -> str:
     return f"""## From a product to a training set
 
 A product of random land (SAFE, JPEG 2000, 4 bands and the scene classification), the CORINE raster
-under it and protected areas. Floors are: decoding the product's images; writing the land cover that
-comes out; decoding scene and land cover once. One turn each. Land cover is far above its floor
-because each pixel is reprojected exactly.
+under it and protected areas. The minimum is the processor time of the unavoidable reading and
+writing: decoding the product's images; writing the resulting land cover; decoding scene and land
+cover once. One repetition each. Land cover takes much longer than its minimum, because each pixel
+is reprojected exactly.
 
 {table}
 """
 
 
 def borders(rows: Sequence[tuple]) -> str:
-    """Whether the tiles of whole-tile methods show."""
+    """Seams in maps of whole-tile methods."""
     table = _table(
         ("", "at tile borders", "elsewhere", "ratio"),
         [
@@ -102,18 +104,19 @@ def borders(rows: Sequence[tuple]) -> str:
             for name, border, elsewhere in rows
         ],
     )
-    return f"""## Do the tiles show?
+    return f"""## Seams between tiles
 
-Methods that see whole tiles are mapped by overlapping tiles. Mean difference between neighbouring
-columns, where a tile begins or ends and elsewhere: a ratio of 1 or less says that values do not
-jump there more. How far the tiles themselves disagree is the second band of each such map.
+Methods that see whole tiles are mapped with overlapping tiles. The table has the mean difference
+between neighbouring columns, at borders of tiles and elsewhere: with a ratio of 1 or less, the map
+has no larger steps at the borders. The second band of each such map has the disagreement of
+overlapping tiles.
 
 {table}
 """
 
 
 def occlusion(rows: Sequence[tuple]) -> str:
-    """Ours and captum's."""
+    """Occlusion by WildLens and by captum."""
     table = _table(
         ("classifier", "tile, px", "WildLens, s", "captum / WildLens", "largest difference",
          "largest value"),
@@ -124,29 +127,30 @@ def occlusion(rows: Sequence[tuple]) -> str:
     )  # fmt: skip
     return f"""## Occlusion
 
-Window 16, stride 8. WildLens computes anew only what the occluder reaches; captum passes the whole
-tile for each position. How much there is to gain depends on the classifier: where a square of 16 px
-is covered, 48 x 48 px of the local form's evidence change; of the U-Net's full-size maps, whose
-last layers cost most, 76 x 76 px, a third of a tile of 128 px. That is the floor.
+Window 16, stride 8. WildLens recomputes only the values that the occluder can change; captum passes
+the whole tile for each position. The possible gain depends on the classifier: a square of 16 px
+changes 48 x 48 px of the local architecture's activations, and 76 x 76 px, a third of a tile of
+128 px, of the U-Net's full-size maps, whose last layers cost most. These pixels have to be
+recomputed in any case.
 
 {table}
 """
 
 
 def gan(seconds: float, ratio: float) -> str:
-    """A training step beside the plain CycleGAN's."""
+    """A training step compared with that of a plain CycleGAN."""
     return f"""## A training step of the GAN
 
-{seconds:.2f} s, {ratio:.2f} times a plain CycleGAN step (adversarial, cycle and identity losses in
-two domains) of the same networks and batch. The paper's step passes the generators four times and
-the classifier three times; the plain one passes the generators six times.
+{seconds:.2f} s, {ratio:.2f} times the time of a plain CycleGAN step (adversarial, cycle and
+identity losses in two domains) with the same networks and batch. The paper's step has four
+generator passes and three classifier passes; the plain step has six generator passes.
 """
 
 
 def steps(found: Iterable[Step]) -> str:
-    """The steps of the demo."""
+    """Steps of the demo compared with their minimum."""
     table = _table(
-        ("step", "jobs", "s", "floor, s", "time / floor"),
+        ("step", "jobs", "s", "minimum, s", "time / minimum"),
         [
             (s.name, str(s.jobs), f"{s.took:.1f}", f"{s.floor:.1f}", f"{s.took / s.floor:.1f}")
             for s in found
@@ -154,11 +158,11 @@ def steps(found: Iterable[Step]) -> str:
     )
     return f"""## The steps of the demo
 
-All jobs of each step, as Snakemake measured them, beside the floor: reading the images; writing the
-land cover; reading scenes and land cover once; as many training steps on a batch that stays the
-same; passes over as many tiles. A job's start (interpreter, imports) takes 1 to 3 s and is in no
-floor: it is most of what the short steps take. Snakemake looks at a job now and then, and misses
-the last seconds of some.
+All jobs of each step, as Snakemake measured them, compared with a minimum: reading the images;
+writing the land cover; reading scenes and land cover once; the same number of training steps on
+one constant batch; passes over the same number of tiles. Starting a job (interpreter, imports)
+takes 1 to 3 s, most of the time of the short steps, and is not part of the minimum. Snakemake
+samples a job at intervals, and misses the last seconds of some.
 
 {table}
 """

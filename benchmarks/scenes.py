@@ -1,4 +1,4 @@
-"""Scenes to measure on, what the bare passes of a map cost, and whether its tiles show."""
+"""Scenes for the benchmarks, the forward passes of a map alone, and seams at tile borders."""
 
 from pathlib import Path
 
@@ -15,11 +15,11 @@ from wildlens.map.windows import tile_starts
 from wildlens.settings import Attribution
 
 BANDS = ("B02", "B03", "B04", "B08")
-CELL = 7  # px of one reflectance; no multiple of it is a border of tiles more often than elsewhere
+CELL = 7  # px of equal reflectance; its borders are as rare at tile borders as elsewhere
 
 
 def write_scene(path: Path, side: int, rows: int = 512) -> Path:
-    """A square scene of random land in cells, without missing pixels, written by rows."""
+    """Write a square scene of random cells without missing pixels, row by row."""
     random = np.random.default_rng(0)
     profile = {
         "driver": "GTiff", "count": len(BANDS), "dtype": "uint16", "nodata": 0, "crs": "EPSG:32634",
@@ -40,7 +40,7 @@ def write_scene(path: Path, side: int, rows: int = 512) -> Path:
 
 
 class BarePasses:
-    """The network's passes over the windows of a map, and nothing else: all in memory before."""
+    """Only the network's passes over the windows of a map; the images are read in advance."""
 
     def __init__(self, scene: Path, classifier: Path, generators: Path):
         models = Models(classifier, generators, torch.device("cpu"))
@@ -57,10 +57,10 @@ class BarePasses:
 
 
 def jumps(map_path: Path, size: int, overlap: int) -> tuple[float, float]:
-    """Mean difference between neighbouring columns: where a tile ends, and elsewhere.
+    """Mean difference between neighbouring columns: at tile borders, and elsewhere.
 
-    Elsewhere are columns at multiples of 8 px from the borders: networks that halve an image three
-    times answer in steps of their own there, too.
+    Elsewhere means columns at multiples of 8 px from the borders, because networks that halve an
+    image three times have steps of their own there.
     """
     with rasterio.open(map_path) as dataset:
         values = dataset.read(1)

@@ -1,8 +1,8 @@
-"""The steps of a finished run of the demo, beside what their pixels or their arithmetic cost alone.
+"""Time of each step of a finished demo, compared with its pure input, output or arithmetic.
 
-What a step took is read from the files that Snakemake wrote beside it; floors are measured: reading
-and writing the same pixels; training steps on a batch that stays the same; passes over as many
-tiles, of which one batch stands for all. A job's start (interpreter, imports) is in no floor.
+The time of a step is read from Snakemake's benchmark files. Its minimum (`floor`) is measured:
+reading and writing the same pixels; training steps on one constant batch; passes over the same
+number of tiles, estimated from one batch. It excludes the start of a job (interpreter, imports).
 """
 
 import csv
@@ -38,7 +38,7 @@ CPU = torch.device("cpu")
 
 @dataclass(frozen=True)
 class Step:
-    """Processor seconds of a step: what its jobs took, and the floor of all of them together."""
+    """Processor seconds of a step: those of its jobs, and the minimum of all of them together."""
 
     name: str
     jobs: int
@@ -47,7 +47,7 @@ class Step:
 
 
 def measure(run: Path, repeats: int) -> list[Step]:
-    """All steps that have a floor; `run` is the folder in which the demo was run."""
+    """All steps that have a minimum; `run` is the folder in which the demo was run."""
     results = run / "results"
     floors = {
         "scene": ("scene/*", _scene),

@@ -1,9 +1,9 @@
-"""What reading a training set takes: kept in memory, and read tile by tile as batches want it.
+"""Memory and time of reading a training set: kept in memory, or read from disk for each batch.
 
     python benchmarks/training_set.py [TILES]
 
-Writes a set of noise with the paper's tile size and three bands to a temporary folder, and prints
-for both ways the memory and the processor time, each in a process of its own.
+Writes a training set of noise with the paper's tile size and three bands to a temporary folder, and
+prints memory and processor time of both, each measured in its own process.
 """
 
 import subprocess
@@ -74,7 +74,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tiles.zarr"
         write(path, count)
-        for name, limit in (("kept in memory", 2**40), ("read as wanted", 0)):
+        for name, limit in (("kept in memory", 2**40), ("read from disk", 0)):
             command = [sys.executable, __file__, "--measure", str(path), str(limit)]
             run = subprocess.run(command, check=True, capture_output=True, text=True)
             print(f"{count} tiles, {name}: {run.stdout.strip()}", flush=True)

@@ -1,9 +1,10 @@
-"""How generators do on the validation tiles: what settings of the method are chosen by.
+"""Metrics of generators on validation tiles, by which settings of the method are chosen.
 
     python benchmarks/validation.py RESULTS [GENERATORS ...]
 
 RESULTS is the folder of a run on simulated land, whose classifier, tiles and reference are
-used; GENERATORS are models of that classifier, by default the run's own. Test tiles are not read.
+used; GENERATORS are models trained with that classifier, by default the run's own. Test tiles are
+not read.
 Prints one row per map: AUROC, average precision and the highest IoU of any threshold, against the
 target group, and mean attribution by cover as a multiple of the mean. The first row is the
 classifier's own map of local logits.
@@ -70,7 +71,7 @@ def in_batches(function: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
 
 
 def row(model: str, name: str, attribution: np.ndarray, truth: np.ndarray) -> str:
-    """One line of figures of a map, (N, H, W)."""
+    """Metrics of a map (N, H, W) as one line."""
     known = truth > 0
     values, target = attribution[known], np.isin(truth, targets())[known]
     best = iou(values >= best_threshold(values, target), target)
