@@ -1,6 +1,6 @@
-# Attribute: where in the validation and test tiles the score comes from, by each method.
+# Attribute: attribution of the validation and test tiles by each method.
 #
-# Reads tiles and models. Gives results/attributions/{method}.zarr, which the evaluation compares
+# Input: tiles and models. Output: results/attributions/{method}.zarr, which the evaluation compares
 # with land cover.
 
 

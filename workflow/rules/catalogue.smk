@@ -1,6 +1,6 @@
-# Catalogue: all rasters and models, described to other programs.
+# Catalogue: metadata of all rasters and models for other programs.
 #
-# Reads scenes, land cover, maps and models. Gives results/stac.
+# Input: scenes, land cover, maps and models. Output: results/stac.
 
 
 rule catalogue:

@@ -1,4 +1,4 @@
-# What the rules share: which scenes and methods there are, and where their inputs lie.
+# Helpers of the rules: names of scenes and methods, and paths of their inputs.
 
 import re
 from pathlib import Path
@@ -10,9 +10,9 @@ from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
 from wildlens.settings import dump_section, fields_read
 
-DEMO = "resources/demo/"  # where the demo writes
+DEMO = "resources/demo/"  # output folder of the demo
 
-# with AnthroProtect, the tiles are its own, and nothing that the demo simulates is wanted
+# AnthroProtect brings its own tiles: inputs that the demo would simulate are ignored
 if settings.anthroprotect:
     from wildlens.anthroprotect.dataset import find_root, investigative_scenes
 
@@ -32,32 +32,32 @@ PRODUCTS = {product.name: product for product in [*training, *mapping]}
 TO_FETCH = [product.name for product in PRODUCTS.values() if product.fetch]
 
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
-# tables carry the controls, too: what a method finds must be more than they do
+# tables include the controls, which a method must exceed
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *settings.attribution.controls]))
 
 
 def landcover_path(scene):
-    """The land cover that holds a scene: its own, or the common one; None without either."""
+    """Land cover of a scene: its own, or the common one; None without either."""
     common = settings.inputs.landcover
     if settings.anthroprotect and common.startswith(DEMO):
         common = None
     return PRODUCTS[scene].landcover or common
 
 
-# How reruns are decided. Times say little: opening an input in a GIS touches it, copying a folder
-# gives all of it new times. So rules compare contents:
-# - a result is an `ancient` input, beside the checksum that the job which made it wrote
-#   (results/checksums): a small file, which Snakemake compares by content;
-# - `contents_of` is a digest of all else that a rule reads, kept with the parameters of each result.
-# Outputs are marked `update`: Snakemake then restores the old result if a job fails. It forgets the
-# job's parameters, but not the checksum, which is not marked: without it, the job runs again.
+# Decision about reruns. Modification times are unreliable: opening an input in a GIS changes one,
+# and copying a folder changes all of them. Therefore rules compare contents:
+# - a result is an `ancient` input; beside it, the rule reads the checksum (results/checksums) that
+#   the job of the result wrote: a small file, which Snakemake compares by content;
+# - `contents_of` is a digest of all other inputs of a rule, kept with the parameters of each result.
+# Outputs are marked `update`, so that Snakemake restores the old result if a job fails. It then
+# forgets the job's parameters, but the checksum is not marked and is removed: the job runs again.
 CONTENTS = Contents(Path(".snakemake/wildlens-contents.json"))
 
 # AnthroProtect's tiles come with their labels
 AREAS = [] if settings.anthroprotect else [settings.inputs.areas]
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
-# maps that are no attributions, and so are not compared with land cover
+# maps that are not attributions, and therefore not compared with land cover
 EXTRA_MAPS = expand(
     "results/maps/{scene}/{method}.tif",
     scene=MAPPED,
@@ -90,7 +90,7 @@ wildcard_constraints:
 
 
 def contents_of(rule):
-    """Digest of what the jobs of a rule read, except results, whose checksums are read instead."""
+    """Digest of the inputs of a rule's jobs, except results, whose checksums are read instead."""
 
     def digest(wildcards):
         paths = []
@@ -103,13 +103,13 @@ def contents_of(rule):
 
 
 def is_result(path):
-    """Whether a path is a result that has a checksum of its own."""
+    """Whether a path is a result with its own checksum."""
     small = ("results/checksums/", "results/settings/", "results/maps/parts/")
     return path.startswith("results/") and not path.startswith(small)
 
 
 def given(*paths):
-    """Inputs as they are compared: by content, or by time if a rule of somebody else makes them."""
+    """Inputs, compared by content, or by time if a rule of another workflow makes them."""
     made = [any(rule.is_producer(path) for rule in workflow.rules) for path in paths]
     return [
         path if by_rule and not path.startswith(DEMO) else ancient(path)
@@ -118,12 +118,12 @@ def given(*paths):
 
 
 def beside(*paths):
-    """Sidecars of inputs, which are read along with them."""
+    """Sidecars of inputs, which are read together with them."""
     return [ancient(str(file)) for path in paths for file in sidecars(Path(path))]
 
 
 def demo_checksum(*paths):
-    """The checksum of the demo, if one of the paths is made by it."""
+    """The checksum of the demo, if it makes one of the paths."""
     return ["results/checksums/demo.txt"] if any(p.startswith(DEMO) for p in paths) else []
 
 
@@ -144,13 +144,13 @@ def scene_checksums_of(wildcards):
 
 
 def polygons_of(wildcards):
-    """The file of polygons that a fetched product must cover, if its area is given so."""
+    """The file of polygons that a fetched product must cover, if the area is given as polygons."""
     polygons = PRODUCTS[wildcards.scene].fetch.polygons
     return given(polygons) if polygons else []
 
 
 def request_options(wildcards):
-    """Options that say which product is fetched for a scene."""
+    """Command-line options of the product to fetch for a scene."""
     request = PRODUCTS[wildcards.scene].fetch
     words = []
     for option, value in request.model_dump(mode="json", exclude_none=True).items():
@@ -160,7 +160,7 @@ def request_options(wildcards):
 
 
 def scl_of(wildcards):
-    """Scene classifications that are given beside a scene's products."""
+    """Scene classifications that are given in addition to a scene's products."""
     return given(*PRODUCTS[wildcards.scene].scl_paths)
 
 
@@ -173,12 +173,12 @@ def product_options(wildcards):
 
 
 def landcover_of(wildcards):
-    """The land cover that holds a scene."""
+    """Land cover of a scene."""
     return given(landcover_path(wildcards.scene))
 
 
 def landcover_sidecars_of(wildcards):
-    """Sidecars of land cover: the table of its classes."""
+    """Sidecars of land cover, such as the table of its classes."""
     return beside(landcover_path(wildcards.scene))
 
 
@@ -194,12 +194,12 @@ def areas_of(wildcards):
 
 
 def areas_sidecars_of(wildcards):
-    """Other files of protected areas in a shapefile."""
+    """Sidecars of protected areas, such as the other files of a shapefile."""
     return beside(*AREAS)
 
 
 def truths_of(wildcards):
-    """Reference land cover of the training scenes, of simulated land only."""
+    """Reference land cover of the training scenes; for simulated land only."""
     return given(*(product.truth for product in training if product.truth))
 
 
@@ -209,7 +209,7 @@ def truths_of_maps(wildcards):
 
 
 def tile_checksums_of(wildcards):
-    """Checksums of what tiles are cut from."""
+    """Checksums of the inputs of the tiles."""
     found = expand(
         "results/checksums/{step}/{scene}.txt", step=["scene", "landcover"], scene=TRAINING
     )
@@ -217,13 +217,13 @@ def tile_checksums_of(wildcards):
 
 
 def generators_of(wildcards):
-    """The generators, for methods that use them: others need not run again when they change."""
+    """The generators, for methods that use them; other methods do not rerun when they change."""
     used = "generators" in methods.find(wildcards.method).needs
     return [ancient("results/models/generators.safetensors")] if used else []
 
 
 def training_tiles_of(wildcards):
-    """The tiles, for methods that look at training tiles to map a scene."""
+    """The tiles, for methods that use training tiles to map a scene."""
     used = "training_tiles" in methods.find(wildcards.method).needs
     return [ancient("results/tiles.zarr")] if used else []
 
@@ -237,38 +237,38 @@ def method_checksums_of(wildcards):
 
 
 def map_checksums_of(wildcards):
-    """Checksums of what a method maps a scene from."""
+    """Checksums of the inputs of a method's map of a scene."""
     return [f"results/checksums/scene/{wildcards.scene}.txt", *method_checksums_of(wildcards)]
 
 
 def attribute_checksums_of(wildcards):
-    """Checksums of what a method attributes tiles from."""
+    """Checksums of the inputs of a method's attribution of tiles."""
     return list(dict.fromkeys(["results/checksums/tiles.txt", *method_checksums_of(wildcards)]))
 
 
 def part_of(wildcards):
-    """Which rows of a scene a job maps: all of them, but for jobs that map parts of it."""
+    """Option of the rows of a scene that a job maps; all rows without it."""
     part = wildcards.get("scatteritem")
     return ["--part", part] if part else []
 
 
 def repeated(option, paths):
-    """An option that is given once for each of several paths."""
+    """A command-line option, repeated for each path."""
     return [word for path in paths for word in (option, path)]
 
 
 def growing(amount):
-    """A resource that each further attempt of a job gets more of: twice as much, three times."""
+    """A resource of a job that grows with its attempts: twice the amount, three times, ..."""
     return lambda wildcards, attempt: amount * attempt
 
 
 def gpus_of(wildcards):
-    """Methods that use no network need no accelerator: they run beside jobs that do."""
+    """Number of GPUs of a method: 0 if it uses no network, so that it runs beside GPU jobs."""
     return int(methods.find(wildcards.method).uses_network)
 
 
 def network_digest(*modules):
-    """Digest of the code of a step that runs the classifier: its modules, and the network's."""
+    """Digest of the code of a step that runs the classifier: its modules, and the classifier's."""
     network = classifiers.find(settings.classifier.architecture).module
     return "".join(map(code_digest, [*modules, network]))
 
@@ -280,5 +280,5 @@ def method_settings_text(wildcards):
 
 
 def method_digest(*modules):
-    """Digest of the code behind one method: the modules that run it, its own, and the network's."""
+    """Digest of the code of one method: the modules that run it, its own, and the classifier's."""
     return lambda wildcards: network_digest(*modules, methods.find(wildcards.method).module)

@@ -1,11 +1,11 @@
-# Demo: a simulated region in the file formats of the real world.
+# Demo: a simulated region in the file formats of real data.
 #
-# Reads nothing. Gives Sentinel-2 products, CORINE land cover and protected areas under
-# resources/demo. Runs only where the configuration names one of these files.
+# Input: none. Output: Sentinel-2 products, CORINE land cover and protected areas under
+# resources/demo. Runs only if the configuration names one of these files.
 
 
 rule demo:
-    """Simulate a region: products, land cover, protected areas, and the truth."""
+    """Simulate a region: products, land cover, protected areas, and reference land cover."""
     input:
         settings="results/settings/demo.yaml",
     output:

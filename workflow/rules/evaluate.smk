@@ -1,7 +1,7 @@
 # Evaluate: compare high attribution with land cover, and test generators and faithfulness.
 #
-# Reads tiles, models, attributions, maps and land cover. Gives results/evaluation: tables, and the
-# example tiles with their generated images that the figures show.
+# Input: tiles, models, attributions, maps and land cover. Output: results/evaluation with tables
+# and the example tiles with their generated images that the figures show.
 
 
 rule evaluate:

@@ -1,6 +1,6 @@
-# Fetch: the clearest product of an area and time, from a STAC catalogue.
+# Fetch: the clearest product of an area and period, from a STAC catalogue.
 #
-# Writes resources/fetched/{scene}/item.json. The bands are written beside it but not declared as
+# Output: resources/fetched/{scene}/item.json. The bands are written beside it but not declared as
 # outputs, so that Snakemake does not delete them and a second attempt resumes the first. The plan
 # does not depend on which product is found: one entry of `inputs` is one scene.
 

@@ -1,6 +1,6 @@
-# Figures: what the report shows; their captions are in workflow/report.
+# Figures: images of the report; their captions are in workflow/report.
 #
-# Reads tiles, attributions, maps and tables; no network runs. Gives results/figures/*.png.
+# Input: tiles, attributions, maps and tables; no network runs. Output: results/figures/*.png.
 
 
 rule figures:

@@ -1,14 +1,14 @@
-# Map: where in a whole scene the classifier's score comes from, by each method.
+# Map: attribution of whole scenes by each method.
 #
-# Reads scenes and models. Gives results/maps/{scene}/{method}.tif with a style for QGIS. With
-# attribution.parts above 1, a scene is mapped in so many jobs, whose results are joined.
+# Input: scenes and models. Output: results/maps/{scene}/{method}.tif with a style for QGIS. With
+# attribution.parts above 1, a scene is mapped by that number of jobs, whose results are joined.
 
 
 scattergather:
     rows=settings.attribution.parts,
 
 
-# both make the same map
+# both rules have the same output
 if settings.attribution.parts == 1:
 
     ruleorder: map > join
@@ -63,7 +63,7 @@ use rule map as map_part with:
 
 
 rule join:
-    """Put the parts of a scene's map together."""
+    """Join the parts of a scene's map."""
     input:
         parts=ancient(gather.rows("results/maps/parts/{{scene}}/{{method}}/{scatteritem}.tif")),
         checksums=gather.rows("results/maps/parts/{{scene}}/{{method}}/{scatteritem}.txt"),

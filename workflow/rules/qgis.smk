@@ -1,10 +1,10 @@
 # QGIS: all maps as one styled project.
 #
-# Reads scenes, land cover, maps and tiles. Gives results/wildlens.qgz.
+# Input: scenes, land cover, maps and tiles. Output: results/wildlens.qgz.
 
 
 rule qgis:
-    """Make a QGIS project of all layers, with relative paths, so that the folder can be sent."""
+    """Write a QGIS project of all layers, with relative paths, so that the folder can be copied."""
     input:
         scenes=ancient(expand("results/scenes/{scene}.tif", scene=PRODUCTS)),
         landcovers=ancient(

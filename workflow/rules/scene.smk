@@ -1,6 +1,6 @@
 # Scene: reflectance of one Sentinel-2 product, or several, on one 10 m grid.
 #
-# Reads products. Gives results/scenes/{scene}.tif with a style for QGIS.
+# Input: products. Output: results/scenes/{scene}.tif with a style for QGIS.
 
 
 rule scene:
@@ -24,7 +24,7 @@ rule scene:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        # without the style's code: a new style is no reason to train again
+        # without the code of the style, since a new style must not cause a new training
         code=code_digest("wildlens.scene.step"),
         contents=contents_of("scene"),
         options=product_options,

@@ -1,8 +1,8 @@
-# Settings: the merged configuration, defaults included, in the parts that steps read.
+# Settings: the merged configuration with its defaults, one file per section.
 #
-# Reads nothing. Gives results/settings/{section}.yaml, and one file per attribution method in
-# results/settings/map and results/settings/attribute. Each step takes its own file, so that a
-# changed value reruns the steps that read it and no others.
+# Input: none. Output: results/settings/{section}.yaml, and one file per attribution method in
+# results/settings/map and results/settings/attribute. Each step reads its own file, so that a
+# changed value reruns only the steps that read it.
 
 
 localrules:
@@ -11,7 +11,7 @@ localrules:
 
 
 rule settings:
-    """Write a section of the configuration beside the results that it makes."""
+    """Write a section of the configuration to the results."""
     output:
         "results/settings/{section}.yaml",
     log:

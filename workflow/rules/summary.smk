@@ -1,6 +1,6 @@
 # Summary: the run on one page.
 #
-# Reads tables, figures, captions, and the logs, times and settings of this run. Gives
+# Input: tables, figures, captions, and the logs, times and settings of this run. Output:
 # results/summary.html.
 
 
@@ -12,8 +12,8 @@ FROM_DEMO = not settings.anthroprotect and any(
 ALL_METHODS = [*MAP_METHODS, *dict.fromkeys(settings.attribution.extras)]
 OF_MAPS = {"scene": MAPPED, "method": ALL_METHODS}
 PARTS = settings.attribution.parts
-# what belongs to this run, for page and console: names of logs and benchmarks, maps, settings.
-# Files of earlier configurations may lie beside them
+# files of this run, for page and console: logs and benchmarks by name, maps, settings. Files of
+# earlier configurations may be in the same folders
 RUN = json.dumps(
     {
         "maps": OF_MAPS,
@@ -87,7 +87,7 @@ rule summary:
         contents=contents_of("summary"),
         results=subpath(output.page, parent=True),
         captions=lambda wildcards, input: os.path.dirname(input.captions[0]),
-        run=lambda wildcards: RUN,  # a function, since its braces are no wildcards of the rule
+        run=lambda wildcards: RUN,  # a function, since its braces are not wildcards of the rule
     shell:
         "wildlens --log {log:q} summary {params.results:q} --captions {params.captions:q}"
         " --run {params.run:q} --output {output.page:q}"

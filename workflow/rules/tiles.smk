@@ -1,7 +1,7 @@
 # Tiles: the training set, from the training scenes, with a spatial split.
 #
-# Input: scenes, their land cover, protected areas. Output: results/tiles.zarr, results/tiles.gpkg and
-# results/sites.csv, the protected sites near the scenes and why some are left out.
+# Input: scenes, their land cover, protected areas. Output: results/tiles.zarr, results/tiles.gpkg
+# and results/sites.csv, the protected sites near the scenes and why some are left out.
 
 
 rule tiles:

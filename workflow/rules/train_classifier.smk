@@ -1,6 +1,6 @@
 # Train the classifier: the network that distinguishes protected from anthropogenic land.
 #
-# Reads the tiles. Gives results/models/classifier.safetensors, results/metrics/classifier.
+# Input: tiles. Output: results/models/classifier.safetensors, results/metrics/classifier.
 
 
 rule train_classifier:
@@ -40,15 +40,15 @@ rule train_classifier:
     threads: 8
     resources:
         mem_mb=growing(8000),
-        runtime="8h",  # it then saves a checkpoint; the next attempt resumes
-        gpu=1,  # with more, each batch is shared by as many processes, with the same result
+        runtime="8h",  # at the limit it saves a checkpoint, and the next attempt resumes
+        gpu=1,  # with n, each batch is shared by n processes, with the same result
         nodes=1,
     params:
         code=network_digest("wildlens.train_classifier.step"),
         contents=contents_of("train_classifier"),
         metrics=subpath(output.training, parent=True),
     shell:
-        # exec: otherwise a scheduler's signal ends the shell, and the training before it saves
+        # exec: otherwise a scheduler's signal ends the shell before the training saves a checkpoint
         "exec wildlens --log {log:q} --checksum {output.checksum:q} train-classifier {input.tiles:q}"
         " --output {output.model:q} --metrics {params.metrics:q} --settings {input.settings:q}"
         " --checkpoints results/checkpoints --processes {resources.gpu}"

@@ -1,6 +1,6 @@
 # Train the GAN: pattern-maximizer and pattern-minimizer, through the frozen classifier.
 #
-# Reads tiles and classifier. Gives results/models/generators.safetensors, results/metrics/gan.
+# Input: tiles and classifier. Output: results/models/generators.safetensors, results/metrics/gan.
 
 
 rule train_gan:
@@ -27,15 +27,15 @@ rule train_gan:
     threads: 8
     resources:
         mem_mb=growing(8000),
-        runtime="24h",  # it then saves a checkpoint; the next attempt resumes
-        gpu=1,  # with more, each batch is shared by as many processes, with the same result
+        runtime="24h",  # at the limit it saves a checkpoint, and the next attempt resumes
+        gpu=1,  # with n, each batch is shared by n processes, with the same result
         nodes=1,
     params:
         code=network_digest("wildlens.train_gan.step"),
         contents=contents_of("train_gan"),
         metrics=subpath(output.training, parent=True),
     shell:
-        # exec: otherwise a scheduler's signal ends the shell, and the training before it saves
+        # exec: otherwise a scheduler's signal ends the shell before the training saves a checkpoint
         "exec wildlens --log {log:q} --checksum {output.checksum:q} train-gan {input.tiles:q}"
         " --classifier {input.classifier:q} --output {output.model:q} --metrics {params.metrics:q}"
         " --settings {input.settings:q} --checkpoints results/checkpoints --processes {resources.gpu}"
