@@ -1,4 +1,4 @@
-"""Maps counted from the ground: any cut of a scene has the whole scene's map, to the last bit."""
+"""Tests that the map of any cut of a scene equals the whole scene's map, to the last bit."""
 
 import numpy as np
 import pytest
@@ -90,7 +90,7 @@ def scene():
 
 
 def grid_at(shape, row, column, pixel=10.0, shift=0.0):
-    """A grid whose first pixel has this row (southward) and column on the ground."""
+    """A grid whose first pixel has this row (southward) and column from the CRS's origin."""
     affine = Affine(pixel, 0, column * pixel + shift, 0, -pixel, -row * pixel - shift)
     return GeoBox(shape, affine, "EPSG:32635")
 
@@ -116,7 +116,7 @@ def cut_of(values, cut, height=120, width=90):
 
 
 def assert_equal_inside(cut_map, whole_map, cut, margin):
-    """Equal to the last bit but for a margin along the cut's borders."""
+    """Assert that maps are equal to the last bit, except for a margin along the cut's borders."""
     expected = cut_of(whole_map, cut)
     assert cut_map.shape == expected.shape and min(cut_map.shape[1:]) > 2 * margin + 4
     inside = slice(margin, -margin or None)
@@ -126,7 +126,7 @@ def assert_equal_inside(cut_map, whole_map, cut, margin):
 
 
 def corner_of(cut):
-    """Row and column on the ground of a cut's first pixel."""
+    """Row and column of a cut's first pixel from the CRS's origin."""
     return CORNER[0] + cut[0], CORNER[1] + cut[1]
 
 
@@ -138,7 +138,7 @@ def models(request, tmp_path_factory, tiles):
 @pytest.mark.parametrize(
     ("method", "symmetries"), [*((method, 1) for method in FINITE), ("gan", 8)]
 )
-def test_cut_equals_whole_map_for_finite_halos(models, scene, tmp_path, method, symmetries):
+def test_finite_halo_map_of_cut_equals_whole_map(models, scene, tmp_path, method, symmetries):
     settings = SETTINGS.model_copy(update={"symmetries": symmetries})
     whole = mapped(models, tmp_path, scene, CORNER, method, settings)
     for cut in CUTS:
@@ -147,7 +147,7 @@ def test_cut_equals_whole_map_for_finite_halos(models, scene, tmp_path, method, 
 
 
 @pytest.mark.parametrize("method", WHOLE_TILE)
-def test_cut_equals_whole_map_for_whole_tiles(models, scene, tmp_path, method):
+def test_whole_tile_map_of_cut_equals_whole_map(models, scene, tmp_path, method):
     if method == "activation_occlusion" and not hasattr(models.classifier, "activations"):
         pytest.skip("refused for the local classifier")
     whole = mapped(models, tmp_path, scene, CORNER, method)
@@ -157,7 +157,7 @@ def test_cut_equals_whole_map_for_whole_tiles(models, scene, tmp_path, method):
 
 
 @pytest.mark.parametrize("stride", [4, 5, 8])
-def test_cut_equals_whole_map_for_occlusion_strides(tiles, scene, tmp_path, stride):
+def test_occlusion_map_of_cut_equals_whole_map_for_each_stride(tiles, scene, tmp_path, stride):
     models = models_of(tmp_path, tiles, "local", 1)
     settings = SETTINGS.model_copy(update={"occlusion_stride": stride, "occlusion_window": 8})
     stored, cut = scene[:, :100, :105], (5, 9)
@@ -170,7 +170,7 @@ def test_cut_equals_whole_map_for_occlusion_strides(tiles, scene, tmp_path, stri
 
 
 @pytest.mark.parametrize("pixel, shift", [(10.0, 5.0), (10.0, 7.5), (10.0, 3.3), (0.1, 0.03)])
-def test_cuts_agree_on_grids_between_whole_pixels(tiles, scene, tmp_path, pixel, shift):
+def test_map_of_cut_equals_whole_map_on_subpixel_shifted_grid(tiles, scene, tmp_path, pixel, shift):
     models, grid = models_of(tmp_path, tiles, "local", 2), {"pixel": pixel, "shift": shift}
     whole = mapped(models, tmp_path, scene, CORNER, "gan", **grid)
     for cut in CUTS:
@@ -178,8 +178,8 @@ def test_cuts_agree_on_grids_between_whole_pixels(tiles, scene, tmp_path, pixel,
         assert_equal_inside(found, whole, cut, create("gan", models, SETTINGS).halo)
 
 
-def test_tile_between_cells_is_mapped_as_in_its_scene(tiles, tmp_path):
-    """Inputs of tiles at all offsets in a cell of 4 px, in one batch, against one pass."""
+def test_attribution_of_unaligned_tile_equals_scene_map(tiles, tmp_path):
+    """Tiles at all offsets within a cell of 4 px, in one batch, against one pass."""
     models = models_of(tmp_path, tiles, "local", 2)
     images = torch.rand((1, 2, 180, 180), generator=torch.Generator().manual_seed(0))
     method = create("minimizer", models, SETTINGS)
@@ -192,23 +192,23 @@ def test_tile_between_cells_is_mapped_as_in_its_scene(tiles, tmp_path):
         expected = whole[row : row + 100, column : column + 100]
         inside = slice(halo, -halo)
         assert torch.allclose(found[inside, inside], expected[inside, inside], atol=1e-6)
-    assert not torch.allclose(method(batch)[1], values[1], atol=1e-3), "one lattice would do"
+    assert not torch.allclose(method(batch)[1], values[1], atol=1e-3), "offsets have no effect"
 
 
 @pytest.mark.parametrize("affine", [Affine(10, 0, 5e5, 0, -10, 7e6), Affine(10, 0, 45, 0, 10, -95)])
-def test_ground_offset_of_a_part_is_shifted(affine):
+def test_ground_offset_of_part_is_shifted_by_its_position(affine):
     grid = GeoBox((50, 60), affine, "EPSG:32635")
     row, column = ground_offset(grid)
     assert ground_offset(grid[7:, 11:]) == (row + 7, column + 11)
     assert affine @ (0, 0) == pytest.approx((10 * column, affine.e * row), abs=5.1)
 
 
-def test_ground_offset_counts_southward_from_the_origin():
+def test_ground_offset_counts_rows_southward_from_origin():
     assert ground_offset(grid_at((5, 5), -771_123, 50_101)) == (-771_123, 50_101)
     assert ground_offset(grid_at((5, 5), 3, -4, pixel=20.0)) == (3, -4)
 
 
-def test_noise_of_a_part_is_that_of_the_whole():
+def test_noise_of_part_equals_noise_of_whole():
     whole = ground_noise(3, -5, -21, 40, 200)
     for row, column in [(0, 0), (1, 1), (7, 9), (11, 21)]:
         part = ground_noise(3, row - 5, column - 21, 20, 100)

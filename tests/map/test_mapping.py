@@ -1,4 +1,4 @@
-"""Maps of scenes: grid, nodata, exactness of windows, odd shapes, and what is refused."""
+"""Tests of maps of scenes: grid, nodata, exactness of windows, small shapes, and errors."""
 
 import numpy as np
 import pytest
@@ -77,7 +77,7 @@ def mapped(models, path, method, output):
 
 @pytest.mark.parametrize("shape", [(200, 150), (131, 97), (30, 211), (1, 90), (97, 1), (3, 5)])
 @pytest.mark.parametrize("method", ["gan", "minimizer", "brightness"])
-def test_windows_give_the_numbers_of_one_pass(tmp_path, models, shape, method):
+def test_windowed_map_equals_single_pass(tmp_path, models, shape, method):
     stored = scene_of(np.random.default_rng(0), *shape)
     stored[:, : shape[0] // 3, : shape[1] // 3] = 0
     values, dataset = mapped(
@@ -95,7 +95,7 @@ def test_windows_give_the_numbers_of_one_pass(tmp_path, models, shape, method):
 
 @pytest.mark.parametrize("shape", [(113, 97), (20, 130), (1, 60)])
 @pytest.mark.parametrize("method", ["occlusion", "gradcam", "deeplift", "score"])
-def test_whole_tile_methods_fill_every_valid_pixel_and_no_other(tmp_path, models, shape, method):
+def test_whole_tile_map_covers_exactly_the_valid_pixels(tmp_path, models, shape, method):
     stored = scene_of(np.random.default_rng(1), *shape)
     stored[1, :, -7:] = 0  # a band that the classifier does not use
     stored[2, :, :5] = 0
@@ -104,7 +104,7 @@ def test_whole_tile_methods_fill_every_valid_pixel_and_no_other(tmp_path, models
     assert np.array_equal(np.isnan(values), stored[2] == 0)
 
 
-def test_a_map_is_a_cog_with_exact_statistics(tmp_path, models):
+def test_map_is_cog_with_exact_statistics(tmp_path, models):
     stored = scene_of(np.random.default_rng(2), 700, 600)
     stored[:, :300] = 0
     path = tmp_path / "m.tif"
@@ -118,7 +118,7 @@ def test_a_map_is_a_cog_with_exact_statistics(tmp_path, models):
     assert "wildlens_inputs" in of_file
 
 
-def test_a_scene_without_a_band_is_refused_and_leaves_nothing(tmp_path, models):
+def test_scene_lacking_a_band_is_refused_without_output(tmp_path, models):
     stored = np.full((2, 40, 40), 1000, np.uint16)
     path = write_scene(tmp_path / "s.tif", stored, bands=("B02", "B04"))
     with pytest.raises(WildLensError, match=r"s\.tif: has no band B08"):
@@ -126,14 +126,14 @@ def test_a_scene_without_a_band_is_refused_and_leaves_nothing(tmp_path, models):
     assert not list((tmp_path / "out").glob("*")) if (tmp_path / "out").exists() else True
 
 
-def test_a_scene_has_no_land_cover_to_take_class_shares_of(tmp_path, models):
+def test_class_shares_cannot_map_scenes(tmp_path, models):
     path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(3), 40, 40))
     with pytest.raises(WildLensError, match="'class_shares' cannot map scenes"):
         mapped(models, path, "class_shares", tmp_path / "m.tif")
 
 
 class Linear(torch.nn.Module):
-    """A model whose attributions are known in closed form."""
+    """A linear model, whose attributions are known in closed form."""
 
     def __init__(self, weight):
         super().__init__()
@@ -143,7 +143,7 @@ class Linear(torch.nn.Module):
         return (images * self.weight).sum(dim=(1, 2, 3))
 
 
-def test_occlusion_of_a_linear_model_is_its_closed_form():
+def test_occlusion_of_linear_model_equals_closed_form():
     weight, images = torch.randn(2, 20, 24), torch.rand(2, 2, 20, 24)
     base = torch.tensor([0.1, 0.2])[:, None, None]
     local = (weight * (images - base)).sum(dim=1)
@@ -170,13 +170,13 @@ def test_occlusion_equals_captum():
 
 
 def starts(length, size, step, ground):
-    """Tiles inside a length at multiples of `step` on the ground, and one at either border."""
+    """Starts of tiles at multiples of `step` from the CRS's origin, and of one at either border."""
     inside = [n for n in range(length - size + 1) if (n + ground) % step == 0]
     return sorted({0, *inside, length - size})
 
 
 def naive_tiles(models, stored, method):
-    """Mean and range of all tiles that see a pixel, in float64, tile by tile."""
+    """Naive reference: weighted mean and range over all tiles of each pixel, in float64."""
     attribute, size, overlap = create(method, models, SETTINGS), 48, SETTINGS.overlap
     overlap = attribute.overlap or overlap
     images, valid = to_images(stored[[2, 0]][None], models.classifier.standardise.mean)
@@ -204,7 +204,7 @@ def naive_tiles(models, stored, method):
 
 
 @pytest.mark.parametrize("method", ["gradcam", "score"])
-def test_overlapping_tiles_are_averaged_and_their_range_is_told(tmp_path, models, method):
+def test_overlapping_tiles_give_weighted_mean_and_range(tmp_path, models, method):
     stored = scene_of(np.random.default_rng(3), 101, 83)
     stored[:, :60, :50] = 0
     run(models, write_scene(tmp_path / "s.tif", stored), method, tmp_path / "m.tif")
@@ -217,7 +217,7 @@ def test_overlapping_tiles_are_averaged_and_their_range_is_told(tmp_path, models
 
 
 @pytest.mark.parametrize("method", ["maximized", "minimized"])
-def test_generated_images_have_the_form_of_a_scene(tmp_path, models, method):
+def test_generated_images_are_stored_like_scenes(tmp_path, models, method):
     stored = scene_of(np.random.default_rng(4), 90, 130)
     stored[0, :20, :30] = 0
     run(models, write_scene(tmp_path / "s.tif", stored), method, tmp_path / "m.tif")
@@ -236,7 +236,7 @@ def test_generated_images_have_the_form_of_a_scene(tmp_path, models, method):
 
 @pytest.mark.parametrize("method", ["gan", "gradcam", "score", "minimized", "random"])
 @pytest.mark.parametrize("parts", [2, 3])
-def test_joined_parts_are_the_map_of_one_job_bit_by_bit(tmp_path, models, method, parts):
+def test_joined_parts_equal_single_job_map_bitwise(tmp_path, models, method, parts):
     path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(5), 211, 70))
     run(models, path, method, tmp_path / "one.tif")
     names = [tmp_path / f"{k}.tif" for k in range(parts, 0, -1)]
@@ -250,7 +250,7 @@ def test_joined_parts_are_the_map_of_one_job_bit_by_bit(tmp_path, models, method
         assert a.read().tobytes() == b.read().tobytes() and a.descriptions == b.descriptions
 
 
-def test_parts_that_do_not_belong_together_are_refused(tmp_path, models):
+def test_join_of_mismatched_parts_is_refused(tmp_path, models):
     path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(6), 200, 60))
     one, two, other = (tmp_path / f"{name}.tif" for name in ("one", "two", "other"))
     run(models, path, "random", one, part="1-of-2")
@@ -275,7 +275,7 @@ class Interrupted(Exception):
 
 
 @pytest.mark.parametrize("method, calls, left", [("gan", 4, 4), ("gradcam", 3, 4)])
-def test_an_interrupted_map_goes_on_where_it_stopped(
+def test_interrupted_map_resumes_from_finished_strips(
     tmp_path, models, monkeypatch, method, calls, left
 ):
     path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(7), 200, 100))
@@ -302,7 +302,7 @@ def test_an_interrupted_map_goes_on_where_it_stopped(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.tif", "m.tif", "s.tif"]
 
 
-def test_strips_of_other_settings_are_not_taken_up(tmp_path):
+def test_strips_of_other_settings_are_not_reused(tmp_path):
     output = tmp_path / "m.tif"
     for identity, expected in (("a", 0), ("a", 1), ("b", 0)):
         with pytest.raises(Interrupted), keeping(output, identity) as strips:
@@ -312,7 +312,7 @@ def test_strips_of_other_settings_are_not_taken_up(tmp_path):
 
 
 @pytest.mark.parametrize("method", ["gan", "minimizer"])
-def test_a_missing_pixel_changes_others_within_the_halo_only(tmp_path, models, method):
+def test_missing_pixel_changes_only_values_within_halo(tmp_path, models, method):
     stored = scene_of(np.random.default_rng(8), 120, 110)
     whole, _ = mapped(models, write_scene(tmp_path / "s.tif", stored), method, tmp_path / "m.tif")
     stored[:, 60, 50] = 0
@@ -323,7 +323,7 @@ def test_a_missing_pixel_changes_others_within_the_halo_only(tmp_path, models, m
     assert max(np.abs(rows - 60).max(), np.abs(columns - 50).max()) <= halo
 
 
-def test_an_unknown_method_names_the_known_ones(models):
+def test_unknown_method_error_lists_known_methods(models):
     with pytest.raises(WildLensError, match="unknown method 'gradcm'; known are gan"):
         create("gradcm", models, SETTINGS)
 
@@ -331,7 +331,7 @@ def test_an_unknown_method_names_the_known_ones(models):
 @pytest.mark.parametrize(
     "method", ["gan", "minimizer", "score", "deeplift", "occlusion", "gradcam"]
 )
-def test_maps_in_bfloat16_are_those_of_float32_within_rounding(tmp_path, models, method):
+def test_bfloat16_maps_near_float32(tmp_path, models, method):
     path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(0), 70, 60))
     maps = []
     for precision in ("float32", "bfloat16"):
@@ -343,8 +343,8 @@ def test_maps_in_bfloat16_are_those_of_float32_within_rounding(tmp_path, models,
     assert difference == 0 if method == "occlusion" else 0 < difference < 0.04
 
 
-def test_score_near_missing_pixels_is_that_of_the_rest(tmp_path, models):
-    """On land of one kind, half of it missing: the score is that of the land, not of the fill."""
+def test_score_near_missing_pixels_equals_score_of_valid_pixels(tmp_path, models):
+    """On uniform land with a missing half, the score is that of the land, not of the fill."""
     tile = np.random.default_rng(9).integers(500, 6000, (3, 4, 4)).astype(np.uint16)
     stored = np.tile(tile, (1, 36, 36))
     whole, _ = mapped(models, write_scene(tmp_path / "s.tif", stored), "score", tmp_path / "m.tif")

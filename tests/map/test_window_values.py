@@ -1,4 +1,4 @@
-"""Windows, tile starts and weights against values worked out by hand."""
+"""Tests of windows, tile starts and weights against hand-computed values."""
 
 import numpy as np
 import pytest
@@ -7,12 +7,12 @@ from wildlens.map.windows import halo_pieces, tile_starts, tile_weight
 
 
 def spans(window) -> tuple[int, int, int, int]:
-    """First and last row and column of a window, ends exclusive."""
+    """First and last row, first and last column of a window; ends are exclusive."""
     rows, columns = window.toslices()
     return rows.start, rows.stop, columns.start, columns.stop
 
 
-def test_halo_pieces_with_ground_equal_values_by_hand():
+def test_halo_pieces_with_ground_offset_equal_hand_computed_values():
     pieces = list(halo_pieces(20, 13, core=5, halo=4, multiple=4, ground=(1003, 6)))
     assert [spans(piece.core) for piece in pieces] == [
         (0, 5, 0, 6), (0, 5, 6, 13), (5, 13, 0, 6), (5, 13, 6, 13), (13, 20, 0, 6), (13, 20, 6, 13),
@@ -28,7 +28,7 @@ def test_halo_pieces_with_ground_equal_values_by_hand():
     ]  # fmt: skip
 
 
-def test_halo_pieces_by_default_begin_at_the_corner_with_any_halo():
+def test_halo_pieces_start_at_corner_by_default():
     pieces = list(halo_pieces(5, 9, core=4, halo=3))
     assert [spans(piece.core) for piece in pieces] == [
         (0, 4, 0, 4), (0, 4, 4, 8), (0, 4, 8, 9), (4, 5, 0, 4), (4, 5, 4, 8), (4, 5, 8, 9),
@@ -48,13 +48,13 @@ def test_halo_pieces_by_default_begin_at_the_corner_with_any_halo():
         (40, 8, 7, 0, list(range(33))),
     ],
 )
-def test_tile_starts_equal_values_by_hand(length, size, overlap, ground, expected):
+def test_tile_starts_equal_hand_computed_values(length, size, overlap, ground, expected):
     assert tile_starts(length, size, overlap, ground) == expected
     if ground == 0:
         assert tile_starts(length, size, overlap) == expected
 
 
-def test_largest_overlap_leaves_a_step_of_one():
+def test_overlap_above_tile_size_is_refused():
     with pytest.raises(ValueError, match="no step"):
         tile_starts(40, 8, 9)
 
@@ -68,7 +68,7 @@ def test_largest_overlap_leaves_a_step_of_one():
         (5, 2, [0.15625, 0.84375, 1, 0.84375, 0.15625]),
     ],
 )
-def test_tile_weight_equals_smoothstep_by_hand(size, overlap, side):
+def test_tile_weight_equals_hand_computed_smoothstep(size, overlap, side):
     weight = tile_weight(size, overlap)
     assert weight.dtype == np.float32
     np.testing.assert_allclose(weight, np.outer(side, side), rtol=1e-6)

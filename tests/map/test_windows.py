@@ -1,4 +1,4 @@
-"""Windows: cores cover a scene once, halos are whole, weights sum to one."""
+"""Tests of windows: cores cover a scene once, halos are complete, weights sum to one."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from wildlens.map.windows import halo_pieces, tile_starts, tile_weight
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_halo_pieces_cover_the_scene_once_and_read_their_halo(seed):
+def test_halo_pieces_cover_scene_once_and_include_halo(seed):
     random = np.random.default_rng(seed)
     height, width = random.integers(1, 300, 2)
     multiple = int(2 ** random.integers(0, 4))
@@ -25,13 +25,13 @@ def test_halo_pieces_cover_the_scene_once_and_read_their_halo(seed):
     assert (covered == 1).all()
 
 
-def test_halo_must_be_a_multiple():
+def test_halo_that_is_no_multiple_is_refused():
     with pytest.raises(ValueError, match="multiple"):
         list(halo_pieces(10, 10, core=4, halo=3, multiple=2))
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_tiles_cover_every_pixel_and_their_overlap(seed):
+def test_tile_starts_cover_length_with_minimum_overlap(seed):
     random = np.random.default_rng(seed)
     size = int(random.integers(2, 64))
     length, overlap = int(random.integers(1, 400)), int(random.integers(0, size))
@@ -42,7 +42,7 @@ def test_tiles_cover_every_pixel_and_their_overlap(seed):
 
 
 @pytest.mark.parametrize("size, overlap", [(8, 0), (8, 3), (128, 32), (9, 4)])
-def test_weights_of_two_neighbours_sum_to_one(size, overlap):
+def test_weights_of_neighbouring_tiles_sum_to_one(size, overlap):
     weight = tile_weight(size, overlap)
     assert (weight > 0).all() and weight.max() == 1
     if overlap:
@@ -50,12 +50,12 @@ def test_weights_of_two_neighbours_sum_to_one(size, overlap):
         assert np.allclose(middle[size - overlap :] + middle[:overlap], 1)
 
 
-def test_a_tile_comes_without_a_step():
+def test_tile_weight_rises_smoothly_from_zero():
     side = tile_weight(128, 32)[64]
     assert side[0] < 0.001
     assert np.abs(np.diff(side)).max() < 0.05  # over 32 px, 1.5 times an even slope
 
 
-def test_overlap_must_leave_a_step():
+def test_overlap_without_step_is_refused():
     with pytest.raises(ValueError, match="no step"):
         tile_starts(100, 32, 32)
