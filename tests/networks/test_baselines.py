@@ -1,4 +1,4 @@
-"""Baselines: which is neutral to a classifier, and what each looks like."""
+"""Tests of baselines: choice of the most neutral one, and their values."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ from wildlens.networks.standardise import Standardise
 
 
 class Brightness(nn.Module):
-    """Logit that grows with the mean brightness, 0 at a given reflectance."""
+    """Classifier whose logit grows with the mean brightness, 0 at a given reflectance."""
 
     tile_size = 40
 
@@ -33,7 +33,7 @@ class Brightness(nn.Module):
         return 40 * (images.mean(dim=(1, 2, 3)) - self.neutral)
 
 
-def test_blur_equals_scipy_and_keeps_the_mean_of_constant_images():
+def test_blur_equals_scipy_and_keeps_constant_images():
     images = torch.rand(2, 3, 60, 50)
     expected = gaussian_filter(images.double().numpy(), (0, 0, SIGMA, SIGMA), mode="mirror",
                                truncate=3)  # fmt: skip
@@ -44,7 +44,7 @@ def test_blur_equals_scipy_and_keeps_the_mean_of_constant_images():
 @pytest.mark.parametrize(
     ("neutral", "mean", "expected"), [(0.0, 0.2, "zero"), (0.2, 0.2, "mean"), (0.5, 0.2, "blurred")]
 )
-def test_most_neutral_baseline_has_the_score_nearest_to_a_half(neutral, mean, expected):
+def test_most_neutral_baseline_has_score_nearest_to_half(neutral, mean, expected):
     images = 0.5 + 0.01 * torch.rand(3, 2, 40, 40)
     distances = distances_from_neutral(Brightness(neutral, mean), images)
     assert most_neutral(distances) == expected
@@ -52,18 +52,18 @@ def test_most_neutral_baseline_has_the_score_nearest_to_a_half(neutral, mean, ex
     assert not warnings_about_baselines(distances)
 
 
-def test_blurred_image_must_be_nearer_by_a_margin():
+def test_blurred_baseline_needs_a_margin():
     assert most_neutral({"zero": 0.44, "mean": 0.49, "blurred": 0.42}) == "zero"
     assert most_neutral({"zero": 0.44, "mean": 0.49, "blurred": 0.30}) == "blurred"
 
 
-def test_a_classifier_without_neutral_baseline_is_a_warning():
+def test_classifier_without_neutral_baseline_gives_warning():
     distances = distances_from_neutral(Brightness(0.9, 0.2), torch.rand(3, 2, 40, 40))
     (warning,) = warnings_about_baselines(distances)
     assert all(name in warning for name in ("zero", "mean", "blurred"))
 
 
-def test_neutral_is_what_is_stored_with_the_classifier():
+def test_neutral_baseline_is_read_from_classifier():
     network, images = Brightness(0.0, 0.2), torch.rand(2, 2, 40, 40)
     assert torch.equal(make_baseline("neutral", network)(images), images * 0)
     network.neutral_baseline = "blurred"
@@ -72,7 +72,7 @@ def test_neutral_is_what_is_stored_with_the_classifier():
     assert torch.equal(make_baseline("neutral", network)(images), torch.full_like(images, 0.2))
 
 
-def test_baselines_have_the_shape_of_the_images():
+def test_baselines_have_shape_of_images():
     network = LocalClassifier(3, width=4).eval()
     for name in ("zero", "mean", "blurred", "neutral"):
         assert make_baseline(name, network)(torch.rand(2, 3, 32, 48)).shape == (2, 3, 32, 48)

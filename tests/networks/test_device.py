@@ -1,4 +1,4 @@
-"""Float32 on GPUs: TF32 is off, by torch's flags, wherever networks run."""
+"""Tests that torch's flags of TF32 are off wherever networks run, so that float32 is exact."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ def precisions() -> set[str]:
 
 @pytest.fixture(autouse=True)
 def tf32():
-    """As torch, or another library in the process, may have set it."""
+    """TF32 turned on, as torch or another library in the process may do."""
     torch.backends.fp32_precision = "tf32"
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
     assert precisions() == {"tf32"}
@@ -27,7 +27,7 @@ def tf32():
 
 
 @pytest.mark.parametrize("name", ["auto", "cpu"])
-def test_choosing_a_device_turns_tf32_off(name):
+def test_choosing_device_turns_tf32_off(name):
     choose_device(name)
     assert precisions() == {"ieee"}
     assert not torch.backends.cuda.matmul.allow_tf32 and not torch.backends.cudnn.allow_tf32

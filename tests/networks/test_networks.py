@@ -1,4 +1,4 @@
-"""Networks: shapes, fields of view, halos, files, and what a missing pixel is to them."""
+"""Tests of networks: shapes, receptive fields, halos, files, and missing pixels."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from wildlens.networks.last_block import find_last_block
 
 
 def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
-    """Random positive weights of mean size 1 / fan-in, eval mode: no unit is dead or saturated."""
+    """Set random positive weights of mean 1 / fan-in, so that no unit is dead or saturated."""
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
         values = torch.rand(parameter.shape, generator=generator) + 0.5
@@ -33,12 +33,12 @@ def test_unet_classifier_gives_one_logit_and_8x8_cells(tile_size, strides):
     assert cells[0][-2:] == (8, 8)
 
 
-def test_unet_classifier_refuses_tiles_that_its_strides_use_up():
+def test_unet_classifier_refuses_tiles_too_small_for_strides():
     with pytest.raises(ValueError, match="too small"):
         UNetClassifier(3, 32)
 
 
-def test_pixel_occlusion_drops_whole_pixels_in_training_only():
+def test_pixel_occlusion_drops_whole_pixels_only_in_training():
     torch.manual_seed(0)
     layer, ones = PixelOcclusion(0.2), torch.ones(8, 3, 32, 32)
     dropped = [layer(ones) for _ in range(20)]
@@ -50,7 +50,7 @@ def test_pixel_occlusion_drops_whole_pixels_in_training_only():
     assert (layer.eval()(ones) == 1).all()
 
 
-def test_local_classifier_takes_any_size():
+def test_local_classifier_accepts_any_image_size():
     network = LocalClassifier(4, width=4).eval()
     for shape in ((64, 64), (61, 90), (128, 128)):
         images = torch.rand(2, 4, *shape)
@@ -60,7 +60,7 @@ def test_local_classifier_takes_any_size():
 
 
 @pytest.mark.parametrize("outputs", [1, 3])
-def test_valid_logits_leave_missing_cells_out(outputs):
+def test_valid_logits_exclude_missing_cells(outputs):
     torch.manual_seed(0)
     network = LocalClassifier(2, width=4, outputs=outputs).eval()
     images, valid = torch.rand(3, 2, 32, 32), torch.ones(3, 32, 32, dtype=torch.bool)
@@ -71,7 +71,7 @@ def test_valid_logits_leave_missing_cells_out(outputs):
     found = network.valid_logits(images, valid)
     assert torch.allclose(found[1:2], expected, atol=1e-6)
     assert torch.allclose(found[2], network(images)[2], atol=1e-6)
-    valid[1, 16:, :2] = False  # half of a column of cells counts by half
+    valid[1, 16:, :2] = False  # cells of one column are half missing and have half the weight
     weight = torch.ones(8)
     weight[0] = 0.5
     pooled = (evidence[1, :, 4:] * weight).sum(dim=(1, 2)) / (4 * weight.sum())
@@ -79,7 +79,7 @@ def test_valid_logits_leave_missing_cells_out(outputs):
     assert torch.allclose(network.valid_logits(images, valid)[1:2], expected, atol=1e-6)
 
 
-def test_patch_discriminator_looks_at_70_pixels():
+def test_patch_discriminator_has_receptive_field_of_70_pixels():
     network = awake(PatchDiscriminator(2, width=4))
     image = torch.rand(1, 2, 256, 256, requires_grad=True)
     out = network(image)
@@ -92,11 +92,11 @@ def test_patch_discriminator_looks_at_70_pixels():
 
 @pytest.mark.parametrize("downsamplings", [0, 1, 2, 3])
 @pytest.mark.parametrize("blocks", [1, 3])
-def test_generator_halo_holds_its_field_of_view_and_is_tight(downsamplings, blocks):
+def test_generator_halo_tightly_covers_receptive_field(downsamplings, blocks):
     network = awake(Generator(1, width=2, downsamplings=downsamplings, blocks=blocks)).double()
     side = 2 * network.halo + 8 * network.multiple
     reach = 0
-    for offset in range(network.multiple):  # pixels of a cell do not see equally far
+    for offset in range(network.multiple):  # pixels of a cell have different receptive fields
         centre = side // 2 + offset
         image = torch.rand(1, 1, side, side, dtype=torch.float64, requires_grad=True)
         (gradient,) = torch.autograd.grad(network(image)[0, 0, centre, centre], image)
@@ -105,7 +105,7 @@ def test_generator_halo_holds_its_field_of_view_and_is_tight(downsamplings, bloc
     assert reach <= network.halo <= reach + 2 * network.multiple
 
 
-def test_generator_starts_as_identity_and_keeps_to_its_bound():
+def test_generator_starts_as_identity_and_respects_bound():
     network = Generator(3, width=4)
     network.standardise.set_statistics(torch.rand(3), torch.tensor([0.1, 0.2, 0.5]))
     image = torch.rand(2, 3, 37, 50)
@@ -138,7 +138,7 @@ def test_classifier_file_round_trip(tmp_path, kind, network):
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
 
 
-def test_the_same_model_is_the_same_bytes(tmp_path):
+def test_equal_models_give_equal_bytes(tmp_path):
     provenance = {f"key {n}": f'"{n}"\n ä \\ \x7f' for n in range(12)}
     written = []
     for name in "ab":
@@ -155,7 +155,7 @@ def test_the_same_model_is_the_same_bytes(tmp_path):
     assert written[0] == written[1]
 
 
-def test_model_files_are_refused_by_name(tmp_path):
+def test_unsuitable_model_files_are_refused_by_name(tmp_path):
     text = tmp_path / "text.safetensors"
     text.write_text("no model")
     classifier = tmp_path / "classifier.safetensors"
@@ -174,7 +174,7 @@ def test_model_files_are_refused_by_name(tmp_path):
         weights.load_classifier(tmp_path / "missing.safetensors")
 
 
-def test_missing_pixels_hold_the_band_mean():
+def test_missing_pixels_become_band_means():
     stored = np.array([[[[1, 0], [20_000, 5000]], [[2, 7], [3, 0]]]], np.uint16)
     images, valid = to_images(stored, torch.tensor([0.25, 0.5]))
     assert valid.tolist() == [[[True, False], [True, False]]]
@@ -194,7 +194,7 @@ class Residual(torch.nn.Module):
         return self.relu(x + self.two(self.relu(self.one(x))))
 
 
-def test_last_block_ends_after_its_activation():
+def test_last_block_includes_its_activation():
     from torch import nn
 
     relu, residual = nn.ReLU(), Residual()

@@ -1,4 +1,4 @@
-"""What a change reaches: derived fields against gradients, partial passes against whole ones."""
+"""Tests of partial forward passes against whole ones, and of the reach against gradients."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ from wildlens.networks.receptive_field import Interval, LocalGraph, reach, trace
 
 
 class Odd(nn.Module):
-    """Layers that no network of ours has: zero padding, overlapping and dropping strides."""
+    """Layers that no own network has: zero padding, overlapping strides, dropped pixels."""
 
     def __init__(self):
         super().__init__()
@@ -27,7 +27,7 @@ class Odd(nn.Module):
 
 
 class Switch(nn.Module):
-    """Takes another path where the image is bright: cannot be traced."""
+    """Network with a data-dependent branch, which cannot be traced."""
 
     def forward(self, images):
         mean = images.mean(dim=(1, 2, 3))
@@ -59,7 +59,7 @@ def network_of(name: str) -> nn.Module:
         ("odd", (41, 50)), ("normalised", (12, 15)),
     ],
 )  # fmt: skip
-def test_a_partial_pass_gives_the_numbers_of_whole_passes(name, shape, seed):
+def test_partial_pass_equals_whole_pass(name, shape, seed):
     random = np.random.default_rng(seed)
     network, generator = network_of(name), torch.Generator().manual_seed(seed)
     image = torch.rand(2, *shape, generator=generator, dtype=torch.float64)
@@ -78,7 +78,7 @@ def test_a_partial_pass_gives_the_numbers_of_whole_passes(name, shape, seed):
             assert torch.allclose(found[i, j], network(changed[None])[0], rtol=1e-9, atol=1e-11)
 
 
-def test_a_network_that_cannot_be_traced_is_said_to_be_so():
+def test_untraceable_network_falls_back_to_whole_passes():
     assert trace(Switch()) is None
     image, fill = torch.rand(1, 2, 20, 24), torch.zeros(2, 1, 1)
     rows, columns = intervals(20, 8, 4), intervals(24, 8, 4)
@@ -87,8 +87,8 @@ def test_a_network_that_cannot_be_traced_is_said_to_be_so():
     assert torch.equal(Occlusion(Switch(), fill.expand_as, 8, 4)(image)[0], expected)
 
 
-def test_only_what_is_reached_is_computed(monkeypatch):
-    """The convolutions of a partial pass give a small part of the values of whole passes."""
+def test_partial_pass_computes_only_reached_values(monkeypatch):
+    """The convolutions of a partial pass compute a small part of the values of whole passes."""
     counts, convolution = [], functional.conv2d
 
     def counting(*args, **options):
@@ -107,7 +107,7 @@ def test_only_what_is_reached_is_computed(monkeypatch):
 
 
 @pytest.mark.parametrize("downsamplings, blocks", [(0, 1), (1, 2), (2, 1)])
-def test_the_derived_reach_is_that_of_the_gradient(downsamplings, blocks):
+def test_reach_equals_extent_of_gradient(downsamplings, blocks):
     network = Generator(1, width=2, downsamplings=downsamplings, blocks=blocks).double().eval()
     for parameter in network.parameters():
         parameter.data = (torch.rand(parameter.shape) + 0.5).double() / parameter[0].numel()
@@ -121,6 +121,6 @@ def test_the_derived_reach_is_that_of_the_gradient(downsamplings, blocks):
     assert reach(network.layers, multiple) == furthest
 
 
-def test_a_network_that_sees_all_has_no_reach():
+def test_reach_of_whole_image_network_is_refused():
     with pytest.raises(ValueError, match="whole image"):
         reach(nn.Sequential(nn.Conv2d(1, 1, 3, padding=1), nn.InstanceNorm2d(1)), 1)

@@ -1,4 +1,4 @@
-"""Receptive fields against naive counts: which pixels are read, and which outputs change."""
+"""Tests of receptive fields against naive counts of pixels read and outputs changed."""
 
 import numpy as np
 import pytest
@@ -19,12 +19,12 @@ def pixels(interval) -> set[int]:
     return set(range(*interval))
 
 
-def test_interval_length_is_never_negative():
+def test_interval_length_is_not_negative():
     assert [Interval(2, 5).length, Interval(3, 3).length, Interval(5, 2).length] == [3, 0, 0]
 
 
 @pytest.mark.parametrize("seed", range(60))
-def test_kernel_intervals_equal_naive_sliding(seed):
+def test_kernel_intervals_equal_naive_sliding_window(seed):
     random = np.random.default_rng(seed)
     size, stride = (int(n) for n in random.integers(1, 7, 2))
     padding = int(random.integers(0, size // 2 + 1))
@@ -44,7 +44,7 @@ def test_kernel_intervals_equal_naive_sliding(seed):
 
 @pytest.mark.parametrize("mode, margin", [("nearest", 0), ("linear", 1)])
 @pytest.mark.parametrize("width", [1, 2, 3])
-def test_enlargement_intervals_equal_those_of_torch(mode, margin, width):
+def test_upsampling_intervals_equal_torch(mode, margin, width):
     length, rule = 9, Enlargement(margin)
     weights = nn.Upsample(scale_factor=2, mode=mode)(torch.eye(length)[:, None])[:, 0] != 0
     assert rule.length(length) == weights.shape[1]
@@ -59,7 +59,7 @@ def test_enlargement_intervals_equal_those_of_torch(mode, margin, width):
 
 
 class Whole(nn.Module):
-    """Looks pointwise to nobody."""
+    """Identity that is not declared pointwise, and so counts as a whole-image layer."""
 
     def forward(self, images):
         return images
@@ -121,7 +121,7 @@ def test_rule_of_each_layer(module, rule):
 
 
 def test_pointwise_layers_in_training_mode_are_not_local():
-    """Batch statistics and dropout are not functions of one pixel."""
+    """In training mode, batch statistics and dropout depend on more than one pixel."""
     for module in (nn.BatchNorm2d(1), nn.Dropout(), Marked()):
         assert list(LocalGraph(nn.Sequential(module).train()).rules.values()) == [Kernel()]
 
@@ -159,7 +159,7 @@ def test_only_known_functions_are_local(function, local):
 
 
 class Block(nn.Module):
-    """Two branches of unlike reach, added, then smoothed, enlarged and smoothed again."""
+    """Two branches of different reach, added, then smoothed, enlarged and smoothed again."""
 
     def __init__(self, one, other, *after):
         super().__init__()
@@ -212,7 +212,7 @@ def test_reach_changes_and_fields_equal_gradients(name):
     for start, stop in [(0, 1), (1, 2), (7, 8), (12, 17), (13, 20), (31, 32), (16, 16 + multiple)]:
         changed = graph.changes(Interval(start, stop), lengths)[output]
         naive = np.flatnonzero(depends[:, start:stop].any(axis=1))
-        # an interval is the hull of what changes
+        # an interval is the hull of the changed outputs
         assert changed == ((naive[0], naive[-1] + 1) if len(naive) else (0, 0))
     middle = range(12, 12 + 8)
     i, j = np.nonzero(depends[:, middle])
@@ -221,8 +221,8 @@ def test_reach_changes_and_fields_equal_gradients(name):
     assert receptive_field(graph, output) == max(f[-1] - f[0] + 1 for f in fields)
 
 
-def test_field_is_the_largest_of_unlike_pixels():
-    # of four pixels enlarged from one, only the last is smoothed with a neighbour's
+def test_receptive_field_is_largest_over_pixels():
+    # of four pixels that are enlarged from one, only the last is averaged with a neighbour's
     graph = LocalGraph(nn.Sequential(enlarged(), enlarged(), layer(2)).eval())
     assert receptive_field(graph, graph.last_local) == 2
 
@@ -231,7 +231,7 @@ def test_reach_of_pointwise_network_is_zero():
     assert reach(nn.Sequential(layer(1), nn.ReLU()).eval(), 1) == 0
 
 
-def test_lengths_of_a_shrinking_network_are_those_of_torch():
+def test_output_lengths_of_shrinking_network_equal_torch():
     network = nn.Sequential(layer(5, 3, 2), nn.MaxPool2d(3, 2), layer(2, 2, 1)).eval()
     graph = LocalGraph(network)
     for length in (41, 50, 63):
@@ -242,7 +242,7 @@ def test_lengths_of_a_shrinking_network_are_those_of_torch():
         assert list(graph.lengths(length).values()) == sizes
 
 
-def test_nothing_after_a_whole_image_layer_is_local():
+def test_layers_after_whole_image_layer_are_not_local():
     network = nn.Sequential(layer(3, 1, 1), nn.InstanceNorm2d(1), layer(3, 1, 1)).eval()
     graph = LocalGraph(network)
     assert list(graph.rules.values()) == [Kernel(), Kernel(3, 1, 1)]

@@ -1,4 +1,4 @@
-"""Model files that lack a network are refused by name."""
+"""Tests that incomplete model files are refused by name."""
 
 import pytest
 from safetensors.torch import load_file, save_file
@@ -68,7 +68,7 @@ def test_generators_file_without_some_weights_is_refused(tmp_path, damage):
     ("key", "value"),
     [("classes", "3"), ("target", "x"), ("arguments", "[]"), ("tile_size", "a"), ("bands", "{")],
 )
-def test_damaged_description_is_refused_in_one_line(tmp_path, key, value):
+def test_corrupt_metadata_is_refused_in_one_line(tmp_path, key, value):
     path = generators(tmp_path / "g.safetensors", ["maximizer", "minimizer"])
     with weights.safetensors.safe_open(path, "pt") as file:
         metadata = file.metadata() | {key: value}
