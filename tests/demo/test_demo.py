@@ -1,4 +1,4 @@
-"""The simulated region: what its files promise, and that it is honest about what can be learnt."""
+"""Tests of the simulated region: formats of its files, and separability of covers and labels."""
 
 import logging
 import subprocess
@@ -52,7 +52,7 @@ FOUR = ("B02", "B03", "B04", "B08")
 
 @pytest.fixture(scope="module")
 def region(tmp_path_factory):
-    """A region on disk."""
+    """A simulated region on disk."""
     output = tmp_path_factory.mktemp("region") / "demo"
     step.run(SETTINGS, output)
     return output
@@ -60,7 +60,7 @@ def region(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def landscapes():
-    """Landscapes in four bands. Four, since one holds few neighbourhoods and scatters widely."""
+    """Four landscapes in four bands, since statistics of a single one vary too much."""
     return [simulate(1024, 1024, seed, FOUR) for seed in (1, 2, 3, 4)]
 
 
@@ -106,14 +106,14 @@ def auroc(score, positive):
 # --- the landscape ---------------------------------------------------------------------------
 
 
-def test_the_spectra_are_reflectances_and_a_field_is_the_mean_of_its_crops():
+def test_spectra_are_reflectances_and_field_is_mean_of_crops():
     assert all(len(c.spectrum) == len(BANDS) and 0 < min(c.spectrum) < 1 for c in COVERS)
     assert CROP_FRACTIONS.sum() == pytest.approx(1)
     np.testing.assert_allclose(CROP_FRACTIONS @ CROPS, COVERS[INDEX["field"]].spectrum, atol=0.001)
     assert sorted(SHARED + PROTECTED_ONLY + ANTHROPOGENIC_ONLY) == list(range(len(COVERS)))
 
 
-def test_a_seed_always_gives_the_same_landscape_and_another_seed_another():
+def test_landscape_depends_on_seed_only():
     first, again, other = (simulate(256, 384, seed, FOUR) for seed in (5, 5, 6))
     for name in ("cover", "zone", "reflectance"):
         assert np.array_equal(getattr(first, name), getattr(again, name))
@@ -123,7 +123,7 @@ def test_a_seed_always_gives_the_same_landscape_and_another_seed_another():
     assert first.reflectance.dtype == np.float32
 
 
-def test_a_band_looks_the_same_whichever_other_bands_are_asked_for():
+def test_band_is_independent_of_other_requested_bands():
     few, all_bands = simulate(256, 256, 5, ("B08", "B02")), simulate(256, 256, 5)
     assert np.array_equal(few.reflectance[0], all_bands.reflectance[BANDS.index("B08")])
     assert np.array_equal(few.reflectance[1], all_bands.reflectance[0])
@@ -131,7 +131,7 @@ def test_a_band_looks_the_same_whichever_other_bands_are_asked_for():
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**31 - 1), st.integers(128, 200), st.integers(128, 200))
-def test_special_covers_stay_in_their_zone_whatever_the_seed(seed, height, width):
+def test_special_covers_stay_in_their_zone(seed, height, width):
     land = simulate(height, width, seed, ("B02",))
     assert (land.zone[np.isin(land.cover, PROTECTED_ONLY)] == 1).all()
     assert (land.zone[np.isin(land.cover, ANTHROPOGENIC_ONLY)] == -1).all()
@@ -140,7 +140,7 @@ def test_special_covers_stay_in_their_zone_whatever_the_seed(seed, height, width
     assert land.reflectance.min() >= 0 and land.reflectance.max() <= 1
 
 
-def test_zones_and_shares_are_alike_on_both_sides(landscapes):
+def test_zones_have_equal_areas_and_shared_covers(landscapes):
     for land in landscapes:
         assert (land.zone == 1).mean() == pytest.approx(0.42, abs=0.01)
         assert (land.zone == -1).mean() == pytest.approx(0.42, abs=0.01)
@@ -156,7 +156,7 @@ def test_zones_and_shares_are_alike_on_both_sides(landscapes):
     assert np.abs(shared[0] - shared[1]).max() < 0.08  # neighbourhoods are few at this size
 
 
-def test_brightness_does_not_find_what_is_special(landscapes):
+def test_brightness_separates_target_covers_poorly(landscapes):
     values, special = [], []
     for land in landscapes:
         protected = (tiles(land.zone) == 1).all((1, 2))
@@ -170,7 +170,7 @@ def test_brightness_does_not_find_what_is_special(landscapes):
     assert 0.62 < auroc((red - infrared) / (red + infrared + 1e-6), special) < 0.78
 
 
-def test_no_band_mean_of_a_tile_tells_its_label(landscapes):
+def test_band_means_of_tiles_separate_labels_poorly(landscapes):
     means, labels = [], []
     for land in landscapes:
         zone, cover = tiles(land.zone), tiles(land.cover)
@@ -186,7 +186,7 @@ def test_no_band_mean_of_a_tile_tells_its_label(landscapes):
 
 
 @pytest.mark.parametrize("contrast", [0, 0.5, 2])
-def test_contrast_scales_the_difference_to_look_alikes_only(contrast):
+def test_contrast_scales_only_difference_to_look_alikes(contrast):
     scaled = spectra(contrast)
     for name, look_alike in LOOK_ALIKES.items():
         special, shared = INDEX[name], INDEX[look_alike]
@@ -199,7 +199,7 @@ def test_contrast_scales_the_difference_to_look_alikes_only(contrast):
     assert scaled.min() > 0
 
 
-def test_contrast_changes_reflectance_but_not_the_covers():
+def test_contrast_changes_reflectance_but_not_covers():
     easy, default = simulate(256, 256, 5, FOUR, 2), simulate(256, 256, 5, FOUR)
     assert np.array_equal(easy.cover, default.cover)
     bog = default.cover == INDEX["bog"]
@@ -211,8 +211,8 @@ def test_contrast_changes_reflectance_but_not_the_covers():
     )
 
 
-def test_fields_have_no_rows(landscapes):
-    """Rows of a tenth of the reflectance, 3 to 4.5 px apart, gave an amplitude of 0.05 here."""
+def test_fields_have_no_row_texture(landscapes):
+    """Rows of 3 to 4.5 px with 10 % of the reflectance would give an amplitude of 0.05."""
     for land in landscapes:
         inner = binary_erosion(land.cover == INDEX["field"], iterations=3)
         infrared = land.reflectance[FOUR.index("B08")]  # least haze and sensor noise
@@ -222,7 +222,7 @@ def test_fields_have_no_rows(landscapes):
 
 
 @pytest.mark.parametrize("beta", [0.3, 1.5, 2.2])
-def test_noise_is_standard_and_smoother_for_a_higher_power(beta):
+def test_noise_is_standardised_and_smoother_for_higher_power(beta):
     noise = Noise(200, 300, 1)
     field = noise.power_law("a", beta)
     assert field.shape == (200, 300)
@@ -232,14 +232,14 @@ def test_noise_is_standard_and_smoother_for_a_higher_power(beta):
     assert np.diff(field, axis=0).std() < np.diff(rougher, axis=0).std()
 
 
-def test_noise_does_not_go_on_at_the_opposite_edge():
+def test_noise_is_not_periodic():
     field = Noise(256, 256, 2).power_law("terrain", 2.2)
     neighbours = np.corrcoef(field[:, 0], field[:, 1])[0, 1]
     assert neighbours > 0.9
     assert abs(np.corrcoef(field[:, 0], field[:, -1])[0, 1]) < 0.8
 
 
-def test_what_varies_by_neighbourhood_follows_its_law_everywhere():
+def test_neighbourhood_values_follow_their_distributions():
     hoods = [Neighbourhoods(1024, 1024, seed) for seed in range(12)]
     uniform = np.stack([hood.uniform("u") for hood in hoods])
     assert np.quantile(uniform, [0.1, 0.5, 0.9]) == pytest.approx([0.1, 0.5, 0.9], abs=0.04)
@@ -252,7 +252,7 @@ def test_what_varies_by_neighbourhood_follows_its_law_everywhere():
 
 
 @given(st.floats(0, 1))
-def test_a_threshold_leaves_the_share_above(share):
+def test_threshold_leaves_requested_share_above(share):
     normal = np.sort(np.random.default_rng(0).standard_normal(20_000))
     above = 1 - np.searchsorted(normal, threshold(np.float64(share))) / len(normal)
     assert above == pytest.approx(share, abs=0.015)
@@ -261,7 +261,7 @@ def test_a_threshold_leaves_the_share_above(share):
 # --- the products ----------------------------------------------------------------------------
 
 
-def test_everything_is_where_the_workflow_expects_it(region):
+def test_output_paths_are_those_of_the_workflow(region):
     assert all(path.exists() for path in step.all_paths(region))
     names = {path.name for path in step.all_paths(region)} | {"truth"}
     assert {path.name for path in region.iterdir()} == names - {p.tile + ".tif" for p in PRODUCTS}
@@ -269,7 +269,7 @@ def test_everything_is_where_the_workflow_expects_it(region):
     assert [p.name for p in step.product_paths(region, mapping=True)] == [PRODUCTS[4].name]
 
 
-def test_names_are_known_without_any_heavy_import():
+def test_paths_are_known_without_heavy_imports():
     heavy = "{'numpy', 'scipy', 'rasterio', 'geopandas', 'torch', 'pydantic'}"
     code = f"import sys, wildlens.demo.step; print({heavy} & set(sys.modules))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -277,7 +277,7 @@ def test_names_are_known_without_any_heavy_import():
 
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.tile)
-def test_metadata_say_what_the_product_is(region, product):
+def test_metadata_describe_the_product(region, product):
     def texts(tag):
         return text_of(region, product, tag)
 
@@ -294,7 +294,7 @@ def test_metadata_say_what_the_product_is(region, product):
 
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.tile)
-def test_grids_agree_with_the_tile_metadata(region, product):
+def test_image_grids_agree_with_tile_metadata(region, product):
     (path,) = (region / product.name).glob("GRANULE/*/MTD_TL.xml")
     root = ET.parse(path).getroot()
     (code,) = (element.text for element in root.iter("HORIZONTAL_CS_CODE"))
@@ -316,7 +316,7 @@ def test_grids_agree_with_the_tile_metadata(region, product):
 
 
 @pytest.mark.parametrize("product", [PRODUCTS[0], PRODUCTS[2]], ids=lambda p: p.baseline)
-def test_images_hold_the_truth_without_loss(region, product):
+def test_images_equal_simulated_reflectance(region, product):
     seed, size = seed_of(product), size_of(product)
     land = simulate(size, size, seed)
     clouds = draw_clouds(size, size, seed, sun_azimuth(seed))
@@ -328,7 +328,7 @@ def test_images_hold_the_truth_without_loss(region, product):
             reflectance = np.mean(quarters, axis=0, dtype=np.float64)
         expected = np.maximum(np.rint(reflectance * 10000) + offset, 1)
         difference = np.abs(image(region, product, band) - expected)
-        # the mean of four, taken in another order, may round to the other side
+        # a mean of four that is summed in a different order may be rounded differently
         assert difference.max() <= (0 if band in FOUR else 1)
         assert (difference == 0).mean() > 0.999
     truth = read(region / "truth" / f"{product.tile}.tif")
@@ -339,7 +339,7 @@ def test_images_hold_the_truth_without_loss(region, product):
     arrays(np.float32, 20, elements=st.floats(0, 1, width=32)),
     st.booleans(),
 )
-def test_digital_numbers_come_back_as_reflectance_and_are_never_missing(reflectance, has_offset):
+def test_digital_numbers_round_trip_and_are_never_zero(reflectance, has_offset):
     numbers = digital_numbers(reflectance, has_offset)
     assert numbers.dtype == np.uint16
     assert numbers.min() > 0
@@ -348,12 +348,12 @@ def test_digital_numbers_come_back_as_reflectance_and_are_never_missing(reflecta
 
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.tile)
-def test_scene_classes_tell_of_clouds_water_and_missing_pixels(region, product):
+def test_scene_classes_mark_clouds_water_and_missing_pixels(region, product):
     classes, red = image(region, product, "SCL"), image(region, product, "B04")
     assert classes.dtype == np.uint8
     assert set(np.unique(classes)) <= {0, 3, 4, 5, 6, 8, 9, 11}
     assert {3, 4, 5, 6, 9} <= set(np.unique(classes))
-    assert 0.005 < np.isin(classes, (8, 9)).mean() < 0.06  # one cloud is much at this size
+    assert 0.005 < np.isin(classes, (8, 9)).mean() < 0.06  # one cloud covers much at this size
     assert 0 < (classes == 3).mean() < 0.05
     fine = classes.repeat(2, 0).repeat(2, 1)
     assert np.array_equal(fine == 0, red == 0)
@@ -367,7 +367,7 @@ def test_scene_classes_tell_of_clouds_water_and_missing_pixels(region, product):
         assert np.array_equal(numbers == 0, (fine if band in FOUR else classes) == 0)
 
 
-def test_one_training_product_ends_at_an_orbit_edge(region):
+def test_only_one_training_product_has_an_orbit_edge(region):
     missing = [(image(region, product, "SCL") == 0).mean() for product in PRODUCTS]
     assert missing[1] == pytest.approx(0.06, abs=0.005)
     assert [share for i, share in enumerate(missing) if i != 1] == [0, 0, 0, 0]
@@ -376,7 +376,7 @@ def test_one_training_product_ends_at_an_orbit_edge(region):
 
 
 @pytest.mark.parametrize("product", PRODUCTS[:2], ids=lambda p: p.tile)
-def test_the_truth_is_paletted_grid_codes(region, product):
+def test_reference_land_cover_is_paletted_grid_codes(region, product):
     with rasterio.open(region / "truth" / f"{product.tile}.tif") as dataset:
         classes = dataset.read(1)
         assert dataset.nodata == 0
@@ -398,7 +398,7 @@ def test_scenes_do_not_overlap(size):
 # --- land cover ------------------------------------------------------------------------------
 
 
-def test_corine_is_a_raster_of_grid_codes_on_the_eea_grid(region):
+def test_corine_has_grid_codes_on_eea_grid(region):
     with rasterio.open(step.corine_path(region)) as dataset:
         classes = dataset.read(1)
         assert dataset.crs.to_epsg() == 3035
@@ -410,7 +410,7 @@ def test_corine_is_a_raster_of_grid_codes_on_the_eea_grid(region):
     _assert_minimum_mapping_unit(classes)
 
 
-def test_corine_covers_every_scene_and_says_what_lies_there(region):
+def test_corine_covers_every_scene_with_majority_classes(region):
     with rasterio.open(step.corine_path(region)) as dataset:
         classes, transform = dataset.read(1), dataset.transform
     for product in PRODUCTS:
@@ -425,7 +425,7 @@ def test_corine_covers_every_scene_and_says_what_lies_there(region):
         assert area == pytest.approx((10 * size_of(product)) ** 2, rel=0.03)
 
 
-def test_a_cell_takes_the_class_of_most_of_its_area():
+def test_corine_cell_takes_majority_class():
     product, size = PRODUCTS[0], 300
     grid = scene_grid(product, size)
     truth = np.full((size, size), 24, np.uint8)
@@ -449,7 +449,7 @@ def test_a_cell_takes_the_class_of_most_of_its_area():
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([2, 3, 5, 9]))
-def test_no_patch_smaller_than_25_ha_survives(seed, grain):
+def test_generalised_corine_has_no_patch_below_25_ha(seed, grain):
     rng = np.random.default_rng(seed)
     classes = rng.choice(
         [12, 24, 36, NODATA], (40 // grain + 1, 40 // grain + 1), p=[0.3] * 3 + [0.1]
@@ -462,7 +462,7 @@ def test_no_patch_smaller_than_25_ha_survives(seed, grain):
 
 
 def _assert_minimum_mapping_unit(classes):
-    """Every patch has 25 cells, but for those on islands in missing land where none has."""
+    """Assert that patches have at least 25 cells, except on islands in no data that have none."""
     islands, _ = label(classes != NODATA)
     for value in np.unique(classes[classes != NODATA]):
         patches, _ = label(classes == value)
@@ -482,7 +482,7 @@ def _largest_patch(classes):
 # --- protected areas -------------------------------------------------------------------------
 
 
-def test_sites_have_all_columns_and_every_kind_that_must_be_told_apart(region):
+def test_sites_have_all_columns_and_kinds(region):
     sites = geopandas.read_file(step.areas_path(region), layer="WDPA_WDOECM_demo_poly")
     assert sites.crs.to_epsg() == 4326
     assert sites.columns.tolist() == [
@@ -508,7 +508,7 @@ def test_sites_have_all_columns_and_every_kind_that_must_be_told_apart(region):
 
 
 @pytest.mark.parametrize("product", PRODUCTS, ids=lambda p: p.tile)
-def test_protected_sites_hold_no_farmland_and_other_sites_no_nature(region, product):
+def test_sites_stay_within_their_zones(region, product):
     sites = geopandas.read_file(step.areas_path(region)).to_crs(product.epsg)
     size = size_of(product)
     zone = simulate(size, size, seed_of(product), ("B02",)).zone
@@ -529,8 +529,8 @@ def test_protected_sites_hold_no_farmland_and_other_sites_no_nature(region, prod
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1))
-@example(100153248)  # a simplified outline once cut a corner of the zone here
-def test_outlines_stay_inside_the_zone_whatever_its_shape(seed):
+@example(100153248)  # regression: a simplified outline cut a corner of the zone
+def test_outlines_stay_inside_zone_of_any_shape(seed):
     field = Neighbourhoods(200, 200, seed).full(Neighbourhoods(200, 200, seed).normal("z", 50))
     zone = (field > 0.2).astype(np.int8) - (field < -0.2).astype(np.int8)
     grid = scene_grid(PRODUCTS[0], 200)
@@ -543,7 +543,7 @@ def test_outlines_stay_inside_the_zone_whatever_its_shape(seed):
 # --- the run ---------------------------------------------------------------------------------
 
 
-def test_the_same_seed_gives_the_same_bytes_and_replaces_only_its_own(region, tmp_path):
+def test_equal_seed_gives_equal_bytes_and_keeps_foreign_files(region, tmp_path):
     output = tmp_path / "demo"
     output.mkdir()
     (output / "mine.txt").write_text("keep")
@@ -557,7 +557,7 @@ def test_the_same_seed_gives_the_same_bytes_and_replaces_only_its_own(region, tm
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
 
 
-def test_nothing_is_left_when_a_product_fails(tmp_path):
+def test_failed_product_leaves_no_files(tmp_path):
     odd = SimpleNamespace(
         seed=0, size=131, mapping_size=131, contrast=1.0
     )  # cannot be halved to 20 m
@@ -566,7 +566,7 @@ def test_nothing_is_left_when_a_product_fails(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_is_left_and_the_old_stays_when_the_last_step_fails(tmp_path, monkeypatch):
+def test_failed_run_keeps_previous_files(tmp_path, monkeypatch):
     output = tmp_path / "demo"
     output.mkdir()
     (output / step.corine_path(output).name).write_text("old")
@@ -582,13 +582,13 @@ def test_nothing_is_left_and_the_old_stays_when_the_last_step_fails(tmp_path, mo
     assert [path.read_text() for path in output.iterdir()] == ["old"]
 
 
-def test_a_place_that_cannot_be_written_is_named_in_one_line(tmp_path):
+def test_unwritable_output_is_named_in_one_line(tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(WildLensError, match=r"file/demo: could not be written"):
         step.run(SETTINGS, tmp_path / "file" / "demo")
 
 
-def test_progress_is_logged_with_seconds(tmp_path, monkeypatch, caplog):
+def test_progress_log_states_seconds(tmp_path, monkeypatch, caplog):
     done = SimpleNamespace(result=lambda: ("cells", "zones", 12.4))
     with caplog.at_level(logging.INFO, "wildlens.demo.step"):
         assert step._report(PRODUCTS[0], done) == ("cells", "zones")
