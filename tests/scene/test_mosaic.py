@@ -1,4 +1,4 @@
-"""Scenes of several products, and of products that are reprojected, against plain definitions."""
+"""Tests of scenes of several or reprojected products, against naive references."""
 
 import json
 import logging
@@ -27,7 +27,7 @@ def read(path) -> np.ndarray:
 
 
 def product(folder, values, left=0, top=0, scl=None, crs=CRS, **profile):
-    """A folder of B02, and SCL at 20 m, whose corner lies `left` and `top` pixels off."""
+    """A folder of B02, and SCL at 20 m, whose corner is shifted by `left` and `top` pixels."""
 
     def corner(size):
         return Affine(size, 0, LEFT + 10 * left, 0, -size, TOP - 10 * top)
@@ -39,7 +39,7 @@ def product(folder, values, left=0, top=0, scl=None, crs=CRS, **profile):
 
 
 def merged_naively(layers, shape):
-    """Pixel by pixel: the first of (values, left, top) that is not 0."""
+    """Naive reference: for each pixel the first of (values, left, top) that is not 0."""
     result = np.zeros(shape, np.uint16)
     for values, left, top in reversed(layers):
         for (row, column), value in np.ndenumerate(values):
@@ -68,7 +68,7 @@ def test_mosaic_takes_first_valid_pixel_of_clearest_product(tmp_path, seed, capl
     assert "of 3 products" in caplog.text and "p1: 9" in caplog.text
 
 
-def test_each_product_takes_its_own_offset(tmp_path):
+def test_each_product_uses_its_own_offset(tmp_path):
     rng = np.random.default_rng(0)
     added, plain = (
         {"B02": numbers(rng, (60, 72), low, 4000), "SCL": np.full((30, 36), 4, "uint16")}
@@ -90,7 +90,7 @@ def test_each_product_takes_its_own_offset(tmp_path):
     assert len(json.loads(tags["wildlens_inputs"])) == 8  # two metadata, B02 and SCL of each
 
 
-def test_each_product_takes_its_given_offset(tmp_path):
+def test_each_product_uses_its_given_offset(tmp_path):
     values = np.full((60, 72), 3000, "uint16")
     paths = [product(tmp_path / "a", values), product(tmp_path / "b", values, left=72)]
     build_scene(paths, tmp_path / "scene.tif", ONE, offset=[-1000, 0])
@@ -100,7 +100,7 @@ def test_each_product_takes_its_given_offset(tmp_path):
         build_scene(paths, tmp_path / "scene.tif", ONE, offset=[0, 0, 0])
 
 
-def test_clip_of_a_mosaic_equals_that_part(tmp_path, caplog):
+def test_clipped_mosaic_equals_part_of_whole_mosaic(tmp_path, caplog):
     rng = np.random.default_rng(0)
     names = [("a", 0), ("b", 72), ("c", 300)]
     paths = [product(tmp_path / n, numbers(rng, (60, 72)), left) for n, left in names]
@@ -119,7 +119,7 @@ def test_clip_of_a_mosaic_equals_that_part(tmp_path, caplog):
         build_scene(paths, tmp_path / "gap.tif", ONE, offset=0, clip=tuple(gap))
 
 
-def test_products_of_several_dates_are_warned_of(tmp_path, caplog):
+def test_products_of_several_dates_give_warning(tmp_path, caplog):
     images = {"B02": np.ones((60, 72), "uint16")}
     paths = [write_safe(tmp_path / n, images, shape=(60, 72)) for n in "ab"]
     metadata = paths[1] / "MTD_MSIL2A.xml"
@@ -128,7 +128,7 @@ def test_products_of_several_dates_are_warned_of(tmp_path, caplog):
     assert "2 dates (2022-04-13, 2022-04-20)" in caplog.text
 
 
-def test_product_that_is_listed_twice_is_refused(tmp_path):
+def test_duplicate_product_is_refused(tmp_path):
     path = product(tmp_path / "a", np.ones((60, 72), "uint16"))
     (tmp_path / "link").symlink_to(path)
     for other in (path, tmp_path / "b/../a", tmp_path / "link"):
@@ -137,7 +137,7 @@ def test_product_that_is_listed_twice_is_refused(tmp_path):
             build_scene([path, other], tmp_path / "scene.tif", ONE, offset=0)
 
 
-def test_two_processings_of_one_overpass_are_warned_of(tmp_path, caplog):
+def test_two_processings_of_one_overpass_give_warning(tmp_path, caplog):
     images = {"B02": np.ones((60, 72), "uint16")}
     paths = [write_safe(tmp_path / n, images, shape=(60, 72)) for n in "ab"]
     metadata = paths[1] / "MTD_MSIL2A.xml"
@@ -146,7 +146,7 @@ def test_two_processings_of_one_overpass_are_warned_of(tmp_path, caplog):
     assert "are of the same overpass and tile" in caplog.text
 
 
-def test_products_of_the_same_ground_are_warned_of(tmp_path, caplog):
+def test_products_of_same_area_give_warning(tmp_path, caplog):
     paths = [product(tmp_path / n, np.ones((60, 72), "uint16")) for n in "ab"]
     build_scene(paths, tmp_path / "scene.tif", ONE, offset=0)
     assert "cover the same ground" in caplog.text
@@ -160,7 +160,7 @@ def test_products_of_the_same_ground_are_warned_of(tmp_path, caplog):
 
 
 def naive_warp(values, own: GeoBox, target: GeoBox, resampling: str):
-    """Each pixel by pyproj: (H, W) float64 NaN where missing, and bool where that is in doubt."""
+    """Naive reference by pyproj: float64, NaN = missing; and bool, where rounding decides."""
     rows, columns = target.shape
     column, row = np.meshgrid(np.arange(columns) + 0.5, np.arange(rows) + 0.5)
     x, y = target.pix2wld(column, row)
@@ -195,7 +195,7 @@ TARGETS = {"the next zone": "EPSG:32632", "Europe": "EPSG:3035"}
 
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
 @pytest.mark.parametrize("target", TARGETS)
-def test_reprojected_pixels_are_those_of_the_definition(tmp_path, target, resampling, caplog):
+def test_reprojected_pixels_equal_naive_reference(tmp_path, target, resampling, caplog):
     rng = np.random.default_rng(1)
     fine = numbers(rng, (240, 144), 1000, 1200, missing=0.02)
     coarse = numbers(rng, (120, 72), 1000, 1200)
@@ -223,7 +223,7 @@ def test_reprojected_pixels_are_those_of_the_definition(tmp_path, target, resamp
     assert "1 of them reprojected" in caplog.text
 
 
-def test_saturated_pixels_stay_apart_when_reprojected(tmp_path):
+def test_saturated_pixels_are_not_mixed_when_reprojected(tmp_path):
     values = np.full((60, 72), 3000, "uint16")
     values[20:24, 30:34] = 65535
     path = product(tmp_path / "a", values)
@@ -235,7 +235,7 @@ def test_saturated_pixels_stay_apart_when_reprojected(tmp_path):
     )
 
 
-def test_product_on_the_target_grid_is_not_resampled(tmp_path):
+def test_product_on_target_grid_is_not_resampled(tmp_path):
     rng = np.random.default_rng(2)
     here, there = numbers(rng, (60, 72)), np.full((90, 90), 5000, "uint16")
     x, y = Transformer.from_crs(CRS, "EPSG:32632", always_xy=True).transform(LEFT + 400, TOP - 300)

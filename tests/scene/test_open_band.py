@@ -1,4 +1,4 @@
-"""Digital numbers of files of other types and with other no-data conventions than Sentinel-2's."""
+"""Tests of files whose data type or no-data convention is not that of Sentinel-2."""
 
 import os
 import subprocess
@@ -43,7 +43,7 @@ def test_negative_reflectance_with_declared_nodata_is_valid(tmp_path, dtype, nod
     np.testing.assert_array_equal(scene, expected)
 
 
-def test_signed_numbers_give_the_same_scene(tmp_path):
+def test_signed_numbers_give_equal_scene(tmp_path):
     rng = np.random.default_rng(0)
     added = rng.integers(1, 9000, (30, 36)).astype("uint16")  # a late baseline
     subtracted = added.astype("int16") - 1000
@@ -58,7 +58,7 @@ def test_signed_numbers_give_the_same_scene(tmp_path):
     assert (one == 1).any()
 
 
-def test_signed_file_without_nodata_has_fill_values_missing(tmp_path):
+def test_fill_values_of_signed_file_without_nodata_are_missing(tmp_path):
     values = np.array([[-9999, -32768, 0, -1001], [-1000, -1, 1, 32767]], "int16")
     numbers, shift = numbers_of(write_tif(tmp_path / "B02.tif", values))
     np.testing.assert_array_equal(numbers == 0, [[True] * 4, [False] * 4])
@@ -109,7 +109,7 @@ def masked(path, values, valid, kind, nodata=None):
 @pytest.mark.parametrize("kind", ["internal", "msk", "alpha"])
 @pytest.mark.parametrize("nodata", [None, 9])
 @pytest.mark.parametrize("fill", [1234, 65535])
-def test_pixels_that_a_mask_leaves_out_are_missing(tmp_path, kind, nodata, fill):
+def test_masked_pixels_are_missing(tmp_path, kind, nodata, fill):
     rng = np.random.default_rng(1)
     values = rng.integers(100, 3000, (4, 60, 72)).astype("uint16")
     valid = rng.random((60, 72)) > 0.3
@@ -119,7 +119,7 @@ def test_pixels_that_a_mask_leaves_out_are_missing(tmp_path, kind, nodata, fill)
 
 
 @pytest.mark.parametrize("kind", ["internal", "msk", "alpha"])
-def test_masked_coarse_pixels_are_left_out_of_means(tmp_path, kind):
+def test_masked_coarse_pixels_are_excluded_from_means(tmp_path, kind):
     valid = np.ones((60, 72), bool)
     valid[10:20, 30:40] = False
     values = np.where(valid, 3000, 20_000).astype("uint16")[None]
@@ -164,7 +164,7 @@ def test_sidecar_mask_is_listed_as_input(tmp_path):
 @pytest.mark.parametrize(
     "variable", ["GDAL_DISABLE_READDIR_ON_OPEN=EMPTY_DIR", "GDAL_PAM_ENABLED=NO", "NONE=1"]
 )
-def test_environment_of_another_program_hides_no_sidecar(tmp_path, variable):
+def test_sidecar_is_read_despite_environment_of_other_programs(tmp_path, variable):
     values, valid = np.full((4, 60, 72), 1000, "uint16"), np.ones((60, 72), bool)
     valid[:20] = False
     path = masked(tmp_path / "s.tif", values, valid, "msk")

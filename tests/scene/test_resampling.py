@@ -13,7 +13,7 @@ from wildlens.scene.resampling import open_aligned
 
 @pytest.mark.parametrize("factor", [1, 2, 3, 6])
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear"])
-def test_any_window_equals_the_naive_whole(tmp_path, factor, resampling):
+def test_resampled_window_equals_naive_reference(tmp_path, factor, resampling):
     rng = np.random.default_rng(factor)
     coarse = numbers(rng, (60 // factor, 72 // factor), high=65536, missing=0.2)
     coarse[rng.random(coarse.shape) < 0.1] = 65535
@@ -33,7 +33,7 @@ def test_any_window_equals_the_naive_whole(tmp_path, factor, resampling):
 
 
 @pytest.mark.parametrize("factor", [2, 6])
-def test_bilinear_is_gdals_where_nothing_is_missing(tmp_path, factor):
+def test_bilinear_equals_gdal_without_missing_pixels(tmp_path, factor):
     coarse = numbers(np.random.default_rng(3), (60 // factor, 72 // factor), high=60_000)
     path = write_tif(tmp_path / "B11.tif", coarse, 10.0 * factor)
     with rasterio.open(path) as dataset:
@@ -46,7 +46,7 @@ def test_bilinear_is_gdals_where_nothing_is_missing(tmp_path, factor):
 
 
 @pytest.mark.parametrize("factor", [2, 6])
-def test_bilinear_leaves_out_a_saturated_pixel(tmp_path, factor):
+def test_bilinear_excludes_saturated_pixels(tmp_path, factor):
     coarse = np.full((60 // factor, 72 // factor), 3000, "uint16")
     coarse[3, 4] = 65535
     path = write_tif(tmp_path / "B11.tif", coarse, 10.0 * factor)
@@ -57,7 +57,7 @@ def test_bilinear_leaves_out_a_saturated_pixel(tmp_path, factor):
     np.testing.assert_array_equal(read, expected)
 
 
-def test_bands_of_one_file_are_told_apart(tmp_path):
+def test_bands_of_one_file_are_distinguished(tmp_path):
     values = numbers(np.random.default_rng(0), (3, *SHAPE))
     path = write_tif(tmp_path / "x.tif", values)
     files = {"B04": BandFile(path, 3, 10.0), "B02": BandFile(path, 1, 10.0)}
@@ -79,7 +79,7 @@ def test_bands_of_one_file_are_told_apart(tmp_path):
         ({"dtype": "float32"}, "float32"),
     ],
 )
-def test_bands_that_do_not_fit_the_grid_are_refused(tmp_path, profile, named):
+def test_bands_off_the_grid_are_refused(tmp_path, profile, named):
     values = np.ones((1, 29 if "height" in profile else 30, 36), profile.get("dtype", "uint16"))
     path = write_tif(tmp_path / "B11.tif", values, 20, **profile)
     with (
@@ -90,7 +90,7 @@ def test_bands_that_do_not_fit_the_grid_are_refused(tmp_path, profile, named):
     assert str(path) in str(error.value)
 
 
-def test_a_missing_file_is_named_with_its_band(tmp_path):
+def test_missing_file_is_named_with_its_band(tmp_path):
     path = tmp_path / "gone.jp2"
     with (
         pytest.raises(WildLensError, match="B11") as error,
@@ -100,7 +100,7 @@ def test_a_missing_file_is_named_with_its_band(tmp_path):
     assert str(path) in str(error.value)
 
 
-def test_a_truncated_file_is_named(tmp_path):
+def test_truncated_file_is_named(tmp_path):
     values = numbers(np.random.default_rng(0), (1024, 1024))
     path = write_tif(tmp_path / "B02.tif", values)
     path.write_bytes(path.read_bytes()[:-1_000_000])

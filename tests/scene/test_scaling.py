@@ -24,34 +24,34 @@ def safe(tmp_path, low, high, offsets) -> Path:
     return write_safe(tmp_path, {"B02": values, "B03": values}, shape=SHAPE, offsets=offsets)
 
 
-def test_metadata_decide(tmp_path):
+def test_offset_is_taken_from_metadata(tmp_path):
     product = open_product(safe(tmp_path, 1100, 3000, {"B02": -1000, "B03": -900}))
     offset = decide_scaling(product, ["B03", "B02"], None)
     assert offset.offset == {"B03": -900, "B02": -1000}
     assert offset.origin == "metadata"
 
 
-def test_metadata_without_offsets_mean_none(tmp_path):
+def test_metadata_without_offsets_give_offset_zero(tmp_path):
     product = open_product(safe(tmp_path, 100, 3000, None))
     assert decide_scaling(product, ["B02"], None).offset == {"B02": 0}
     assert decide_scaling(product, ["B02"], 0).origin == "metadata"
 
 
 @pytest.mark.parametrize(("stated", "given"), [(-1000, 0), (None, -1000)])
-def test_given_offset_must_not_contradict_metadata(tmp_path, stated, given):
+def test_given_offset_contradicting_metadata_is_refused(tmp_path, stated, given):
     offsets = None if stated is None else {"B02": stated}
     product = open_product(safe(tmp_path, 1100, 3000, offsets))
     with pytest.raises(WildLensError, match=rf"offset {given} .* say {stated or 0}"):
         decide_scaling(product, ["B02"], given)
 
 
-def test_metadata_that_leave_out_a_band_are_refused(tmp_path):
+def test_metadata_lacking_offset_of_band_are_refused(tmp_path):
     product = open_product(safe(tmp_path, 1100, 3000, {"B02": -1000}))
     with pytest.raises(WildLensError, match="B03"):
         decide_scaling(product, ["B02", "B03"], None)
 
 
-def test_without_metadata_the_user_decides(tmp_path, caplog):
+def test_without_metadata_given_offset_is_used(tmp_path, caplog):
     product = open_product(stack(tmp_path, 1100, 3000))
     assert decide_scaling(product, ["B02"], -1000).offset == {"B02": -1000}
     assert decide_scaling(product, ["B02"], 0).offset == {"B02": 0}
@@ -66,20 +66,20 @@ def test_unstated_offset_is_refused_for_bright_pixels_only(tmp_path):
         decide_scaling(bright, ["B02"], None)
 
 
-def test_missing_pixels_do_not_make_a_product_dark(tmp_path):
+def test_missing_pixels_are_ignored_by_offset_check(tmp_path):
     values = numbers(np.random.default_rng(0), low=1010, missing=0.6)
     write_tif(tmp_path / "B02.tif", values)
     with pytest.raises(WildLensError, match="-1000"):
         decide_scaling(open_product(tmp_path), ["B02"], None)
 
 
-def test_offset_of_infrared_bands_cannot_be_checked(tmp_path, caplog):
+def test_offset_of_infrared_bands_is_not_checked(tmp_path, caplog):
     product = open_product(stack(tmp_path, 2000, 4000, name="B08"))
     assert decide_scaling(product, ["B08"], None).offset == {"B08": 0}
     assert "offset 0 is assumed" in caplog.text
 
 
-def test_pixels_that_contradict_the_metadata_are_reported(tmp_path, caplog):
+def test_pixels_contradicting_metadata_give_warning(tmp_path, caplog):
     product = open_product(safe(tmp_path / "a", 100, 3000, {"B02": -1000}))
     decide_scaling(product, ["B02"], None)
     assert "applied before" in caplog.text
@@ -89,7 +89,7 @@ def test_pixels_that_contradict_the_metadata_are_reported(tmp_path, caplog):
     assert "still in the numbers" in caplog.text
 
 
-def test_pixels_that_agree_are_not_reported(tmp_path, caplog):
+def test_pixels_agreeing_with_metadata_give_no_warning(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         product = open_product(safe(tmp_path / "a", 1050, 3000, {"B02": -1000}))
         decide_scaling(product, ["B02"], None)
@@ -99,7 +99,7 @@ def test_pixels_that_agree_are_not_reported(tmp_path, caplog):
 
 
 @pytest.mark.parametrize(("low", "offsets"), [(1100, None), (100, {"B02": -1000, "B03": -1000})])
-def test_a_contradiction_is_refused_on_request(tmp_path, low, offsets):
+def test_contradiction_is_refused_on_request(tmp_path, low, offsets):
     product = open_product(safe(tmp_path, low, 3000, offsets))
     decide_scaling(product, ["B02"], None)
     with pytest.raises(WildLensError, match=r"scene.offset_conflict is 'refuse'"):
@@ -129,7 +129,7 @@ def stored(path: Path, tmp_path: Path, **options) -> np.ndarray:
     [(5e-5, 0), (1e-4, -0.1), (1e-4, 0), (2e-5, -0.02), (1e-3, 0.05), (1, -1000), (1, -500)],
 )
 @pytest.mark.parametrize("kind", ["one file", "folder"])
-def test_tags_of_a_file_scale_its_numbers(tmp_path, kind, scale, offset):
+def test_digital_numbers_are_scaled_by_file_tags(tmp_path, kind, scale, offset):
     values = numbers(np.random.default_rng(0), low=1, high=900 if scale >= 1e-4 else 6000)
     values = (values + (1000 if offset in (-0.1, -1000, -500) else 0)).astype("uint16")
     values[0, 0], values[0, 1] = 0, 65535
@@ -163,14 +163,14 @@ def test_signed_numbers_are_scaled_by_tags(tmp_path):
     [(1, -0.1, "scale 1 and offset -0.1"), (1e-4, -1000, "offset -1000"), (-1e-4, 0, "-0.0001"),
      (0.5, 0, "scale 0.5"), (float("nan"), 0, "scale nan"), (1e-4, float("inf"), "offset inf")],
 )  # fmt: skip
-def test_tags_that_give_no_reflectance_are_refused(tmp_path, scale, offset, named):
+def test_implausible_tags_are_refused(tmp_path, scale, offset, named):
     path = tagged(tmp_path / "B02.tif", np.full(SHAPE, 800, "uint16"), scale, offset)
     with pytest.raises(WildLensError, match=named) as error:
         stored(tmp_path, tmp_path / "out")
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
-def test_tags_in_some_bands_only_are_refused(tmp_path):
+def test_tags_in_only_some_bands_are_refused(tmp_path):
     values = np.full(SHAPE, 800, "uint16")
     tagged(tmp_path / "B02.tif", values, 5e-5, 0)
     write_tif(tmp_path / "B03.tif", values)
@@ -178,13 +178,13 @@ def test_tags_in_some_bands_only_are_refused(tmp_path):
         stored(tmp_path, tmp_path / "out", bands=["B02", "B03"])
 
 
-def test_given_offset_must_not_contradict_tags(tmp_path):
+def test_given_offset_contradicting_tags_is_refused(tmp_path):
     tagged(tmp_path / "B02.tif", np.full(SHAPE, 1800, "uint16"), 1e-4, -0.1)
     with pytest.raises(WildLensError, match="offset 0 is given, but the product's file tags say"):
         stored(tmp_path, tmp_path / "out", offset=0)
 
 
-def test_scale_alone_leaves_the_offset_to_the_user(tmp_path):
+def test_scale_without_offset_requires_given_offset(tmp_path):
     tagged(tmp_path / "B02.tif", np.full(SHAPE, 3000, "uint16"), 5e-5, 0)
     with pytest.raises(WildLensError, match="give `offset: -2000`, or `offset: 0`"):
         stored(tmp_path, tmp_path / "out")
@@ -192,7 +192,7 @@ def test_scale_alone_leaves_the_offset_to_the_user(tmp_path):
     assert (stored(tmp_path, tmp_path / "out", offset=0) == 1500).all()
 
 
-def test_tags_against_metadata_are_reported_or_refused(tmp_path, caplog):
+def test_tags_contradicting_metadata_give_warning_or_error(tmp_path, caplog):
     path = tagged(tmp_path / "B02.tif", np.full(SHAPE, 1800, "uint16"), 5e-5, 0)
     item = {"type": "Feature", "properties": {"s2:processing_baseline": "05.09"},
             "assets": {"B02": {"href": path.name}}}  # fmt: skip
@@ -203,7 +203,7 @@ def test_tags_against_metadata_are_reported_or_refused(tmp_path, caplog):
         decide_scaling(open_product(tmp_path / "item.json"), ["B02"], None, conflict="refuse")
 
 
-def test_tags_that_agree_with_metadata_are_silent(tmp_path, caplog):
+def test_tags_agreeing_with_metadata_give_no_warning(tmp_path, caplog):
     path = tagged(tmp_path / "B02.tif", np.full(SHAPE, 1800, "uint16"), 1e-4, -0.1)
     item = {"type": "Feature", "properties": {"s2:processing_baseline": "05.09"},
             "assets": {"B02": {"href": path.name}}}  # fmt: skip

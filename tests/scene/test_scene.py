@@ -31,7 +31,7 @@ def data() -> Path:
 
 @pytest.fixture(scope="module")
 def images() -> dict[str, np.ndarray]:
-    """DN with gaps, with numbers that the offset makes negative, and with saturated ones."""
+    """DN with missing and saturated pixels, and some that the offset makes negative."""
     rng = np.random.default_rng(7)
     shapes = {"B02": TALL, "B08": TALL, "B11": (516, 12), "B09": (172, 4)}
     images = {band: numbers(rng, shape, 990, 9000, 0.03) for band, shape in shapes.items()}
@@ -46,7 +46,7 @@ def safe(images, tmp_path_factory) -> Path:
 
 
 def expected(images, bands, settings, offsets, quantification=10_000) -> np.ndarray:
-    """The scene by its definition, whole arrays."""
+    """Naive reference: the scene by its definition, on whole arrays."""
     upsample = naive_bilinear if settings.resampling == "bilinear" else naive_nearest
     whole = {b: upsample(images[b], TALL[0] // images[b].shape[0]) for b in bands}
     missing = np.isin(naive_nearest(images["SCL"], 2), settings.mask_classes)
@@ -67,13 +67,13 @@ def read(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("resampling", ["bilinear", "nearest"])
 @pytest.mark.parametrize("mask_classes", [[], [0, 1, 3, 8, 9, 10]])
-def test_scene_equals_its_definition(tmp_path, safe, images, resampling, mask_classes):
+def test_scene_equals_naive_reference(tmp_path, safe, images, resampling, mask_classes):
     bands = ["B11", "B02", "B09", "B08"]
     settings = Scene(bands=bands, resampling=resampling, mask_classes=mask_classes)
     build_scene(safe, tmp_path / "scene.tif", settings)
     scene = read(tmp_path / "scene.tif")
     np.testing.assert_array_equal(scene, expected(images, bands, settings, OFFSETS))
-    # the cases that matter are there
+    # the relevant cases occur
     assert (scene == 0).any() and (scene == 1).any() and (scene[1] == 65535).any()
 
 
@@ -128,7 +128,7 @@ def test_stored_values_equal_the_formula(offset, quantification):
         assert table[number] == (65_535 if number == 65_535 else expected), "saturated stays so"
 
 
-def test_another_quantification(tmp_path, images):
+def test_other_quantification_is_applied(tmp_path, images):
     bands, settings = ["B02", "B08"], Scene(bands=["B02", "B08"])
     offsets = dict.fromkeys(bands, -1000)
     root = write_safe(tmp_path, images, shape=TALL, offsets=offsets, quantification=12_345)
@@ -138,7 +138,7 @@ def test_another_quantification(tmp_path, images):
     )
 
 
-def test_missing_scene_classification_is_warned_of(tmp_path, caplog):
+def test_missing_scene_classification_gives_warning(tmp_path, caplog):
     values = numbers(np.random.default_rng(0), TALL)
     write_tif(tmp_path / "p" / "B02.tif", values)
     build_scene(tmp_path / "p", tmp_path / "scene.tif", Scene(bands=["B02"]))
@@ -149,7 +149,7 @@ def test_missing_scene_classification_is_warned_of(tmp_path, caplog):
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-def test_a_scene_without_a_valid_pixel_is_reported(tmp_path, caplog):
+def test_scene_without_valid_pixel_is_reported(tmp_path, caplog):
     images = {"B02": np.ones((60, 72), "uint16"), "SCL": np.full((30, 36), 9, "uint8")}
     root = write_safe(tmp_path, images, shape=(60, 72))
     build_scene(root, tmp_path / "scene.tif", Scene(bands=["B02"]))
@@ -165,7 +165,7 @@ def test_a_scene_without_a_valid_pixel_is_reported(tmp_path, caplog):
         (["B02"], (image_entry("SCL", 20),), "SCL"),
     ],
 )
-def test_missing_images_are_named_and_nothing_is_written(tmp_path, bands, listed, named):
+def test_missing_images_are_named_without_output(tmp_path, bands, listed, named):
     images = {"B02": numbers(np.random.default_rng(0))}
     root = write_safe(tmp_path, images, shape=(60, 72), listed=listed)
     with pytest.raises(WildLensError, match=named):
@@ -173,7 +173,7 @@ def test_missing_images_are_named_and_nothing_is_written(tmp_path, bands, listed
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
 
-def test_images_off_the_grid_of_the_metadata_are_refused(tmp_path):
+def test_images_off_metadata_grid_are_refused(tmp_path):
     images = {"B02": numbers(np.random.default_rng(0))}
     root = write_safe(tmp_path, images, shape=(60, 72))
     xml = next(root.rglob("MTD_TL.xml"))
@@ -182,7 +182,7 @@ def test_images_off_the_grid_of_the_metadata_are_refused(tmp_path):
         build_scene(root, tmp_path / "scene.tif", Scene(bands=["B02"]))
 
 
-def test_failure_keeps_the_earlier_scene(tmp_path):
+def test_failed_run_keeps_previous_scene(tmp_path):
     values = numbers(np.random.default_rng(0), (2048, 512))
     path = write_tif(tmp_path / "p" / "B02.tif", values)
     output = tmp_path / "out" / "scene.tif"
@@ -285,7 +285,7 @@ def test_real_clip_in_degrees_is_refused(tmp_path, data):
         build_scene(source, tmp_path / "scene.tif", Scene(bands=["B02"]))
 
 
-def test_real_metadata_without_images_name_the_missing_file(tmp_path, data):
+def test_real_metadata_without_images_name_missing_file(tmp_path, data):
     source = next((data / "s2-safe-metadata").glob("*_N0509_*"))
     with pytest.raises(WildLensError, match=r"R10m/T01WCP_20230625T234621_B08_10m.jp2: band B08"):
         build_scene(source, tmp_path / "scene.tif", Scene(bands=["B08"]))
@@ -295,7 +295,7 @@ def test_real_metadata_without_images_name_the_missing_file(tmp_path, data):
 
 
 @pytest.mark.parametrize("inside", ["", "product.SAFE/"])
-def test_a_zip_gives_the_scene_of_its_folder(tmp_path, safe, inside):
+def test_zip_gives_same_scene_as_folder(tmp_path, safe, inside):
     archive = tmp_path / "S2B_MSIL2A_20220413.zip"
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as target:
         for path in safe.rglob("*"):
@@ -311,7 +311,7 @@ def test_a_zip_gives_the_scene_of_its_folder(tmp_path, safe, inside):
 
 
 @pytest.mark.parametrize("resampling", ["bilinear", "nearest"])
-def test_clip_equals_that_part_of_the_scene(tmp_path, safe, resampling):
+def test_clipped_scene_equals_part_of_whole_scene(tmp_path, safe, resampling):
     settings = Scene(bands=["B02", "B11", "B09"], resampling=resampling)
     build_scene(safe, tmp_path / "whole.tif", settings)
     whole = read(tmp_path / "whole.tif")

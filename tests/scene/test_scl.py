@@ -1,4 +1,4 @@
-"""A scene classification in a file of its own, beside a stack of bands."""
+"""Tests of a scene classification in its own file, for a stack of bands."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_given_scene_classification_masks_a_stack(tmp_path, resolution, caplog):
         assert "any name.tif" in dataset.tags()["wildlens_inputs"]
 
 
-def test_command_takes_one_scene_classification_for_each_product(tmp_path):
+def test_command_accepts_one_scl_per_product(tmp_path):
     (one, first), (two, second) = (stack(tmp_path / name, seed) for seed, name in enumerate("ab"))
     scl = classes(tmp_path / "a/c.tif", 20)
     write_tif(tmp_path / "b/c.tif", np.full((30, 36), 4, "uint8"), 20)
@@ -58,7 +58,7 @@ def test_command_takes_one_scene_classification_for_each_product(tmp_path):
     assert np.isin(scl, ONE.mask_classes).any() and (first != second).any()
 
 
-def test_scl_on_another_grid_is_resampled_nearest(tmp_path, caplog):
+def test_scl_on_other_grid_is_resampled_by_nearest_neighbour(tmp_path, caplog):
     path, values = stack(tmp_path)
     scl = np.random.default_rng(1).integers(1, 12, (40, 50)).astype("uint8")
     corner = Affine(20, 0, LEFT - 30, 0, -20, TOP + 30)  # 1.5 pixels off
@@ -71,7 +71,7 @@ def test_scl_on_another_grid_is_resampled_nearest(tmp_path, caplog):
 
 
 @pytest.mark.parametrize("crs", [None, "EPSG:3035"])
-def test_scl_of_another_place_is_refused(tmp_path, crs):
+def test_scl_without_overlap_is_refused(tmp_path, crs):
     path, _ = stack(tmp_path)
     classes(tmp_path / "c.tif", 20, transform=Affine(20, 0, LEFT + 90_000, 0, -20, TOP))
     settings = ONE.model_copy(update={"crs": crs})
@@ -79,14 +79,14 @@ def test_scl_of_another_place_is_refused(tmp_path, crs):
         build_scene(path, tmp_path / "s.tif", settings, scl=tmp_path / "c.tif")
 
 
-def test_raster_that_is_no_scene_classification_is_refused(tmp_path):
+def test_raster_without_scene_classes_is_refused(tmp_path):
     path, _ = stack(tmp_path)
     with pytest.raises(WildLensError, match="classes of a scene classification"):
         build_scene(path, tmp_path / "s.tif", ONE, scl=path)
     assert not (tmp_path / "s.tif").exists()
 
 
-def test_second_scene_classification_of_a_product_is_refused(tmp_path):
+def test_second_scl_of_product_is_refused(tmp_path):
     images = {"B02": np.ones(SHAPE, "uint16"), "SCL": np.full((30, 36), 4, "uint8")}
     root = write_safe(tmp_path, images, shape=SHAPE)
     classes(tmp_path / "c.tif", 20)

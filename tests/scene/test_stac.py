@@ -1,4 +1,4 @@
-"""STAC items in the dialects of the catalogues, real ones among them."""
+"""Tests of STAC items of several catalogues, including real ones."""
 
 import json
 import os
@@ -27,7 +27,7 @@ def data() -> Path:
 
 
 def write_item(folder: Path, assets: dict, low=1100, **properties) -> Path:
-    """An item whose assets' files lie beside it; 20 m where the key ends in 16 or 20m."""
+    """Write an item with its assets' files beside it; 20 m if the key ends in 16 or 20m."""
     rng = np.random.default_rng(0)
     for key, asset in assets.items():
         factor = 2 if key.endswith(("16", "20m")) or key.lower().startswith("scl") else 1
@@ -83,7 +83,7 @@ DIALECTS = {
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_the_offset_is_found_in_every_dialect(tmp_path, dialect):
+def test_offset_is_found_in_items_of_all_catalogues(tmp_path, dialect):
     assets, properties, offset = DIALECTS[dialect]
     product = open_product(write_item(tmp_path, json.loads(json.dumps(assets)), **properties))
     expected = {COMMON.get(key) or key.partition("_")[0] for key in assets} - {"SCL"}
@@ -97,7 +97,7 @@ def test_the_offset_is_found_in_every_dialect(tmp_path, dialect):
         assert band.resolution == (20 if name in ("B11",) else 10)
 
 
-def test_an_item_becomes_a_scene(tmp_path):
+def test_item_becomes_a_scene(tmp_path):
     item = write_item(tmp_path, {key: scaled(-0.1) for key in COMMON}, low=1, datetime="2023-06-28")
     build_scene(item, tmp_path / "scene.tif", Scene(bands=["B04", "B11"], resampling="nearest"))
     with rasterio.open(tmp_path / "scene.tif") as scene, rasterio.open(tmp_path / "red.tif") as red:
@@ -122,7 +122,7 @@ def test_missing_download_is_named(tmp_path):
         build_scene(item, tmp_path / "scene.tif", Scene(bands=["B02", "B08"]), offset=0)
 
 
-def test_paths_of_an_item_are_followed(tmp_path):
+def test_relative_and_absolute_hrefs_are_followed(tmp_path):
     path = write_item(tmp_path / "files", {"B02": {}, "B08": {}})
     item = json.loads(path.read_text())
     item["assets"]["B02"]["href"] = "./files/B02.tif"
@@ -191,7 +191,7 @@ def test_invalid_json_is_refused(tmp_path, text):
         ("my scene.tif", "file://FOLDER/my%20scene.tif"),
     ],
 )
-def test_percent_encoded_addresses_are_decoded(tmp_path, name, href):
+def test_percent_encoded_hrefs_are_decoded(tmp_path, name, href):
     write_tif(tmp_path / name, np.ones(SHAPE, "uint16"))
     item = {"type": "Feature", "properties": {},
             "assets": {"B02": {"href": href.replace("FOLDER", str(tmp_path))}}}  # fmt: skip
@@ -202,7 +202,7 @@ def test_percent_encoded_addresses_are_decoded(tmp_path, name, href):
 @pytest.mark.parametrize(
     "href", ["%2e%2e/B02.tif", "a/%2E%2E/%2e./B02.tif", "file:///a/%2e%2e/b.tif"]
 )
-def test_encoded_addresses_do_not_leave_the_folder(tmp_path, href):
+def test_encoded_hrefs_outside_folder_are_refused(tmp_path, href):
     write_tif(tmp_path / "B02.tif", np.ones(SHAPE, "uint16"))
     item = {"type": "Feature", "properties": {}, "assets": {"B02": {"href": href}}}
     (tmp_path / "item").mkdir()
@@ -222,7 +222,7 @@ def test_encoded_addresses_do_not_leave_the_folder(tmp_path, href):
         ({}, None),
     ],
 )
-def test_zone_that_contradicts_the_files_is_reported(tmp_path, stated, said, caplog):
+def test_zone_contradicting_files_gives_warning(tmp_path, stated, said, caplog):
     product = open_product(write_item(tmp_path, {"B02": {}}, **stated))
     assert product.grid == grid()
     assert (said in caplog.text) if said else not caplog.records
@@ -239,13 +239,13 @@ def test_time_without_zone_is_utc(tmp_path, zone, monkeypatch, caplog):
     time.tzset()
 
 
-def test_time_with_a_zone_stays_as_it_is(tmp_path, caplog):
+def test_time_with_zone_is_unchanged(tmp_path, caplog):
     product = open_product(write_item(tmp_path, {"B02": {}}, datetime="2023-06-28T10:20:30+02:00"))
     assert product.description["sensing_time"] == "2023-06-28T10:20:30+02:00"
     assert not caplog.records
 
 
-# --- the real ones
+# --- real items
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_time_with_a_zone_stays_as_it_is(tmp_path, caplog):
          10980, (499980, 9200020)),
     ],
 )  # fmt: skip
-def test_real_items(data, name, offset, code, shape, corner):
+def test_real_items_are_read(data, name, offset, code, shape, corner):
     product = open_product(data / f"{name}.json")
     assert set(product.offset.values()) == {offset}
     assert product.grid.crs.epsg == code and product.grid.shape == (shape, shape)
@@ -268,13 +268,13 @@ def test_real_items(data, name, offset, code, shape, corner):
     assert product.bands["B11"].resolution == 20 and product.scl.resolution == 20
 
 
-def test_the_real_item_without_assets_is_refused(data):
+def test_real_item_without_assets_is_refused(data):
     (path,) = (data / "cdse").iterdir()
     with pytest.raises(WildLensError, match="is not a STAC item"):
         open_product(path)
 
 
-def test_stac_item_of_a_real_safe_agrees_with_it(data):
+def test_real_stac_item_agrees_with_safe(data):
     for folder in (data.parent / "s2-safe-metadata").iterdir():
         path = folder / "expected_output.json"
         if not path.is_file():
