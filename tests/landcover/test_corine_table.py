@@ -1,4 +1,4 @@
-"""Attribute tables beside CORINE rasters: they say what the numbers mean, whatever those are."""
+"""Tests of attribute tables beside CORINE rasters, which translate their values to codes."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Land cover that is no CORINE raster: other products, a user's own table, and polygons."""
+"""Tests of land cover from other products, a user's own table, and polygons."""
 
 import os
 from pathlib import Path
@@ -205,7 +205,7 @@ def test_real_polygons_agree_with_their_raster(tmp_path):
     assert set(by_polygon[both]) == set(by_raster[both])
 
 
-def test_only_band_is_read_whatever_its_description(tmp_path):
+def test_single_band_is_read_regardless_of_description(tmp_path):
     values = np.full((60, 72), 10, "uint8")
     source = write_tif(tmp_path / "a.tif", values, descriptions=["Map"])
     assert (codes(source, tmp_path, product="worldcover") == 313).all()

@@ -41,7 +41,7 @@ def assert_nearest(path: Path, indices: np.ndarray, own: GeoBox, grid: GeoBox) -
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "float32"])
-def test_grid_codes_are_indices(dtype):
+def test_grid_codes_equal_legend_indices(dtype):
     values = np.random.default_rng(0).integers(0, 45, (20, 30)).astype(dtype)
     decoded = decode_corine(values, None)
     assert decoded.dtype == np.uint8
@@ -71,7 +71,7 @@ def test_nodata_value_takes_precedence_over_a_class():
     np.testing.assert_array_equal(decode_corine(np.array([111, 4294967295]), 4294967295), [1, 0])
 
 
-def test_raster_without_classes_is_no_data():
+def test_raster_without_classes_becomes_no_data():
     assert not decode_corine(np.array([[0, 255], [128, 999]]), None).any()
 
 
@@ -100,7 +100,7 @@ def test_mixed_and_unknown_values_are_refused(values, named):
     "own",
     [
         CLIP,
-        # the same CRS off the grid; a half that is covered; degrees
+        # the same CRS off the grid; half of the scene; degrees
         GeoBox((160, 160), Affine(61, 0, 639_000.5, 0, -61, 5_240_500.5), "EPSG:32632"),
         GeoBox((40, 160), Affine(100, 0, 639_950, 0, -100, 5_238_000), "EPSG:32632"),
         GeoBox((150, 150), Affine(0.001, 0, 10.83, 0, -0.001, 47.33), "EPSG:4326"),

@@ -1,4 +1,4 @@
-"""Land cover by majority: what covers most of a pixel, against plain loops and exact areas."""
+"""Tests of land cover by majority, against plain loops and exact areas."""
 
 from collections import Counter
 
@@ -20,7 +20,7 @@ MAJORITY = Landcover(resampling="majority")
 
 
 def naive(samples: np.ndarray, points: int) -> np.ndarray:
-    """Pixel by pixel: most points; then the centre's class; then the lowest."""
+    """Naive reference: the class of most points; in a tie the centre's, else the lowest."""
     height, width = (side // points for side in samples.shape)
     result = np.zeros((height, width), np.uint8)
     for row in range(height):
@@ -65,7 +65,7 @@ SOURCES = {
 def test_majority_matches_a_plain_count(tmp_path, name):
     own, points = SOURCES[name]
     rng = np.random.default_rng(3)
-    # patches of some pixels, so that there is something to win, and no data among the classes
+    # patches of several pixels, so that majorities exist, with no data among the classes
     patches = rng.integers(0, 6, (own.shape[0] // 2 + 1, own.shape[1] // 2 + 1))
     indices = np.kron(patches, np.ones((2, 2), int))[: own.shape[0], : own.shape[1]]
     source = write(tmp_path / "clc.tif", own, indices.astype("uint8"))
@@ -74,7 +74,7 @@ def test_majority_matches_a_plain_count(tmp_path, name):
     samples, certain = at_centres(indices, own, refined(SCENE, points), tolerance=2e-3)
     expected = naive(samples, points)
     sure = certain.reshape(90, points, 70, points).all(axis=(1, 3))
-    assert sure.mean() > 0.4  # of pixels with 81 points, many have one near a border
+    assert sure.mean() > 0.4  # many pixels have one of their 81 points near a border
     np.testing.assert_array_equal(read(tmp_path / "lc.tif")[sure], expected[sure])
     assert (read(tmp_path / "lc.tif") == expected).mean() > 0.99
     build_landcover(source, tmp_path / "s.tif", tmp_path / "nearest.tif", Landcover())

@@ -1,4 +1,4 @@
-"""CORINE-coded polygons across the antimeridian, and such as cover the Earth."""
+"""Tests of CORINE-coded polygons across the antimeridian, and of those that cover the Earth."""
 
 import crossing
 import geopandas
@@ -25,7 +25,7 @@ WRITTEN = {
 
 @pytest.mark.parametrize("written", WRITTEN)
 @pytest.mark.parametrize("suffix", ["gpkg", "geojson"])
-def test_polygons_across_180_degrees_match_the_centres(tmp_path, written, suffix):
+def test_polygons_across_180_degrees_match_pixel_centres(tmp_path, written, suffix):
     polygons = {
         523: shapely.box(-180, -80, 180, 68.89),  # seas around the Earth
         211: shapely.box(0, 68, 20, 70),
