@@ -1,4 +1,4 @@
-"""Tiles that are too many of their class are left out of training, and of nothing else."""
+"""Tests that balancing leaves out tiles of frequent classes from training only."""
 
 import numpy as np
 import pytest

@@ -18,12 +18,12 @@ from wildlens.areas.antimeridian import bounding_box, split, to_degrees
 from wildlens.tiles.splits import block_names
 
 
-def test_tiles_across_the_antimeridian_are_split(tmp_path):
+def test_tiles_across_antimeridian_are_split_into_parts(tmp_path):
     region = Region(tmp_path)
     add_scene(region, "wrangel", np.random.default_rng(5), 32660, (crossing.SIDE, crossing.SIDE))
     region.build(block_km=0.7, protected_min_share=0.6)
     table = geopandas.read_file(region.footprints, layer="tiles")
-    region.polygons = list(split(np.array(region.polygons)))  # for the comparison
+    region.polygons = list(split(np.array(region.polygons)))  # for `naive_shares`
     to_lon = Transformer.from_crs(32660, 4326, always_xy=True)
     kinds = set()
     for tile in table.itertuples():
@@ -43,7 +43,7 @@ def test_tiles_across_the_antimeridian_are_split(tmp_path):
     assert whole.area[0] == pytest.approx((crossing.SIDE // SIZE * SIZE * 10) ** 2, rel=1e-6)
 
 
-def test_block_of_a_split_tile_is_that_of_its_centre():
+def test_block_of_divided_tile_is_that_of_its_centre():
     corners = np.array([(620_487 + x, 7_646_000) for x in range(-300, 300, 40)])
     boxes = [shapely.box(x, y, x + 320, y + 320) for x, y in corners]
     outlines = to_degrees(geopandas.GeoSeries(boxes, crs=32660).segmentize(100))

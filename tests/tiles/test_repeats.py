@@ -1,4 +1,4 @@
-"""Ground that stands twice in the training set."""
+"""Tests of ground that is in the training set twice."""
 
 import logging
 
@@ -25,7 +25,7 @@ def sense(region: Region, *times: str):
 
 
 def two_baselines(region: Region, shift=(0.0, 0.0)):
-    """The scene of `region` once more, as another processing of the same overpass gives it."""
+    """Add the scene of `region` again, as another processing of the same overpass gives it."""
     add_scene(region, "again", np.random.default_rng(1), shift=shift)
 
 
@@ -41,7 +41,7 @@ def two_baselines(region: Region, shift=(0.0, 0.0)):
         ("summer", False),
     ],
 )
-def test_repeated_ground_is_reported(region, caplog, second, warned):
+def test_repeated_ground_is_logged_and_same_overpass_warned(region, caplog, second, warned):
     two_baselines(region)
     sense(region, "2021-07-19T10:05:59.024Z", second)
     caplog.set_level(logging.INFO, "wildlens")
@@ -59,7 +59,7 @@ def test_repeated_ground_is_reported(region, caplog, second, warned):
     assert not table["repeated_in"][~used].str.len().any()
 
 
-def test_ground_counts_as_repeated_from_half_a_tile_on(region, caplog):
+def test_half_covered_tile_counts_as_repeated(region, caplog):
     two_baselines(region, shift=(160.0 + 32 * 10 * 4, -20.0))  # half a tile and four tiles east
     caplog.set_level(logging.INFO, "wildlens")
     tiles = region.build(max_missing=1, distance_m=0)
@@ -70,7 +70,7 @@ def test_ground_counts_as_repeated_from_half_a_tile_on(region, caplog):
     assert columns["north"].eq("again").any() and columns["again"].eq("north").any()
 
 
-def test_scenes_side_by_side_are_not_reported(region, caplog):
+def test_adjacent_scenes_are_not_reported_as_repeated(region, caplog):
     add_scene(region, "beside", np.random.default_rng(2), shift=(3300.0, 0.0))
     caplog.set_level(logging.INFO, "wildlens")
     region.build()

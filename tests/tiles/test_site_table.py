@@ -1,4 +1,4 @@
-"""The table of protected sites: which count, and why the others do not."""
+"""Tests of the table of protected sites with the reasons why some are left out."""
 
 import logging
 

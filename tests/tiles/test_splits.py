@@ -29,7 +29,7 @@ def split(footprints, **changed) -> pandas.DataFrame:
 
 
 def two_zones(rng, rows=16, cols=16):
-    """Two scenes that overlap, in two zones, at a random place near the border between them."""
+    """Two overlapping scenes in two zones, at a random location near the border between them."""
     lat = rng.uniform(-60, 65)
     place = geopandas.GeoSeries.from_xy([ZONE_BORDER], [lat], crs=4326)
     scenes = []
@@ -41,7 +41,7 @@ def two_zones(rng, rows=16, cols=16):
 
 
 def measured(footprints, lon, lat) -> np.ndarray:
-    """The same footprints in metres around a place, in another projection than the code uses."""
+    """The same footprints in metres around a location, in a projection other than the code's."""
     local = f"+proj=laea +lon_0={lon} +lat_0={lat} +datum=WGS84"
     return footprints.to_crs(local).to_numpy()
 
@@ -53,21 +53,21 @@ def pairs_of_splits(result):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_no_ground_is_in_two_splits_even_across_zones(seed):
+def test_splits_do_not_overlap_across_utm_zones(seed):
     rng = np.random.default_rng(seed)
     footprints, place = two_zones(rng)
     result = split(footprints, seed=seed)
     shapes = measured(footprints, place.x[0], place.y[0])
     strict, lax = pairs_of_splits(result).T
     assert len(strict)
-    # a side of 1280 m by the tolerance of .1 m, two pixels of 100 m2 at most along a whole side
+    # a side of 1280 m times the tolerance of 0.1 m: at most two pixels of 100 m2 per side
     assert shapely.area(shapely.intersection(shapes[strict], shapes[lax])).max() < 130
     assert (result["split"] == "dropped").any()
 
 
 @pytest.mark.parametrize("distance", [0.0, 700.0, 3000.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_only_tiles_near_a_later_split_are_dropped(seed, distance):
+def test_only_tiles_near_stricter_split_are_dropped(seed, distance):
     rng = np.random.default_rng(seed)
     footprints, place = two_zones(rng, 12, 12)
     result = split(footprints, seed=seed, distance_m=distance)
@@ -78,7 +78,7 @@ def test_only_tiles_near_a_later_split_are_dropped(seed, distance):
     kept = result["split"] != "dropped"
     for tile in range(len(result)):
         mine = by_block[result["block"][tile]]
-        if mine == "":  # a block of dropped tiles only: its split cannot be seen
+        if mine == "":  # all tiles of the block are dropped, so its split is unknown
             continue
         stricter = kept & (result["split"].map(STRICTNESS) > STRICTNESS[mine])
         others = shapes[stricter.to_numpy()]
@@ -98,7 +98,7 @@ def test_adjacent_tiles_are_not_dropped(side):
     assert set(split(footprints, block_km=side / 250)["split"]) == {"train", "val", "test"}
 
 
-def test_scenes_on_several_continents_and_across_the_antimeridian():
+def test_splits_work_on_several_continents_and_across_antimeridian():
     norway = outlines(32633, 500_000, 7_300_000, 12, 12)
     reunion = outlines(32740, 320_000, 7_680_000, 12, 12)
     edge = geopandas.GeoSeries.from_xy([180.0], [-17.0], crs=4326)
@@ -112,7 +112,7 @@ def test_scenes_on_several_continents_and_across_the_antimeridian():
     shapes = measured(footprints[288:], 180, -17)
     strict, lax = pairs_of_splits(result[288:]).T
     assert shapely.distance(shapes[strict], shapes[lax]).min() > 199.5
-    # far-away scenes change nothing but the place of the cut: each grid loses edges of blocks only
+    # distant scenes only move the limits of the splits: grids lose tiles at edges of blocks only
     for scene in (slice(0, 144), slice(144, 288)):
         assert (result["split"][scene] == "dropped").mean() < 0.5
 
@@ -139,7 +139,7 @@ def test_added_tiles_keep_the_order_of_blocks(seed):
     order = {"test": 0, "val": 1, "train": 2}
     common = before.index
     old, new = before.map(order).to_numpy(), after[common].map(order).to_numpy()
-    # where the order is one and the same, a cut moves, but two blocks never change places
+    # with the same order, limits of splits move, but two blocks are never exchanged
     assert not ((old[:, None] < old) & (new[:, None] > new)).any()
     assert (old == new).mean() > 0.5
 
@@ -154,13 +154,13 @@ def test_order_of_blocks_depends_on_the_seed_only():
 
 
 @pytest.mark.parametrize("lat", [-70, -21, 0, 45, 68])
-def test_block_size_at_every_latitude(lat):
+def test_block_size_is_equal_at_all_latitudes(lat):
     rng = np.random.default_rng(0)
     side = 10.0
     lon = 20 + rng.uniform(0, 100 / 111.2 / np.cos(np.radians(lat)), 20_000)
     points = shapely.buffer(shapely.points(lon, lat + rng.uniform(0, 100 / 111.2, 20_000)), 1e-6)
     names = block_names(geopandas.GeoSeries(points, crs=4326), side)
-    # 100 km x 100 km in blocks of 10 km x 10 km: 100 whole ones, and parts along the edges
+    # 100 km x 100 km in blocks of 10 km x 10 km: 100 complete ones, and parts along the edges
     counts = pandas.Series(names).value_counts()
     assert 90 <= len(counts) <= 130
     assert counts.head(60).median() == pytest.approx(200, rel=0.1)

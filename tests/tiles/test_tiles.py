@@ -34,7 +34,7 @@ def region(tmp_path) -> Region:
 
 @pytest.fixture
 def regions(region) -> Region:
-    """The same, and a scene that overlaps it from the next zone."""
+    """The region, and a scene that overlaps it from the next zone."""
     add_scene(region, "east", np.random.default_rng(2), 32635, (290, 300))
     return region
 
@@ -202,7 +202,7 @@ def test_log_counts_tiles_by_status(region, caplog):
         assert table[name][:3] == expected
 
 
-def test_scene_with_a_custom_crs(region):
+def test_scene_with_custom_crs_is_tiled(region):
     odd = "+proj=tmerc +lon_0=24 +x_0=0 +y_0=-5500000 +datum=WGS84"
     for path in [*region.scenes, *region.landcovers]:
         with rasterio.open(path, "r+") as dataset:
@@ -216,7 +216,7 @@ def test_scene_with_a_custom_crs(region):
     assert stored == rasterio.crs.CRS.from_string(odd)
 
 
-# --- what a user can fix -------------------------------------------------------------------------
+# --- errors of users -----------------------------------------------------------------------------
 
 
 def _reshaped(path, **changed):
@@ -294,7 +294,7 @@ def _nothing(region):
         (_nothing, {"block_km": 500}, r"in the split '\w+' \(protected: train \d+, .*block_km"),
     ],
 )  # fmt: skip
-def test_errors_are_one_line_and_leave_nothing(regions, change, changed, message):
+def test_invalid_input_is_refused_in_one_line_without_output(regions, change, changed, message):
     change(regions)
     with pytest.raises(WildLensError, match=message) as caught:
         regions.build(truth=True, **changed)
