@@ -1,4 +1,4 @@
-"""Attribution methods: closed forms, naive references, batch mates, labels, and what is refused."""
+"""Tests of attribution methods: closed forms, naive references, batches, labels, refusals."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +70,7 @@ def save_classifier(path: Path, network: nn.Module, kind: str) -> None:
 
 @pytest.fixture(scope="module")
 def tiles(tmp_path_factory):
-    """A training set: 8 training tiles of both labels, and land cover that tells them apart."""
+    """A training set: 8 training tiles of both labels, with land cover that separates them."""
     from attributed import write_tiles
 
     class Land:
@@ -111,13 +111,13 @@ def images(count=4, seed=0, side=SIDE):
 
 
 def attribute(method, batch, corners):
-    """Attributions of a batch without missing pixels, whose tiles have these ground corners."""
+    """Attributions of a batch of tiles without missing pixels, with these corners."""
     valid = torch.ones(len(batch), *batch.shape[2:], dtype=torch.bool)
     return Inputs(batch, valid, corners).attribute(method)
 
 
 def created(method, models, settings=SETTINGS):
-    """The method; skipped, with its reason, where a family refuses it by name."""
+    """The method; the test is skipped if this family of classifiers does not support it."""
     try:
         return create(method, models, settings)
     except WildLensError as error:
@@ -125,11 +125,11 @@ def created(method, models, settings=SETTINGS):
         pytest.skip("refused for this family of classifiers")
 
 
-# --- what holds for every method ------------------------------------------------------------------
+# --- all methods ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "class_shares"])
-def test_a_tile_does_not_depend_on_its_batch_mates(models, method):
+def test_attribution_of_tile_is_independent_of_batch(models, method):
     batch, corners = images(4), torch.arange(8).reshape(4, 2) * SIDE
     together = attribute(created(method, models), batch, corners)
     other = created(method, models)
@@ -137,12 +137,12 @@ def test_a_tile_does_not_depend_on_its_batch_mates(models, method):
     reversed_ = attribute(other, batch.flip(0), corners.flip(0))
     assert together.shape == (4, SIDE, SIDE) and together.dtype == torch.float32
     scale = together.abs().max()
-    assert scale > 0, "a map of zeros would not depend on anything"
+    assert scale > 0, "a map of zeros would pass"
     assert torch.allclose(together[2], alone[0], atol=1e-5 * scale, rtol=1e-4)
     assert torch.allclose(together.flip(0), reversed_, atol=1e-5 * scale, rtol=1e-4)
 
 
-def test_class_shares_of_a_tile_do_not_depend_on_its_batch_mates(models):
+def test_class_shares_of_tile_are_independent_of_batch(models):
     method = create("class_shares", models, SETTINGS)
     classes = torch.randint(0, 45, (3, 9, 9), generator=torch.Generator().manual_seed(0))
     assert torch.equal(method(classes)[1:2], method(classes[1:2]))
@@ -153,8 +153,8 @@ SIGNED += ["activation_occlusion", "local_logits"]
 
 
 @pytest.mark.parametrize("method", SIGNED)
-def test_swapped_labels_give_a_swapped_map(models, method, tmp_path):
-    """A classifier of swapped labels has the opposite logit: what spoke for a label speaks against.
+def test_swapped_labels_negate_signed_attribution(models, method, tmp_path):
+    """A classifier of swapped labels has the opposite logit, so attributions change their sign.
 
     With the positive rule, the map for the other label is the negative part of the signed one.
     """
@@ -179,8 +179,8 @@ def swap_labels(models, path):
     return replace(models, classifier_path=path)
 
 
-def test_swapped_labels_swap_the_generators(models, tmp_path):
-    """Maximizer and minimizer change places with the labels: |X+ - X-| stays, |X - X-| does not."""
+def test_swapped_labels_swap_generators(models, tmp_path):
+    """Swapped labels exchange maximizer and minimizer: |X+ - X-| is unchanged, |X - X-| is not."""
     maximizer, minimizer = models.generators
     path = tmp_path / "swapped.safetensors"
     weights.save(
@@ -194,14 +194,14 @@ def test_swapped_labels_swap_the_generators(models, tmp_path):
     assert torch.allclose(create("minimizer", swapped, SETTINGS)(batch), expected)
 
 
-def test_swapped_labels_negate_the_class_shares():
+def test_swapped_labels_negate_class_shares():
     rng = np.random.default_rng(0)
     by_tile, labels = rng.dirichlet(np.ones(45), 60), rng.integers(0, 2, 60)
     np.testing.assert_allclose(fit(by_tile, labels), -fit(by_tile, 1 - labels), atol=1e-3)
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_record_of_method_fills_all_tags(method):
+def test_method_record_fills_all_tags(method):
     said = describe(method, SETTINGS)
     assert said["wildlens_method"] == method and all(said.values())
     baselines = dict.fromkeys(("deeplift", "occlusion", "integrated_gradients"), "zero")
@@ -226,7 +226,7 @@ def attributed(models, method, output, settings=SETTINGS):
 
 
 @pytest.mark.parametrize("method", ["deeplift", "expected_gradients", "gradcam"])
-def test_stores_audit_the_contributions_before_the_sign_rule(models, method, tmp_path, caplog):
+def test_store_completeness_uses_signed_contributions(models, method, tmp_path, caplog):
     with caplog.at_level("INFO", "wildlens"):
         store = attributed(models, method, tmp_path / "a.zarr")
     assert ("miss the logits' differences by" in caplog.text) == (method != "gradcam")
@@ -250,7 +250,7 @@ def test_stores_audit_the_contributions_before_the_sign_rule(models, method, tmp
     np.testing.assert_allclose(store["logit_difference"], expected, rtol=1e-3, atol=1e-5)
 
 
-def test_stores_of_class_shares_are_their_land_cover(models, tmp_path):
+def test_class_shares_store_equals_coefficients_of_land_cover(models, tmp_path):
     store = attributed(models, "class_shares", tmp_path / "a.zarr")
     method = create("class_shares", models, SETTINGS)
     with open_tiles(models.tiles_path) as tiles:
@@ -263,7 +263,7 @@ def test_stores_of_class_shares_are_their_land_cover(models, tmp_path):
 
 
 class Linear(nn.Module):
-    """A logit linear in the image: its attributions are known in closed form."""
+    """A classifier with a linear logit, whose attributions are known in closed form."""
 
     tile_size = 12
 
@@ -281,7 +281,7 @@ class Linear(nn.Module):
 def linear_case():
     model, batch = Linear(), images(3, side=12)
     sd = model.standardise.sd[:, None, None]
-    return model, batch, model.weight / sd  # the gradient by reflectance
+    return model, batch, model.weight / sd  # the gradient with respect to reflectance
 
 
 @pytest.mark.parametrize("base", [0.0, 0.1])
@@ -290,7 +290,7 @@ def linear_case():
     "method",
     [DeepLiftContributions, IntegratedGradientContributions, ExpectedGradientContributions],
 )
-def test_contributions_of_a_linear_model_are_gradient_times_difference(method, rule, base):
+def test_contributions_of_linear_model_equal_gradient_times_difference(method, rule, base):
     model, batch, gradient = linear_case()
     baseline = torch.full((1, 2, 1, 1), base)
     signed = (gradient * (batch - baseline)).sum(dim=1)
@@ -303,7 +303,7 @@ def test_contributions_of_a_linear_model_are_gradient_times_difference(method, r
     )
 
 
-def test_expected_gradients_of_a_linear_model_take_the_mean_of_the_baselines():
+def test_expected_gradients_of_linear_model_use_mean_baseline():
     model, batch, gradient = linear_case()
     baselines = images(5, seed=9, side=12)
     expected = (gradient * (batch - baselines.mean(dim=0))).sum(dim=1)
@@ -312,14 +312,14 @@ def test_expected_gradients_of_a_linear_model_take_the_mean_of_the_baselines():
     assert torch.allclose(expected.sum(dim=(1, 2)), attribute.difference(batch), atol=1e-3)
 
 
-def test_the_gradient_of_a_linear_model_is_its_weight():
+def test_gradient_of_linear_model_equals_its_weight():
     model, batch, gradient = linear_case()
     expected = (gradient * model.standardise.sd[:, None, None]).abs().amax(dim=0)
     assert torch.allclose(GradientMagnitude(model)(batch), expected.expand(3, -1, -1), atol=1e-5)
 
 
 class LinearWithLayer(Linear):
-    """Linear as well, with a last convolution to look at."""
+    """A linear model with a last convolution for GradCAM."""
 
     def __init__(self):
         super().__init__()
@@ -332,20 +332,20 @@ class LinearWithLayer(Linear):
         return (self.last_block(self.standardise(images)) * self.heads).sum(dim=(1, 2, 3))
 
 
-def test_gradcam_and_guided_gradcam_of_a_linear_model_are_their_closed_forms():
+def test_gradcam_methods_of_linear_model_equal_closed_forms():
     model, batch = LinearWithLayer(), images(3, side=12)
     activations = model.last_block(model.standardise(batch))
     cam = (activations * model.heads.mean(dim=(1, 2))[:, None, None]).sum(dim=1).clamp(min=0)
     assert torch.allclose(GradCam(model)(batch), cam, atol=1e-5)
-    # there is no rectifier to guide: the gradient is the transposed convolution of the heads
+    # without a ReLU, the guided gradient is the transposed convolution of the heads
     weight = model.last_block.weight
     gradient = nn.functional.conv_transpose2d(model.heads[None], weight, padding=1)[0]
-    expected = cam * gradient.sum(dim=0)  # by standard deviation
+    expected = cam * gradient.sum(dim=0)  # with respect to standardised images
     assert torch.allclose(GuidedGradCam(model, "signed")(batch), expected, atol=1e-4)
 
 
 def shift_before_normalisation(network):
-    """Biases before every batch normalisation, taken off again by its running mean."""
+    """Add a bias before every batch normalisation, and to its running mean."""
     generator = torch.Generator().manual_seed(3)
     for block in [m for m in network.modules() if isinstance(m, nn.Sequential)]:
         if len(block) > 1 and isinstance(block[1], nn.BatchNorm2d):
@@ -355,7 +355,7 @@ def shift_before_normalisation(network):
 
 
 def scale_channels(network):
-    """Channels of the last block scaled, and their weights in the next layer by the inverse."""
+    """Scale channels of the last block, and the weights of the next layer by the inverse."""
     block, local = network.last_block, hasattr(network, "evidence")
     channels = block[0].out_channels
     scale = torch.linspace(0.2, 5, channels)
@@ -368,8 +368,8 @@ def scale_channels(network):
 
 @pytest.mark.parametrize("method", [GradCam, GuidedGradCam])
 @pytest.mark.parametrize("change", [shift_before_normalisation, scale_channels])
-def test_gradcam_of_equal_functions_is_equal(models, method, change):
-    """The map depends on the function, not on how a network's weights express it."""
+def test_gradcam_is_equal_for_equivalent_networks(models, method, change):
+    """The map depends on the function, not on the network's parametrisation."""
     network, equal = (weights.load_classifier(models.classifier_path) for _ in range(2))
     before = [parameter.clone() for parameter in equal.parameters()]
     change(equal)
@@ -385,9 +385,9 @@ def test_gradcam_of_equal_functions_is_equal(models, method, change):
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_gradcam_equals_a_naive_version(models, swapped, tmp_path):
-    """Gradients by hand in float64: weights are their means, the sum is rectified and enlarged."""
-    if swapped:  # what was positive everywhere is then cut everywhere
+def test_gradcam_equals_naive_reference(models, swapped, tmp_path):
+    """Gradients in float64: weights are their means, the weighted sum is rectified and enlarged."""
+    if swapped:  # values that were all positive are then all rectified to 0
         models = swap_labels(models, tmp_path / "swapped.safetensors")
     network = weights.load_classifier(models.classifier_path).double()
     batch, kept = images(3).double(), []
@@ -406,8 +406,8 @@ def test_gradcam_equals_a_naive_version(models, swapped, tmp_path):
         assert torch.allclose(image.double(), expected, atol=1e-5 * float(cells.abs().max()))
 
 
-def test_integrated_gradients_equal_a_naive_integral(models):
-    """The mean of float64 gradients at many points of the way, which is the definition."""
+def test_integrated_gradients_equal_naive_integral(models):
+    """By the definition: the mean of float64 gradients at many points of the path."""
     network = weights.load_classifier(models.classifier_path).double()
     image = images(1).double()
     total = torch.zeros_like(image)
@@ -424,8 +424,8 @@ def test_integrated_gradients_equal_a_naive_integral(models):
     "method",
     ["integrated_gradients", "expected_gradients", "deeplift", "minimizer_contributions"],
 )
-def test_contributions_add_up_to_the_logits_difference(models, method):
-    """Exactly for integrals with many steps; for DeepLIFT where no maximum is pooled."""
+def test_contributions_sum_to_logit_difference(models, method):
+    """Nearly exact for integrals with many steps, and for DeepLIFT without maximum pooling."""
     settings = SETTINGS.model_copy(update={"gradient_steps": 100, "expected_steps": 60})
     attribute, batch = create(method, models, settings), images(2)
     gap = attribute.contributions(batch).sum(dim=(1, 2)) - attribute.difference(batch)
@@ -436,7 +436,7 @@ def test_contributions_add_up_to_the_logits_difference(models, method):
     assert gap.abs().max() < (0.2 if pooled else 0.02) * scale
 
 
-def test_minimizer_contributions_are_deeplift_from_the_minimized_image(models):
+def test_minimizer_contributions_equal_deeplift_from_minimized_image(models):
     batch = images(2)
     minimized = models.generators[1](batch)
     expected = DeepLift(models.classifier).attribute(batch.requires_grad_(), minimized).sum(dim=1)
@@ -447,7 +447,7 @@ def test_minimizer_contributions_are_deeplift_from_the_minimized_image(models):
     assert torch.allclose(attribute.difference(batch.detach()), difference, atol=1e-6)
 
 
-def test_minimizer_contributions_integrate_gradients_where_deeplift_is_refused(models):
+def test_minimizer_contributions_fall_back_to_integrated_gradients(models):
     refused = replace(models)
     refused.__dict__["classifier"] = Unsupported(models.classifier)
     batch = images(2)
@@ -473,7 +473,7 @@ class Unsupported(nn.Module):
 # --- activation-space occlusion --------------------------------------------------------------
 
 
-def test_cells_number_the_corners_of_activation_space():
+def test_cells_of_extreme_activations_are_the_corners():
     maps = torch.tensor([-1.0, -0.51, -0.49, 0.99, 1.0])
     grid = torch.stack(torch.meshgrid(maps, maps, indexing="ij"))[None]
     cells = cells_of(grid, 4)[0]
@@ -481,7 +481,7 @@ def test_cells_number_the_corners_of_activation_space():
     assert torch.equal(cells, rows[:, None] * 4 + rows)
 
 
-def test_activation_occlusion_equals_a_naive_version():
+def test_activation_occlusion_equals_naive_reference():
     network = random_network(UNetClassifier(**FAMILIES["unet"]), 5)
     batch, bins = images(3, seed=4), 3
     fall, share = measure(network, batch, bins, batch_size=4)
@@ -491,9 +491,9 @@ def test_activation_occlusion_equals_a_naive_version():
         for number in range(27):
             cell = np.unravel_index(number, (3, 3, 3))
             inside = torch.ones(SIDE, SIDE, dtype=torch.bool)
-            for axis, place in zip(maps, cell, strict=True):
-                low, high = -1 + 2 * place / bins, -1 + 2 * (place + 1) / bins
-                inside &= (axis >= low) & ((axis < high) | bool(place == bins - 1))
+            for axis, index in zip(maps, cell, strict=True):
+                low, high = -1 + 2 * index / bins, -1 + 2 * (index + 1) / bins
+                inside &= (axis >= low) & ((axis < high) | bool(index == bins - 1))
             occluded = maps.clone()
             occluded[:, inside] = 0
             difference = network.score(maps[None]) - network.score(occluded[None])
@@ -504,12 +504,12 @@ def test_activation_occlusion_equals_a_naive_version():
     assert (share > 0).sum() > 1
 
 
-def test_empty_cells_take_the_worth_of_the_nearest():
+def test_empty_cells_take_importance_of_nearest_cell():
     fall, share = np.zeros(16), np.zeros(16)
     fall[[0, 15]], share[[0, 15]] = [2.0, 6.0], [1.0, 2.0]
-    worth = fill(fall, share, bins=4, maps=2).reshape(4, 4)
-    assert worth[0, 0] == worth[0, 1] == worth[1, 1] == 2
-    assert worth[3, 3] == worth[3, 2] == worth[2, 2] == 3
+    importance = fill(fall, share, bins=4, maps=2).reshape(4, 4)
+    assert importance[0, 0] == importance[0, 1] == importance[1, 1] == 2
+    assert importance[3, 3] == importance[3, 2] == importance[2, 2] == 3
 
 
 def test_too_many_cells_are_refused(models):
@@ -528,7 +528,7 @@ def test_too_many_cells_are_refused(models):
 # --- controls -----------------------------------------------------------------------------------
 
 
-def test_class_shares_are_fitted_on_training_tiles_alone(models):
+def test_class_shares_are_fitted_on_training_tiles_only(models):
     method = create("class_shares", models, SETTINGS)
     tiles = models.training_tiles
     assert set(tiles["split"].values) == {"train"} and tiles.sizes["tile"] == 8
@@ -541,12 +541,12 @@ def test_class_shares_are_fitted_on_training_tiles_alone(models):
     np.testing.assert_allclose(method.coefficients.numpy(), expected, atol=1e-5)
 
 
-def test_class_shares_tell_what_the_labels_were_made_of():
+def test_class_shares_recover_classes_behind_labels():
     bog, field, forest = (CORINE.index_of(code) for code in (412, 211, 312))
     rng = np.random.default_rng(0)
-    wild = rng.choice([0, bog, forest], (30, 16, 16)).astype(np.uint8)
-    tame = rng.choice([0, field, forest], (30, 16, 16)).astype(np.uint8)
-    known = shares(np.concatenate([wild, tame]))
+    protected = rng.choice([0, bog, forest], (30, 16, 16)).astype(np.uint8)
+    anthropogenic = rng.choice([0, field, forest], (30, 16, 16)).astype(np.uint8)
+    known = shares(np.concatenate([protected, anthropogenic]))
     assert known.sum(axis=1) == pytest.approx(np.ones(60)) and (known[:, 0] == 0).all()
     coefficients = fit(known, np.repeat([1, 0], 30))
     assert coefficients[bog] > 1 and coefficients[field] < -1 and coefficients[0] == 0
@@ -555,12 +555,12 @@ def test_class_shares_tell_what_the_labels_were_made_of():
     assert torch.equal(map_[0], torch.from_numpy(coefficients[[[bog, 0], [field, forest]]]))
 
 
-def test_class_shares_need_both_labels():
+def test_class_shares_without_both_labels_are_refused():
     with pytest.raises(WildLensError, match=r"class_shares.*both labels"):
         fit(np.full((4, 45), 1 / 45), np.ones(4))
 
 
-def test_random_weights_are_seeded_other_weights_with_the_same_statistics(models):
+def test_randomised_weights_are_seeded_and_keep_band_statistics(models):
     trained = models.classifier
     before = {key: value.clone() for key, value in trained.state_dict().items()}
     state = torch.get_rng_state()
@@ -576,18 +576,18 @@ def test_random_weights_are_seeded_other_weights_with_the_same_statistics(models
             assert not torch.equal(parameter, trained.get_parameter(name)), name
 
 
-def test_a_randomised_method_is_the_method_on_random_weights(models):
+def test_randomised_method_equals_method_on_random_weights(models):
     network = randomised(models.classifier, SETTINGS.seed)
     ours = create("gradcam_randomised", models, SETTINGS)(images(2))
     assert torch.equal(ours, GradCam(network)(images(2)))
     assert not torch.allclose(ours, create("gradcam", models, SETTINGS)(images(2)))
 
 
-# --- what is refused ------------------------------------------------------------------------------
+# --- refusals -------------------------------------------------------------------------------------
 
 
 class Small(nn.Module):
-    """A classifier with one activation, used as `use` says."""
+    """A classifier with one activation, which the function `use` applies."""
 
     tile_size = 16
 
@@ -628,13 +628,13 @@ RELU = Small(nn.ReLU(), as_module)
         (supported.check_guided, LEAKY, r"'activation' \(LeakyReLU\), for which"),
     ],
 )
-def test_networks_that_captum_gets_wrong_are_refused_by_name(check, network, said):
+def test_networks_unsupported_by_captum_are_refused_by_name(check, network, said):
     with pytest.raises(WildLensError, match=said) as error:
         check(network)
     assert "\n" not in str(error.value) and "occlusion" in str(error.value)
 
 
-def test_networks_that_captum_gets_right_pass_and_stay_as_they_were():
+def test_supported_networks_pass_and_stay_unchanged():
     for network in (RELU, LEAKY):
         supported.check_deeplift(network)
     supported.check_guided(RELU)
@@ -643,8 +643,8 @@ def test_networks_that_captum_gets_right_pass_and_stay_as_they_were():
 
 
 @pytest.mark.parametrize("network", [FUNCTIONAL, GELU, RELU])
-def test_what_is_refused_would_have_been_wrong(network):
-    """The contributions of what passes add up; captum's of what is refused do not."""
+def test_refused_networks_violate_completeness(network):
+    """Captum's contributions sum to the difference of logits for supported networks only."""
     batch = images(2, side=16)
     with pytest.warns(UserWarning, match="hooks"):
         by_band = DeepLift(network).attribute(batch.requires_grad_(), torch.zeros_like(batch))
@@ -664,6 +664,6 @@ def test_reused_last_block_is_refused_for_gradcam():
         supported.check_gradcam(Twice(nn.Identity(), as_module))
 
 
-def test_a_method_that_looks_at_training_tiles_says_what_it_lacks(models):
+def test_method_without_training_tiles_names_missing_option(models):
     with pytest.raises(WildLensError, match="--tiles"):
         create("expected_gradients", replace(models, tiles_path=None), SETTINGS)

@@ -1,4 +1,4 @@
-"""Maps averaged over the symmetries of the square: against a naive mean, in windows, in stores."""
+"""Tests of maps averaged over symmetries: against a naive mean, in windows, in stores."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def images(*shape, seed=0) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_views_are_the_eight_symmetries_and_come_back():
+def test_views_are_eight_symmetries_and_invertible():
     image = torch.arange(15.0).reshape(1, 3, 5)
     views = [turn(image, k) for k in range(COUNT)]
     assert len({(v.shape, tuple(v.flatten().tolist())) for v in views}) == 8
@@ -61,7 +61,7 @@ def test_views_are_the_eight_symmetries_and_come_back():
 
 
 @pytest.mark.parametrize("method", ["gan", "occlusion", "gradcam", "saliency", "deeplift"])
-def test_the_mean_is_that_of_the_turned_maps(models, method):
+def test_symmetry_mean_equals_mean_of_turned_maps(models, method):
     batch = images(2, 2, SIDE, SIDE)
     single = create(method, models, SETTINGS.model_copy(update={"symmetries": 1}))
     maps = []
@@ -76,11 +76,11 @@ def test_the_mean_is_that_of_the_turned_maps(models, method):
     scale = np.abs(maps).max()
     assert scale > 0
     np.testing.assert_allclose(found.numpy(), np.mean(maps, axis=0), atol=2e-6 * scale)
-    assert np.abs(maps[0] - found.numpy()).max() > 1e-3 * scale, "one view would do"
+    assert np.abs(maps[0] - found.numpy()).max() > 1e-3 * scale, "views do not differ"
 
 
 @pytest.mark.parametrize("method", ["gan", "occlusion", "deeplift"])
-def test_a_turned_image_has_the_turned_map(models, method):
+def test_turned_image_has_turned_map(models, method):
     attribute, image = create(method, models, SETTINGS), images(1, 2, SIDE, SIDE)
     expected = attribute(image)
     for k in (1, 3, 4, 6):
@@ -92,7 +92,7 @@ def test_a_turned_image_has_the_turned_map(models, method):
 @pytest.mark.parametrize(
     ("downsamplings", "shape"), [(0, (97, 120)), (1, (97, 120)), (2, (110, 143))]
 )
-def test_windows_of_a_scene_give_the_numbers_of_one_pass(downsamplings, shape):
+def test_windowed_symmetry_mean_equals_single_pass(downsamplings, shape):
     pair = [awake(Generator(2, 2, downsamplings, 1), seed).double() for seed in (0, 1)]
     attribute = SymmetryMean(GanDifference(*pair))
     assert attribute.multiple == 2**downsamplings and attribute.halo == pair[0].halo
@@ -113,7 +113,7 @@ def slices(window: Window) -> tuple[slice, slice]:
     return rows, columns
 
 
-def test_a_mean_says_what_its_method_says(models):
+def test_symmetry_mean_keeps_properties_of_method(models):
     for method in ("gan", "deeplift", "occlusion"):
         single = create(method, models, SETTINGS.model_copy(update={"symmetries": 1}))
         mean = create(method, models, SETTINGS)
@@ -126,18 +126,18 @@ def test_a_mean_says_what_its_method_says(models):
 
 
 @pytest.mark.parametrize("method", ["brightness", "random", "score", "maximized"])
-def test_single_pixels_and_what_is_no_attribution_stay_as_they_are(models, method):
+def test_pixel_methods_and_layers_are_not_averaged(models, method):
     assert not isinstance(create(method, models, SETTINGS), SymmetryMean)
 
 
 @pytest.mark.parametrize("method", ["gan", "deeplift", "occlusion"])
-def test_one_symmetry_is_the_method_itself(models, method):
+def test_single_symmetry_equals_method(models, method):
     single = create(method, models, SETTINGS.model_copy(update={"symmetries": 1}))
     assert type(average(single).method) is type(single)
     assert isinstance(average(single), Additive) == isinstance(single, Additive)
 
 
-def test_contributions_still_add_up_and_the_store_names_the_symmetries(models, tmp_path):
+def test_symmetry_mean_is_complete_and_store_names_symmetries(models, tmp_path):
     class Land:
         path = staticmethod(tmp_path.joinpath)
         names = np.array([f"tile-{i}" for i in range(4)])
