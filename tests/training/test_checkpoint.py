@@ -1,4 +1,4 @@
-"""A training that is interrupted at any moment resumes and gives the same bits."""
+"""Tests that a training interrupted at any moment resumes and gives the same bits."""
 
 import logging
 import os
@@ -45,7 +45,7 @@ def bits(tensor: torch.Tensor) -> bytes:
 
 
 class Killed(BaseException):
-    """What a test raises where a process would be gone without a word."""
+    """Raised by a test at the point where a process is killed without notice."""
 
 
 class Place:
@@ -71,7 +71,7 @@ class Place:
         return sorted((self.folder / run / "checkpoints").glob("[!.]*.safetensors"))
 
     def results(self, run: str) -> dict[str, object]:
-        """All that a training writes, to the last bit; a file's metadata have no order."""
+        """All files that a training writes, as bytes; metadata of files have no order."""
         out = self.folder / run
         with safetensors.safe_open(out / "model.safetensors", "pt") as file:
             model = {key: bits(file.get_tensor(key)) for key in sorted(file.keys())}
@@ -107,7 +107,7 @@ def signals():
 
 
 def during_step(monkeypatch, kind: str, number: int, act) -> None:
-    """Have `act` called in the middle of the step of this number, of those of this process."""
+    """Call `act` in the middle of the n-th step of this process."""
     owner, name = TAKES_A_STEP[kind]
     step, count = getattr(owner, name), iter(range(1, 1000))
 
@@ -317,8 +317,8 @@ def newest_step(place, run: str) -> int:
 
 
 def started_and_under_way(place, kind: str, run: str) -> subprocess.Popen:
-    """A training in a process of its own that has written a checkpoint."""
-    before = newest_step(place, run)  # of a process that was ended earlier
+    """A training in its own process that has written a checkpoint."""
+    before = newest_step(place, run)  # written by a process that was ended earlier
     process = subprocess.Popen(command(place, kind, run), stderr=subprocess.PIPE, text=True)
     end = time.monotonic() + 120
     while newest_step(place, run) <= before:
@@ -379,7 +379,7 @@ def test_full_disk_one_line_keeps_checkpoint(processes):
 
 
 def same(a, b) -> bool:
-    """Equal to the last bit, NaN included; tuples come back as lists."""
+    """Whether values are equal to the last bit, including NaN; tuples are read back as lists."""
     if isinstance(a, torch.Tensor):
         return a.dtype == b.dtype and a.shape == b.shape and bits(a) == bits(b)
     if isinstance(a, dict):
@@ -420,7 +420,7 @@ def test_state_file_round_trip_bit_equal(tmp_path, seed):
 
 def test_random_states_restored():
     generator, cpu = np.random.default_rng(3), torch.device("cpu")
-    generator.integers(9, size=3, dtype=np.uint32)  # leaves half a word behind
+    generator.integers(9, size=3, dtype=np.uint32)  # leaves half a word in the generator
     states = random_states(generator.bit_generator.state, cpu)
     first = generator.random(5).tolist(), torch.rand(5).tolist()
     other = np.random.default_rng(4)

@@ -1,4 +1,4 @@
-"""Two processes of one training compute what one does, within rounding, and stop together."""
+"""Tests that two processes of a training equal one within rounding, and stop together."""
 
 import csv
 import logging
@@ -54,7 +54,7 @@ def train(folder: Path, kind: str, run: str, settings=None, **options) -> None:
 
 
 def train_all_together() -> None:
-    """What each of two processes does."""
+    """Run all trainings in each of two processes."""
     for kind in SETTINGS:
         train(Path(os.environ["WILDLENS_TEST_FOLDER"]), kind, "two")
 
@@ -137,7 +137,7 @@ def test_signal_stops_two_processes_and_one_resumes(folder, caplog):
 
 
 def fail_beside_another(how: str) -> None:
-    """Process 1 of two ends while process 0 waits for it."""
+    """End process 1 of two while process 0 waits for it."""
     processes = Processes.joined(torch.device("cpu"))
     processes.wait()
     if not processes.first:

@@ -1,4 +1,4 @@
-"""Training: losses, gradients, schedules, CutMix, tiles, prefetching, both trainings end to end."""
+"""Tests of training: losses, schedules, CutMix, tiles, prefetching, both trainings end to end."""
 
 import csv
 import math
@@ -211,7 +211,7 @@ def test_frobenius_and_cross_entropy_equal_formulas():
     judged = t.discriminators["maximizer"](high), t.discriminators["minimizer"](low)
     expected = -sum(logits.double().sigmoid().log().mean().item() for logits in judged)
     assert row["adversarial"] == pytest.approx(expected, rel=1e-5)
-    # both generators start at the identity, where a root has no slope
+    # both generators start at the identity, where the root is not differentiable
     t.step(images, settings.lambda_am)
     assert all(p.isfinite().all() for p in t.minimizer.parameters())
 
@@ -533,7 +533,7 @@ def test_prefetch_keeps_order_and_bounded_lead(workers):
             yield plan
 
     def make(plan):
-        time.sleep(0.002 * (plan % 3))  # later ones are sooner ready
+        time.sleep(0.002 * (plan % 3))  # later plans are ready earlier
         return plan * plan
 
     for done, value in enumerate(prefetch(plans(), make, workers)):
