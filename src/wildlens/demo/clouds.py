@@ -1,4 +1,4 @@
-"""What hides the ground: small clouds, their shadows, and the edge of the swath."""
+"""Small clouds, their shadows, and the edge of the swath."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from wildlens.demo.noise import Noise, rng_of
 
 COVERAGE = 0.013  # of the area, clouds only
 CLOUD = 0.52  # reflectance of a thick cloud in all bands
-SHADOW = 0.55  # share of the light that a full shadow takes away
+SHADOW = 0.55  # share of the light that a full shadow removes
 LEAST = 0.05  # opacity below which there is no cloud
 DISTANCE = (28, 48)  # px between a cloud and its shadow
 
@@ -56,7 +56,7 @@ def _cloud(radius: float, fray: np.ndarray, rng: np.random.Generator) -> np.ndar
 
 
 def _stamp(image: np.ndarray, stamp: np.ndarray, row: float, column: float) -> None:
-    """Put a stamp centred at a pixel into an image, keeping the maximum; cut what lies outside."""
+    """Put a stamp centred at a pixel into an image, keeping the maximum; parts outside are cut."""
     top, left = int(row) - stamp.shape[0] // 2, int(column) - stamp.shape[1] // 2
     bottom, right = top + stamp.shape[0], left + stamp.shape[1]
     inside = image[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]

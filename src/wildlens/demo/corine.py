@@ -1,8 +1,8 @@
-"""The CORINE raster: the 10 m truth of all scenes, seen as CORINE Land Cover would map it.
+"""The CORINE raster: the 10 m reference of all scenes, generalised as in CORINE Land Cover.
 
 Two steps lose detail, as in the real product: a cell of 100 m takes the class of most of its area,
-and what is smaller than 25 ha goes to its neighbours. So bogs and villages that the images show are
-missing on the map, and an evaluation against it must live with that.
+and patches below 25 ha are merged into their neighbours. Bogs and villages that the images show are
+therefore missing in the map, which limits an evaluation against it.
 """
 
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ def generalise(classes: np.ndarray) -> np.ndarray:
 
 
 def write_corine(path: Path, parts: list[Cells]) -> None:
-    """Write the raster that holds the cells of all scenes."""
+    """Write one raster with the cells of all scenes."""
     left = min(p.left for p in parts)
     top = min(p.top for p in parts)
     right = max(p.left + p.classes.shape[1] for p in parts)

@@ -24,7 +24,7 @@ class Cover:
     spectrum: tuple[float, ...]  # surface reflectance in July, in the order of BANDS
 
 
-# Typical July L2A spectra. Contrasts and textures lie in the range of real tiles, which
+# Typical July L2A spectra. Contrasts and textures are in the range of real tiles, which
 # benchmarks/land.py prints side by side; the spectra of heath and bog follow the ratios of medians
 # of a real Norwegian tile, except that bog is browner here. Chosen so that no single band separates
 # the two kinds of tiles by its mean, nor the covers by brightness.
@@ -80,7 +80,7 @@ CROPS = np.array([
     (.066, .086, .106, .122, .142, .153, .162, .172, .235, .205),
     (.040, .072, .052, .108, .228, .268, .285, .298, .200, .104),
 ], np.float32)
-# parts of a settlement beside its streets and grey roofs
+# parts of a settlement other than its streets and grey roofs
 GARDEN = np.array((.040, .066, .056, .102, .188, .217, .235, .248, .195, .112), np.float32)
 RED_ROOF = np.array((.100, .105, .145, .165, .180, .190, .200, .210, .250, .220), np.float32)
 # contrast between the strings and the flarks of a bog; open water darkens the infrared most
@@ -95,7 +95,7 @@ LOOK_ALIKES = {"bog": "heath", "rock": "sand"}
 def spectra(contrast: float) -> np.ndarray:
     """`SPECTRA` with the difference of each cover in `LOOK_ALIKES` to its look-alike scaled.
 
-    A contrast of 1 gives `SPECTRA`, 0 identical spectra.
+    A contrast of 1 returns `SPECTRA`, 0 identical spectra.
     """
     scaled = SPECTRA.copy()
     for name, look_alike in LOOK_ALIKES.items():

@@ -1,4 +1,4 @@
-"""A simulated landscape as Sentinel-2 would see it: covers, their looks, light, haze, noise.
+"""A simulated landscape as Sentinel-2 would see it: covers, spectra, light, haze, noise.
 
 Continuous over a scene of any size; everything follows from the seed.
 """
@@ -47,7 +47,7 @@ def simulate(
 
 
 def sun_azimuth(seed: int) -> float:
-    """Where the sun stands over a scene in mid-morning, in radians from north over east."""
+    """Sun azimuth over a scene in mid-morning, in radians from north over east."""
     return float(rng_of(seed, "sun").uniform(np.radians(155), np.radians(180)))
 
 

@@ -1,7 +1,7 @@
-"""Where the covers lie: zones first, then each cover as the top share of a noise field.
+"""Layout of the covers: zones first, then each cover as the top share of a noise field.
 
-In the order of precedence: what only one zone has, water, clear-cuts, sand, dry meadow, heath,
-grass, broadleaf; conifer takes the rest. Shares are drawn alike on both sides of the border.
+In the order of precedence: covers of one zone only, water, clear-cuts, sand, dry meadow, heath,
+grass, broadleaf; conifer fills the rest. Shares have the same distribution in both zones.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ FREE = 255
 
 @dataclass(frozen=True)
 class Layout:
-    """What lies where, with what the textures need to know of it."""
+    """Covers and zones of a scene, with the fields that textures use."""
 
     cover: np.ndarray  # uint8 (H, W), index into COVERS
     zone: np.ndarray  # int8 (H, W), +1 protected, -1 anthropogenic, 0 neutral
@@ -60,7 +60,7 @@ def _mix(a: float, first: np.ndarray, b: float, second: np.ndarray) -> np.ndarra
 
 
 def _zones(hood: Neighbourhoods) -> tuple[np.ndarray, np.ndarray]:
-    """Zone, int8 (H, W), and depth inside of it: 0 at its border, 1 from some 150 m inwards."""
+    """Zone, int8 (H, W), and depth inside it: 0 at its border, 1 from some 150 m inwards."""
     field = hood.full(hood.normal("zone", min(ZONE_CELL, 0.3 * min(hood.shape))))
     low, high = np.quantile(field[::4, ::4], [ZONE_SHARE, 1 - ZONE_SHARE])
     zone = (field > high).astype(np.int8) - (field < low).astype(np.int8)
@@ -90,7 +90,7 @@ def _place_protected(cover, zone, share, wet, terrain, noise, hood, warp) -> Non
 
 
 def _place_anthropogenic(cover, zone, share, wet, noise, hood, warp, farmland) -> None:
-    """Villages as blobs, fields as whole parcels of the hollows where bogs would lie."""
+    """Villages as blobs, fields as whole parcels in hollows, where bogs would be."""
     # 60 % of the neighbourhoods have a village, with .05 to .35 of the special share
     village = np.interp(hood.uniform("village"), [0, 0.38, 0.42, 1], [0, 0, 0.05, 0.35])
     village = hood.full(village.astype(np.float32))
@@ -106,7 +106,7 @@ def _place_anthropogenic(cover, zone, share, wet, noise, hood, warp, farmland) -
 
 
 def _place_shared(cover, terrain, noise, hood, warp) -> None:
-    """The covers of both sides, in order of precedence; a threshold acts on what is still free."""
+    """Place the covers of both zones in order of precedence, on pixels that are still free."""
     weights = {i: gamma_quantile(hood.uniform(COVERS[i].name), COVERS[i].weight) for i in SHARED}
     order = [INDEX[n] for n in ("water", "clear-cut", "sand", "dry meadow", "heath", "grass")]
     left = sum(weights.values())

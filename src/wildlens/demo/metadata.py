@@ -42,7 +42,7 @@ SCENE_CLASSES = (
 
 @dataclass(frozen=True)
 class ProductNames:
-    """Names inside a product folder, all of which follow from the product's own name."""
+    """Names inside a product folder, derived from the product's own name."""
 
     product: DemoProduct
 
@@ -62,7 +62,7 @@ class ProductNames:
         return f"GRANULE/L2A_{self.product.tile}_A{self.product.orbit:06d}_{self.sensing}"
 
     def image(self, band: str, resolution: int) -> str:
-        """Path of an image without its extension, as `IMAGE_FILE` gives it."""
+        """Path of an image without its extension, as in `IMAGE_FILE`."""
         stem = f"{self.product.tile}_{self.sensing}_{band}_{resolution}m"
         return f"{self.granule}/IMG_DATA/R{resolution}m/{stem}"
 

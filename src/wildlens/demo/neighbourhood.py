@@ -1,4 +1,4 @@
-"""What varies from neighbourhood to neighbourhood: shares of covers, colours, haze, light, relief.
+"""Properties that vary by neighbourhood: shares of covers, colours, haze, light, relief.
 
 Each such quantity has a law (the distribution a single tile would draw it from). Here it becomes a
 smooth field that follows that law at every pixel: Gaussian values at nodes, interpolated by cubic
@@ -29,7 +29,7 @@ class Neighbourhoods:
         return (rows @ nodes @ columns.T).astype(np.float32)
 
     def uniform(self, name: str) -> np.ndarray:
-        """Uniform on (0, 1) at every place, float32 (h, w) on the coarse grid."""
+        """Uniform on (0, 1) at every location, float32 (h, w) on the coarse grid."""
         return ndtr(self.normal(name))
 
     def full(self, coarse: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def beta_quantile(uniform: np.ndarray, a: float, b: float) -> np.ndarray:
 
 
 def threshold(share: np.ndarray) -> np.ndarray:
-    """Where a standard normal field must be cut for this share to lie above; inf for no share."""
+    """Threshold of a standard normal field that this share exceeds; inf for a share of 0."""
     cut = ndtri(1 - np.clip(share, 1e-6, 1 - 1e-6)).astype(np.float32)
     return np.where(share <= 1e-6, np.float32(9), cut)
 

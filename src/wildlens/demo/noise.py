@@ -1,7 +1,7 @@
 """Random fields with a power-law spectrum: the roughness of terrain, canopies and borders.
 
-White noise in the Fourier half-plane times frequency^-beta: one real inverse FFT a field. Every
-field is drawn by its name, so that adding one leaves the others as they were.
+White noise in the Fourier half-plane times frequency^-beta: one real inverse FFT per field. Every
+field is seeded by its name, so that adding one does not change the others.
 """
 
 import zlib
@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 from scipy import fft
 
-# px; longer waves are damped, so that shares hold within a neighbourhood. Patches are half as wide:
-# wide enough for CORINE's 25 ha to show many of them, narrow enough for a tile to hold several
+# px; longer waves are damped, so that shares are met within a neighbourhood. Patches are half as
+# wide: many exceed CORINE's 25 ha, and a tile contains several
 LONGEST = 160
-MARGIN = LONGEST  # px; an FFT is periodic: without a margin, the left edge would go on at the right
+MARGIN = LONGEST  # px; without a margin, the periodic FFT would continue the left edge at the right
 
 
 def rng_of(seed: int, name: str) -> np.random.Generator:

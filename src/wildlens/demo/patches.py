@@ -1,7 +1,7 @@
-"""What is cut into pieces: mires with one direction of strings, and parcels with straight edges.
+"""Patchworks of land: mires with one direction of strings, and parcels with straight edges.
 
-A patchwork is a grid of 128 px cells with frayed borders; each patch has draws of its own. Parcels
-are a rotated grid of rectangles within a patch, like fields and clear-cuts seen from above.
+A patchwork is a grid of 128 px cells with frayed borders; each patch has its own random values.
+Parcels are a rotated grid of rectangles within a patch, like fields and clear-cuts seen from above.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Patchwork:
         self.seed, self.name = hood.seed, name
         self._fray = [hood.full(FRAY * hood.normal(f"{name} fray {axis}")) for axis in "yx"]
         height, width = hood.shape
-        # the frayed position may lie some cells outside of the scene
+        # the frayed position may be some cells outside the scene
         self._columns = width // CELL + 9
         self.count = (height // CELL + 9) * self._columns
 

@@ -1,8 +1,7 @@
-"""The protected areas, as Protected Planet would deliver them: a WDPA GeoPackage.
+"""The protected areas, as a WDPA GeoPackage of the form of Protected Planet.
 
 The protected zones of the scenes become strict reserves, wilderness areas and national parks.
-Beside them stand sites that a reader must not take: other categories, a proposal, a biosphere
-reserve.
+Other sites must be left out by a reader: other categories, a proposal, a biosphere reserve.
 """
 
 from dataclasses import dataclass
@@ -18,12 +17,12 @@ from shapely.ops import unary_union
 
 from wildlens.demo.region import AREAS_LAYER
 
-BEYOND = 50  # px; protected land goes on past the edge of a scene
+BEYOND = 50  # px; protected land continues beyond the edge of a scene
 TOLERANCE = 20.0  # m of simplification
-INSET = 25.0  # m; more than the tolerance, so that outlines seldom leave the zone
+INSET = 25.0  # m; more than the tolerance, so that outlines rarely leave the zone
 EDGE = 1.0  # m kept from the zone's edge where a simplified outline would cut a corner
-SMALLEST = 500_000.0  # m2; smaller patches of the zone are no sites
-RADIUS = 1800.0  # m of the sites that must not be taken
+SMALLEST = 500_000.0  # m2; smaller patches of the zone are not sites
+RADIUS = 1800.0  # m, of sites that must be left out
 # category, designation, the same in English, year
 KINDS = (
     ("II", "Kansallispuisto", "National Park", 1956),
@@ -49,7 +48,7 @@ def outline_zones(zone: np.ndarray, grid: GeoBox) -> Zones:
     found = {value: [] for value in (-1, 0, 1)}
     for geometry, value in shapes(padded.astype(np.int16), transform=transform):
         found[int(value)].append(shape(geometry))
-    # labels are taken inside of these outlines: they may err towards the inside only
+    # tiles are labelled inside these outlines, so they must not extend beyond the zone
     inner = [p.buffer(-INSET).simplify(TOLERANCE).intersection(p.buffer(-EDGE)) for p in found[1]]
     parts = [part for p in inner for part in getattr(p, "geoms", [p]) if part.area >= SMALLEST]
     return Zones(
@@ -75,7 +74,7 @@ def write_areas(path: Path, scenes: list[Zones]) -> None:
     for zones in scenes:
         sites += _sites_to_leave_out(zones)
     frame = geopandas.GeoDataFrame(_complete(sites), crs="EPSG:4326")
-    # GeoPackages note when they were written; fixed, so that a seed always gives the same bytes
+    # GeoPackages store their time of writing; it is fixed, so that equal seeds give equal bytes
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2024-01-01T00:00:00.000Z"})
     try:
         frame.to_file(path, layer=AREAS_LAYER, driver="GPKG", engine="pyogrio")

@@ -1,4 +1,4 @@
-"""Which products the simulated region has, where they lie, and what they are called.
+"""Products of the simulated region: names, locations and dates.
 
 Names only, from the standard library: the workflow asks for them before anything heavy is imported.
 """
@@ -21,7 +21,7 @@ class DemoProduct:
     corner: str  # which of its corners that is: "upper left", "upper right", ...
     orbit: int  # absolute orbit number
     mapping: bool = False  # only mapped, not used for training
-    orbit_edge: bool = False  # part of it lies beyond the swath
+    orbit_edge: bool = False  # partly outside the swath
 
     @property
     def tile(self) -> str:
@@ -97,7 +97,7 @@ def product_paths(root: Path | str, *, mapping: bool | None = None) -> list[Path
 
 
 def truth_paths(root: Path | str) -> list[Path]:
-    """Paths of the exact land cover of the products, in their order."""
+    """Paths of the reference land cover of the products, in their order."""
     return [Path(root) / TRUTH_FOLDER / f"{p.tile}.tif" for p in PRODUCTS]
 
 

@@ -1,8 +1,7 @@
-"""Writes one Sentinel-2 L2A product: a SAFE folder with JPEG 2000 images and metadata.
+"""Writer of a Sentinel-2 L2A product: a SAFE folder with JPEG 2000 images and metadata.
 
-What a real product would hold of this land: digital numbers with or without the offset of baseline
-04.00, 20 m bands that are the mean of the 10 m truth, clouds with their shadows, and Sen2Cor's
-scene classification.
+As in a real product: digital numbers with or without the offset of baseline 04.00, 20 m bands that
+are the mean of the 10 m reflectance, clouds with their shadows, and a scene classification.
 """
 
 from pathlib import Path
@@ -26,7 +25,7 @@ LOSSLESS = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "YCB
 def write_safe(folder: Path, product: DemoProduct, landscape: Landscape, seed: int) -> None:
     """Write the product's tree under `folder` (which is the .SAFE folder); all of `BANDS` needed.
 
-    The landscape's reflectance is changed in place: clouds and shadows are put over it.
+    The landscape's reflectance is changed in place: clouds and shadows are added.
     """
     size = len(landscape.cover)
     names = ProductNames(product)

@@ -1,8 +1,8 @@
-"""A simulated outside world in real file formats: what a user would have on disk.
+"""A simulated region in real file formats, as a user would have on disk.
 
 Sentinel-2 L2A products (SAFE, JPEG 2000), a CORINE raster and a WDPA GeoPackage, from one seed. The
-chain reads them with the same readers as real data. Which covers tell protected land from
-anthropogenic land is known by construction (`covers.py`), so that explanations can be checked.
+workflow reads them with the same readers as real data. The covers that distinguish protected from
+anthropogenic land are known by construction (`covers.py`), so that explanations can be checked.
 """
 
 import logging
@@ -45,7 +45,7 @@ WORKERS = 2  # processes; each needs about 1.5 GB at the default size
 def run(settings, output: Path) -> None:
     """Write the region under the folder `output`; `settings` is `wildlens.settings.Demo`.
 
-    Nothing appears there before everything is complete, and nothing else there is touched.
+    Files appear when all are complete; other files in the folder are not changed.
     """
     from wildlens.errors import WildLensError
     from wildlens.files.atomic import atomic

@@ -87,7 +87,7 @@ class Textures:
         return np.where(fine > 1.4, heath, spectrum * fractures)
 
     def _fields(self, pixels, medium) -> np.ndarray:
-        """One land use per parcel, with a vigour of its own and slight variation, (bands, n)."""
+        """One land use per parcel, each with its own vigour and slight variation, (bands, n)."""
         parcels = Parcels(self._layout.farmland, pixels)
         draw = np.abs(parcels.draw("crop")) * 1e4 % 1  # uniform
         crop = np.searchsorted(np.cumsum(CROP_FRACTIONS)[:-1], draw)
