@@ -1,4 +1,4 @@
-"""Geometries in degrees across the antimeridian: split, and bounded, as RFC 7946 says.
+"""Geometries in degrees across the antimeridian: split and bounded as in RFC 7946.
 
 A geometry that crosses 180 degrees is stored as several parts within -180..180 (section 3.1.9). The
 box of such a geometry has its western edge east of its eastern edge (section 5.2).
@@ -54,7 +54,7 @@ def grid_outline(grid: GeoBox, edges: int = 64) -> shapely.Polygon | shapely.Mul
 
 
 def bounding_box(geometries: Iterable[shapely.Geometry]) -> Bounds:
-    """The smallest box that holds geometries within -180..180 degrees.
+    """The smallest box that contains geometries within -180..180 degrees.
 
     West is greater than east where the box crosses the antimeridian.
     """
@@ -76,7 +76,7 @@ def boxes_of(bounds: Bounds) -> list[Bounds]:
 
 
 def boxes_in(crs: str, bounds: Bounds) -> list[Bounds]:
-    """Boxes in another CRS that hold a box in degrees; infinite where the CRS ends."""
+    """Boxes in another CRS that contain a box in degrees; infinite where the CRS ends."""
     transformer = Transformer.from_crs(DEGREES, crs, always_xy=True)
     return [transformer.transform_bounds(*box, densify_pts=51) for box in boxes_of(bounds)]
 
@@ -88,7 +88,7 @@ def box_polygon(bounds: Bounds) -> shapely.Polygon | shapely.MultiPolygon:
 
 
 def unwrap(geometries: np.ndarray) -> np.ndarray:
-    """Make polygons (N,) continuous whose corners lie on both sides of the antimeridian.
+    """Make polygons (N,) with corners on both sides of the antimeridian continuous.
 
     A polygon with corners at 179 and -179 degrees means the short way: its western longitudes
     become 181. It is recognised by its width: more than 180 degrees as written, and less if read
@@ -119,11 +119,11 @@ def within_180(geometries: np.ndarray) -> np.ndarray:
 
 
 def _longitudes(west: np.ndarray, east: np.ndarray) -> tuple[float, float]:
-    """The shortest range of longitudes that holds intervals (N,), west > east across 180."""
+    """The shortest range of longitudes that contains intervals (N,), west > east across 180."""
     order = np.argsort(west)
     west, reached = west[order], np.maximum.accumulate(east[order])
     gaps = west[1:] - reached[:-1]
-    outside = west[0] + 360 - reached[-1]  # the gap that the antimeridian lies in
+    outside = west[0] + 360 - reached[-1]  # the gap that contains the antimeridian
     if len(gaps) and gaps.max() > outside:
         widest = int(gaps.argmax())
         return float(west[widest + 1]), float(reached[widest])
@@ -144,7 +144,7 @@ def _short_way(part: shapely.Polygon) -> shapely.Polygon:
 
 
 def _continuous(polygon: shapely.Polygon) -> shapely.Polygon:
-    """A polygon without holes whose longitudes do not jump; closed over the pole that it holds."""
+    """A polygon without holes and jumps in longitude; closed over the pole that it contains."""
     longitude, latitude = shapely.get_coordinates(polygon).T
     # whole turns are added: np.unwrap's sums would not lead back to exactly the first corner
     jumps = np.rint(np.diff(longitude, prepend=longitude[0]) / 360)

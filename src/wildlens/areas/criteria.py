@@ -17,7 +17,7 @@ class Criteria:
     Attributes:
         categories: IUCN categories of protected areas, in upper or lower case.
         statuses: in upper or lower case.
-        realms: some of `REALMS`; a site whose realm is unknown counts only if all are wanted.
+        realms: some of `REALMS`; a site without a known realm counts only if all are selected.
         oecm: whether other effective conservation measures count, of any category: most have none.
     """
 
@@ -30,7 +30,7 @@ class Criteria:
         """Why each site does not count, as text that names the settings; empty if it counts.
 
         Args:
-            sites: as `sites.read_sites` gives them. UNESCO-MAB reserves never count.
+            sites: as returned by `sites.read_sites`. UNESCO-MAB reserves never count.
         """
         oecm = sites["kind"].str.lower().isin(_OECM)
         reserve = sites["designation"].str.lower().str.contains("unesco-mab", regex=False)
@@ -50,7 +50,7 @@ class Criteria:
         return reasons
 
     def describe(self, sites: pandas.DataFrame) -> str:
-        """What is wanted, beside what was found in sites."""
+        """Text of the criteria and of the values that were found in sites."""
         wanted = {
             "categories": ("category", self.categories),
             "statuses": ("status", self.statuses),

@@ -1,4 +1,4 @@
-"""Polygon layers of vector files, which may lie in a zip, or in zips in a zip."""
+"""Polygon layers of vector files, which may be in a zip, or in zips inside a zip."""
 
 import zipfile
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ class Layer:
     """A layer of a vector file.
 
     Attributes:
-        path: what the user named.
+        path: as the user gave it.
         source: the name under which GDAL opens the file.
         name: of the layer.
     """
@@ -59,7 +59,7 @@ class Layer:
         info = self.read(pyogrio.read_info, force_total_bounds=True)
         if CRS(info["crs"]).is_geographic:
             west, _, east, _ = info["total_bounds"] or bounds
-            if west < -180 or east > 180:  # the same place may have other longitudes there
+            if west < -180 or east > 180:  # the same location may have other longitudes there
                 return None
         boxes = boxes_in(info["crs"], bounds)
         return boxes if np.isfinite(boxes).all() else None

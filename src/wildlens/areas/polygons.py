@@ -108,7 +108,7 @@ def that_count(sites: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
 
 
 def degree_bounds(grids: Iterable[GeoBox], margin: float = 0.002) -> Bounds:
-    """Box in degrees that holds grids with a small margin; west > east across the antimeridian."""
+    """Box in degrees around grids, with a small margin; west > east across the antimeridian."""
     west, south, east, north = bounding_box(map(grid_outline, grids))
     return west - margin, south - margin, east + margin, north + margin
 
@@ -179,7 +179,7 @@ def polygon_parts(geometries: np.ndarray) -> np.ndarray:
 
 
 def _with_geometry(layer: Layer, sites: pandas.DataFrame) -> geopandas.GeoDataFrame:
-    """Sites of a layer with the geometry of those that have no reason to be left out."""
+    """Sites of a layer; geometry is read only for sites that count."""
     wanted = sites.index[sites["reason"] == ""].to_numpy()
     shapes = geopandas.GeoSeries([None] * len(sites), index=sites.index, crs=DEGREES)
     if len(wanted):

@@ -10,14 +10,14 @@ from wildlens.files.atomic import atomic
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 5  # sites that are named in the log for each reason
-MOST_REASONS = 12  # of which there is a log line
+MOST_REASONS = 12  # each has a log line
 
 
 def log_left_out(path: Path, sites: pandas.DataFrame) -> None:
-    """Log how many sites are left out for each reason, and the first of them.
+    """Log the number of sites left out for each reason, and the names of the first.
 
     Args:
-        path: the file of the sites; sites: as `polygons.select_sites` gives them.
+        path: the file of the sites; sites: as returned by `polygons.select_sites`.
     """
     out = sites[sites["reason"] != ""]
     counts = out["reason"].value_counts()

@@ -111,7 +111,7 @@ def _layer_sites(layer: Layer, spelt: dict[str, str], bounds: Bounds | None) -> 
 
 
 def _cdda_table(layer: Layer) -> pandas.DataFrame | None:
-    """Category and realm by CDDA's id, from the table that its files hold beside the polygons."""
+    """Category and realm by CDDA's id, from the table in the same file as the polygons."""
     for table in tables_beside(layer):
         spelt = {str(c).lower(): str(c) for c in table.read(pyogrio.read_info)["fields"]}
         if not {"cddaid", "iucncategory"} <= spelt.keys():

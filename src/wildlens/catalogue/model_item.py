@@ -39,7 +39,7 @@ def model_item(
 
     Args:
         path: safetensors file; footprints: GeoPackage of the tiles; without, all scenes count.
-        places: scene -> where and when; root: folder of the catalogue, absolute.
+        places: scene -> location and time; root: folder of the catalogue, absolute.
     """
     metadata, parameters, size = _read(path)
     kind, bands = metadata["kind"], json.loads(metadata["bands"])

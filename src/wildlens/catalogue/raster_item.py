@@ -1,4 +1,4 @@
-"""STAC item of the rasters of a scene: place, time, grid, bands, classes and provenance.
+"""STAC item of the rasters of a scene: location, time, grid, bands, classes and provenance.
 
 Fields of the extensions projection 2.0, raster 2.0, eo 2.0, classification 2.0 and file 2.1 are
 written as plain JSON, since pystac's classes for them differ between releases.
@@ -47,7 +47,7 @@ EDGES = 16  # of each side of an outline: straight sides of a grid are curves in
 
 @dataclass(frozen=True)
 class Place:
-    """Place and time of a scene.
+    """Location and time of a scene.
 
     Attributes:
         grid: of the scene.
@@ -152,7 +152,7 @@ def _asset(key: str, path: Path, grid: GeoBox, scene: str) -> pystac.Asset:
 
 
 def _band(dataset: rasterio.DatasetReader, index: int, tags: Mapping[str, str]) -> dict:
-    """One band: name, data type, unit, and statistics if the file holds them."""
+    """One band: name, data type, unit, and statistics if the file has them."""
     name = dataset.descriptions[index - 1] or f"band {index}"
     nodata = dataset.nodata
     band: dict = {"name": name, "data_type": dataset.dtypes[index - 1]}

@@ -17,7 +17,7 @@ def check_address(address: str) -> None:
 
 
 def shown(address: str) -> str:
-    """An address for messages and results: without its query, which may hold a token."""
+    """An address for messages and results: without its query, which may contain a token."""
     return "".join(c for c in address.partition("?")[0][:300] if c.isprintable())
 
 

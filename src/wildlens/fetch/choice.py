@@ -1,9 +1,9 @@
 """Choice among products: the one that shows the largest clear share of the area.
 
-Products are ranked by what the catalogue states: clear = share of the area in the footprint x
-(1 - cloud cover); of one tile and day, only the newest processing counts. Products without a stated
-cloud cover come last. For the first few, the scene classification (SCL) over the area is read,
-since a tile of 12,000 km2 may be cloudy elsewhere.
+Products are ranked by the catalogue's metadata: clear = share of the area in the footprint x
+(1 - cloud cover); of one tile and day, only the newest processing is kept. Products without a
+stated cloud cover come last. For the first few, the scene classification (SCL) over the area is
+read, since a tile of 12,000 km2 may be cloudy elsewhere.
 """
 
 import logging

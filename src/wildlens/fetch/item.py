@@ -21,7 +21,7 @@ def local_item(item: dict, files: Mapping[str, Path], provenance: Mapping[str, o
     """The item of the downloaded files.
 
     Args:
-        item: as the catalogue gives it.
+        item: as received from the catalogue.
         files: band -> its GeoTIFF, in the folder of the item.
         provenance: origin of the files, stored as the property `wildlens:fetched`.
     """

@@ -188,7 +188,7 @@ class RemoteFile:
 
 
 class _Cursor(io.RawIOBase):
-    """A file object on a remote file, with a position of its own."""
+    """A file object on a remote file, with its own position."""
 
     def __init__(self, file: RemoteFile):
         super().__init__()

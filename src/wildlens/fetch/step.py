@@ -37,7 +37,7 @@ from wildlens.settings import Fetch, FetchRequest
 
 log = logging.getLogger(__name__)
 
-CHOSEN = "chosen.json"  # beside the item: the chosen product, from which a second call resumes
+CHOSEN = "chosen.json"  # next to the item: the chosen product, from which a second call resumes
 
 
 def fetch_product(

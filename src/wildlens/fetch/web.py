@@ -77,7 +77,7 @@ class Web:
         signed: bool = True,
         accepted: tuple[int, ...] = (200,),
     ) -> Response:
-        """The complete response to a request; an error names the address and what was wrong.
+        """The complete response to a request; errors name the address and the problem.
 
         Args:
             limit: largest response, bytes.
@@ -136,7 +136,7 @@ class Web:
                     self._refuse(response, True)
                 if response.status_code == 206 and start:
                     _size_of_whole(response.headers, start)
-                elif start:  # all of it again
+                elif start:  # from the beginning
                     file.seek(0)
                     file.truncate()
                     start = 0
@@ -165,7 +165,7 @@ class Web:
         except (exceptions.ConnectionError, exceptions.ChunkedEncodingError):
             raise _Transient("the server cannot be reached") from None
         except (exceptions.RequestException, ValueError, UnicodeError):
-            # no such scheme, no such host name, a redirect to what is no address
+            # unknown scheme, unknown host name, or a redirect to an invalid address
             raise WildLensError(
                 f"{shown(address)}: is not, or redirects to what is not, an http or https address"
             ) from None

@@ -12,7 +12,7 @@ def count_classes(path: Path) -> np.ndarray:
     """Pixels of each class index, (256,) int64, read by windows; 0 is no data.
 
     Raises:
-        WildLensError: it cannot be read, or holds a value that is no class index of CORINE.
+        WildLensError: it cannot be read, or a value is not a class index of CORINE.
     """
     counts = np.zeros(256, np.int64)
     with open_raster(path) as dataset:

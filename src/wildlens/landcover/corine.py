@@ -1,4 +1,4 @@
-"""Encodings of CORINE Land Cover rasters: which class each raster value stands for.
+"""Encodings of CORINE Land Cover rasters: the class of each raster value.
 
 Releases differ: grid codes 1..44 (V18.5, V2020) or class codes 111..523 (V20, Earth Engine), with
 half a dozen values for no data. The encoding is decided once per raster, from all values that will
@@ -66,7 +66,7 @@ def find_encoding(
     Args:
         present: all values of the part that is used, any shape and number type.
         nodata: the raster's own no-data value.
-        codes_only: refuse grid codes, for rasters that are known to hold class codes.
+        codes_only: refuse grid codes, for rasters that are known to contain class codes.
 
     Raises:
         WildLensError: values of both encodings, or of neither.
@@ -92,7 +92,7 @@ def decode_corine(values: np.ndarray, nodata: float | None) -> np.ndarray:
     """Class indices of a CORINE raster in any of its encodings.
 
     Args:
-        values: the whole raster, or all of it that is used; any shape and number type.
+        values: the whole raster, or its used part; any shape and number type.
         nodata: the raster's own no-data value; `MISSING` and NaN count as no data as well.
 
     Returns:

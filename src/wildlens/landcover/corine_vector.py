@@ -101,7 +101,7 @@ def _layer(path: Path) -> tuple[Layer, str]:
 
 
 def _text(value) -> str:
-    """A code as text; some files hold numbers."""
+    """A code as text; some files have numbers."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return "" if value is None or value != value else str(value).strip()

@@ -163,7 +163,7 @@ CROSSWALKS = {
 def read_crosswalk(path: Path) -> Crosswalk:
     """Read a user's crosswalk: CSV with columns `value` (raster) and `code` (CORINE; 0 = no data).
 
-    A column `name` may hold the names of the classes; other columns are ignored.
+    A column `name` may have the names of the classes; other columns are ignored.
 
     Raises
     ------

@@ -90,7 +90,7 @@ def check_landcover(source: Path, grid: GeoBox, settings: Landcover, scene: str)
     """Refuse land cover that cannot be read on a grid, or has no class in a sample of its rows.
 
     Args:
-        scene: what the grid is called in the error.
+        scene: name of the grid in the error.
     """
     height, width = grid.shape
     with _reader(source, grid, settings) as read:

@@ -14,7 +14,7 @@ from wildlens.scene.products import Product
 from wildlens.scene.resampling import crs_name
 
 RESOLUTION = 10.0  # m
-STEP = 6  # px: corners of clips lie on all of a product's grids, including that of 60 m
+STEP = 6  # px: corners of clips are on all grids of a product, including that of 60 m
 COARSEST = 1.6  # largest side of a pixel that is reprojected, in pixels of the scene
 Box = tuple[float, float, float, float]  # west, south, east, north in degrees
 
@@ -27,7 +27,7 @@ class Placement:
         grid: the pixels of the scene's grid that the product is read on: its own, or those that it
             covers.
         top, left: of that grid in the scene, px; negative where the scene is clipped.
-        warped: whether the product's own pixels are others, so that it is reprojected.
+        warped: whether the product is on other pixels and is reprojected.
     """
 
     grid: GeoBox
@@ -37,10 +37,10 @@ class Placement:
 
 
 def scene_grid(products: Sequence[Product], crs: str | None, clip: Box | None) -> GeoBox:
-    """The 10 m grid that holds all products, cut to what covers the clip, in steps of 60 m.
+    """The 10 m grid that contains all products, cut to the clip in steps of 60 m.
 
-    Without a `crs`, products must lie on the pixels of the first. With it, the grid is that of the
-    first product in that CRS, extended; without such a product, its corner lies on whole 60 m.
+    Without a `crs`, products must be on the pixels of the first. With it, the grid is that of the
+    first product in that CRS, extended; without such a product, its corner is at multiples of 60 m.
 
     Raises:
         WildLensError: products whose pixels do not fit together, are not of 10 m or in degrees,
@@ -83,7 +83,7 @@ def placement_in(grid: GeoBox, product: Product) -> Placement | None:
 
 
 def covered(own: GeoBox, grid: GeoBox, step: int = 1) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Columns and rows (from, to) of a grid, and beyond it, that hold another grid."""
+    """Columns and rows (from, to) of a grid, and beyond it, that contain another grid."""
     # points along the edges, since they are curved
     box = own.footprint(grid.crs, npoints=400).boundingbox
     if not np.isfinite([*box]).all():
@@ -169,7 +169,7 @@ def _shift(own: GeoBox, grid: GeoBox) -> tuple[int, int] | None:
 
 
 def _union(grids: Sequence[GeoBox], anchor: GeoBox) -> GeoBox:
-    """The grid on the pixels of `anchor` that holds all grids, in whole steps from its corner."""
+    """The grid on the pixels of `anchor` that contains all grids; whole steps from its corner."""
     spans = []
     for own in grids:
         shift = _shift(own, anchor)

@@ -89,7 +89,7 @@ class Layer:
         return classes
 
     def files(self) -> list[Path]:
-        """All files on disk that the layer is read from, masks beside them included."""
+        """All files on disk that the layer is read from, including sidecar masks."""
         images = [self.product.bands[name].path for name in self.scaling.offset]
         if self.classes is not None:
             images.append(self.product.scl.path)
@@ -104,7 +104,7 @@ def open_layer(
     """Open the requested bands and the scene classification of a product.
 
     Args:
-        offset: DN to add, where the product has no metadata to say so.
+        offset: DN to add, for products without metadata of the offset.
         stack: closes the files.
     """
     opening = open_warped if placement.warped else open_aligned

@@ -1,4 +1,4 @@
-"""Several products in one scene: their order, and warnings about those that do not go together."""
+"""Several products in one scene: their order, and warnings about unsuitable combinations."""
 
 import itertools
 import logging
@@ -69,7 +69,7 @@ def clearest_first(products: Sequence[Product], masked: Sequence[int]) -> list[P
 
 
 def _are_of_one_overpass(one: Product, other: Product) -> bool:
-    """Whether two products show the same tile at the same time, maybe in two processings."""
+    """Whether two products show the same tile at the same time, also in two processings."""
     tiles = {
         product.description.get("tile", "").removeprefix("MGRS-").removeprefix("T").zfill(5)
         for product in (one, other)

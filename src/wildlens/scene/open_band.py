@@ -1,12 +1,12 @@
-"""Bands of open raster files as digital numbers (DN), whatever their type and no-data convention.
+"""Bands of open raster files of any type and no-data convention as digital numbers (DN).
 
-The form is that of Sentinel-2 products: uint16, 0 = missing, 65535 = saturated. What is missing:
+The form is that of Sentinel-2 products: uint16, 0 = missing, 65535 = saturated. Missing are
 
-- the file's nodata value, and what its mask (internal, `.msk`, or an alpha band) leaves out;
+- the file's nodata value, and pixels that its mask (internal, `.msk`, or an alpha band) excludes;
 - in unsigned files also 0, as in all Sentinel-2 products;
-- in signed files without nodata value and mask 0, too, and numbers below reflectance -0.1, which
-  no Sentinel-2 product can hold: they are fill values. With a nodata value or a mask, 0 and
-  negative numbers are valid: the offset of late baselines has been subtracted.
+- in signed files without nodata value and mask also 0, and numbers below reflectance -0.1, which do
+  not occur in Sentinel-2 products and are fill values. With a nodata value or a mask, 0 and
+  negative numbers are valid, since the offset of late baselines has been subtracted.
 
 Signed numbers are shifted up to fit into uint16, see `OpenBand.shift`.
 """
@@ -28,7 +28,7 @@ from wildlens.files.raster import DATASET_MASK
 from wildlens.files.reflectance import MISSING, SATURATED
 from wildlens.scene.products.product import SCL, BandFile, band_name
 
-DARKEST = 0.1  # Sentinel-2 products hold no reflectance below -0.1
+DARKEST = 0.1  # Sentinel-2 products have no reflectance below -0.1
 SAMPLE_SIDE = 1024  # px of a decimated read
 
 
@@ -95,7 +95,7 @@ def open_bands(files: Mapping[str, BandFile]) -> Iterator[dict[str, OpenBand]]:
     """Open bands by name; each file is opened once.
 
     Raises:
-        WildLensError: a file is missing, or holds numbers that are not integers.
+        WildLensError: a file is missing, or its numbers are not integers.
     """
     with ExitStack() as stack:
         datasets: dict[str, rasterio.DatasetReader] = {}
@@ -113,7 +113,7 @@ def open_bands(files: Mapping[str, BandFile]) -> Iterator[dict[str, OpenBand]]:
 
 
 def check_integers(dataset: rasterio.DatasetReader, index: int) -> None:
-    """Refuse a band that holds anything but digital numbers."""
+    """Refuse a band whose values are not digital numbers."""
     dtype = dataset.dtypes[index - 1]
     if not np.issubdtype(np.dtype(dtype), np.integer):
         raise WildLensError(

@@ -1,6 +1,6 @@
-"""Bands of a product on a grid that is not their own: in another CRS, or off its pixels.
+"""Bands of a product on another grid: in another CRS, or on other pixels.
 
-The centre of each pixel is transformed by itself, so the result does not depend on the window that
+The centre of each pixel is transformed separately, so the result does not depend on the window that
 is read (GDAL's warper interpolates positions between those of a window's rows and columns).
 """
 
@@ -48,7 +48,7 @@ class PixelCentres:
 class WarpedBand:
     """An open band that is read in windows of another grid.
 
-    A pixel is missing or saturated where the band's pixel that holds its centre is; all others are
+    A pixel is missing or saturated if the band's pixel at its centre is; all others are
     that pixel, or bilinear means of the pixels around the centre that are neither.
     """
 
@@ -84,7 +84,7 @@ class WarpedBand:
 def _bilinear(own: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarray:
     """Means of the four pixels around each position, rounded half up; uint16.
 
-    Missing and saturated pixels, and what lies beyond the edges, are left out: the weights of the
+    Missing and saturated pixels, and positions beyond the edges, are excluded: the weights of the
     others are raised accordingly.
 
     Args:
@@ -109,7 +109,7 @@ def open_warped(
     """Open bands, each in its own CRS and resolution, to be read on `grid`.
 
     Raises:
-        WildLensError: a file is missing, has no CRS, or holds numbers that are not integers.
+        WildLensError: a file is missing, has no CRS, or its numbers are not integers.
     """
     with open_bands(files) as bands:
         own = {name: raster.grid_of(band.dataset) for name, band in bands.items()}

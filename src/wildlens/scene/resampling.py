@@ -1,7 +1,7 @@
-"""Bands of a product on its 10 m grid, window by window, whatever their own resolution.
+"""Bands of a product, of any resolution, on its 10 m grid, window by window.
 
-All resolutions of a Sentinel-2 product share the upper-left corner, so each coarse pixel holds a
-whole number of fine ones. The result depends on the position in the grid, never on the window that
+All resolutions of a Sentinel-2 product share the upper-left corner, so each coarse pixel contains
+a whole number of fine ones. The result depends on the position in the grid, not on the window that
 is read; the arithmetic is in integers and thus exact.
 """
 
@@ -30,7 +30,7 @@ MAX_FACTOR = 6  # 60 m on 10 m; sums of `_weighted_mean` fit into 32 bits up to 
 class AlignedBand:
     """An open band that is read in windows of a grid `factor` times finer than its own.
 
-    A pixel is missing or saturated where the band's pixel that holds it is; all others are means
+    A pixel is missing or saturated if the band's pixel that contains it is; all others are means
     of the pixels around them that are neither.
     """
 
@@ -61,7 +61,7 @@ def open_aligned(
 
     Raises:
         WildLensError: a file is missing, has another CRS, corner, extent or a resolution that is
-            no multiple of the grid's, or holds numbers that are not integers.
+            no multiple of the grid's, or its numbers are not integers.
     """
     with open_bands(files) as bands:
         yield {name: _align(band, grid, resampling) for name, band in bands.items()}
@@ -115,7 +115,7 @@ class _Taps:
     """Coarse pixels from which the fine pixels of a stretch of one axis are interpolated.
 
     Attributes:
-        own: the coarse pixel that holds the fine one.
+        own: the coarse pixel that contains the fine one.
         neighbour: the one on the side of the fine pixel's centre; at the edge, `own` again.
         own_weight, neighbour_weight: in units of 1 / (2 factor); they sum to 2 factor.
     """
@@ -148,7 +148,7 @@ def _taps(start: int, size: int, factor: int, length: int) -> _Taps:
 def _weighted_mean(own: np.ndarray, rows: _Taps, columns: _Taps) -> np.ndarray:
     """Bilinear mean of coarse pixels, rounded half up; uint16.
 
-    Missing and saturated pixels are left out: the weights of the others are raised accordingly.
+    Missing and saturated pixels are excluded: the weights of the others are raised accordingly.
     `own` starts at the first tap of either axis.
     """
     used = is_reflectance(own)

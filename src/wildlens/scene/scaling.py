@@ -1,8 +1,8 @@
 """Scale and offset of a product's digital numbers, from metadata, file tags, settings, or pixels.
 
 Since baseline 04.00, 1000 is added to all digital numbers (DN) and must be subtracted. Services
-differ in whether they have done so, and flags are known to be wrong. The stated offset is therefore
-compared with the darkest visible pixels, which over land lie well below DN 1000 without it.
+differ in whether they have done so, and flags may be wrong. The stated offset is therefore compared
+with the darkest visible pixels, which over land are well below DN 1000 without the offset.
 """
 
 import logging
@@ -50,7 +50,7 @@ def decide_scaling(
     without any, offset 0 is assumed. Where tags state a scale alone, `given` is the offset.
 
     Args:
-        given: DN to add to all bands, as the user says; for products without metadata.
+        given: DN to add to all bands, as set by the user; for products without metadata.
         conflict: what happens if tags or pixels contradict the scaling that is used.
 
     Raises:
@@ -67,7 +67,7 @@ def decide_scaling(
         scaling = _from_tags(product, bands, tags)
     else:
         scaling = _unstated(bands, product.quantification)
-    # a scale in the tags leaves the offset open: 0 there may mean that nobody set it
+    # a scale in the tags does not determine the offset: 0 may mean that it was not set
     is_open = product.offset is None and not any(scaling.offset.values())
     if given is not None and is_open:
         scaling = replace(scaling, offset=dict.fromkeys(bands, given), origin="settings")
@@ -77,7 +77,7 @@ def decide_scaling(
             f"{product.path}: offset {given} is given, but the product's {_says(scaling)} {values}:"
             " leave `offset` out"
         )
-    if given is None or given < 0:  # `offset: 0` means that the user knows
+    if given is None or given < 0:  # `offset: 0` means that the user has decided
         _compare_with_pixels(product, scaling, is_open=is_open, refuse=refuse)
     return scaling
 

@@ -45,18 +45,18 @@ def build_scene(
     missing in any of them, since it could not be classified, or if its scene class (SCL) is one of
     `settings.mask_classes`. Tags state its inputs and the scaling that was applied.
 
-    The grid is the product's own, extended to hold all of several; `settings.crs` asks for another,
-    and products that are not on it are reprojected (`settings.resampling`; scene classes, no data
-    and saturation by nearest neighbour). Where products overlap, the clearest that is valid there
-    gives all bands of the pixel (`mosaic.clearest_first`).
+    The grid is the product's own, extended to contain several products, or one in `settings.crs`;
+    products that are not on it are reprojected (`settings.resampling`; scene classes, no data and
+    saturation by nearest neighbour). Where products overlap, all bands of a pixel are taken from
+    the clearest product that is valid there (`mosaic.clearest_first`).
 
     Args:
         products: SAFE folders or zips, STAC items, ...; see `wildlens.scene.products.open_product`.
         output: the GeoTIFF to write.
         settings: bands, resampling of the coarser ones, masked classes, and CRS.
-        offset: DN to add to every valid pixel, of products without metadata to say so; one for all,
-            or one for each product.
-        clip: the scene is cut to what covers this box (degrees), in steps of 60 m.
+        offset: DN to add to every valid pixel, for products without metadata of the offset; one for
+            all, or one for each product.
+        clip: the scene is cut to this box (degrees), extended to steps of 60 m.
         scl: raster of the scene classification, for products without one; one for each product.
 
     Raises:

@@ -20,7 +20,7 @@ _ADVICE = (
 
 
 def check_labels(tiles: pandas.DataFrame, settings: Tiles) -> None:
-    """Refuse candidate tiles of which none has one of the labels."""
+    """Refuse candidate tiles if one of the labels does not occur."""
     if not (tiles["label"] == PROTECTED).any():
         raise WildLensError(
             f"none of {len(tiles)} tiles is protected: at most {tiles['protected_share'].max():.3g}"

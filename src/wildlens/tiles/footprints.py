@@ -24,7 +24,7 @@ def write_footprints(
     """Write all candidate tiles as layer `tiles` of a GeoPackage.
 
     Args:
-        tiles: as `labels.label_tiles` gives them, with `split`, `block` and `repeated_in`.
+        tiles: as returned by `labels.label_tiles`, with `split`, `block` and `repeated_in`.
         classes: names of the labels 0, 1, ...
         provenance: metadata of the layer.
     """
@@ -45,7 +45,7 @@ def write_footprints(
 
 
 def _check_index(path: Path, count: int) -> None:
-    """OSError unless the spatial index holds all tiles.
+    """Raise OSError unless the spatial index contains all tiles.
 
     GDAL writes it when it closes the file, and does not report if that fails.
     """

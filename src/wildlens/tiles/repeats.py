@@ -21,7 +21,7 @@ def repeated_in(footprints: geopandas.GeoSeries, groups: pandas.Series) -> panda
 
     Args:
         footprints: outlines of the N tiles in EPSG:4326.
-        groups: (N,) str; tiles of one group (a scene) lie side by side.
+        groups: (N,) str; tiles of one group (a scene) are adjacent.
 
     Returns:
         (N,) sorted lists of names of groups, mostly empty.
@@ -46,7 +46,7 @@ def report_repeats(
     """Log which scenes show the same ground; a warning if they are of one overpass.
 
     Args:
-        scenes: scene of each tile; repeats: of each tile, as `repeated_in` gives them.
+        scenes: scene of each tile; repeats: of each tile, as returned by `repeated_in`.
         sensed: scene -> when its products were sensed; see `same_overpass`.
     """
     pairs = pandas.DataFrame({"scene": scenes, "other": repeats}).explode("other").dropna()

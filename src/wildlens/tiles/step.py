@@ -1,7 +1,7 @@
 """The training set: labelled tiles of scenes, split by blocks on the ground.
 
 Two passes over the scenes, each by rows of tiles: the first labels every tile, so that splits can
-be decided; the second copies the selected ones. Neither holds a scene in memory.
+be decided; the second copies the selected ones. Neither loads a whole scene.
 """
 
 import logging
@@ -48,8 +48,8 @@ def build_tiles(
     """Cut labelled tiles from scenes and split them into training, validation and test.
 
     A tile is protected if enough of it is inside protected areas. If at most
-    `unprotected_max_share` of it is, the tile is anthropogenic if enough of its land cover is, else
-    of the first of `other_classes` with enough land cover. Other tiles have no label.
+    `unprotected_max_share` is, the tile is anthropogenic if enough of its land cover is, else it
+    belongs to the first of `other_classes` with enough land cover. Other tiles have no label.
 
     Parameters
     ----------

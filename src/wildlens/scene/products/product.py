@@ -1,4 +1,4 @@
-"""What every reader of Sentinel-2 products returns: where each band lies, and what it means."""
+"""A Sentinel-2 product as all readers return it: files of the bands, grid, scale and offset."""
 
 import re
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from wildlens.files.archives import File
 
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B11", "B12")
 TEN_METRES = ("B02", "B03", "B04", "B08")  # their 20 m and 60 m copies are no substitute
-SCL = "SCL"  # the scene classification, which products hold beside their bands
+SCL = "SCL"  # the scene classification, which products have besides their bands
 
 _BAND_NAME = re.compile(r"B(?:0?([1-9])|(1[0-2])|(8A))", re.IGNORECASE)
 
@@ -36,7 +36,7 @@ class Product:
 
     Attributes:
         name: short name, for messages.
-        path: what was opened (file or folder).
+        path: file or folder that was opened.
         grid: grid of the finest bands; all coarser ones share its upper-left corner and extent.
         bands: band name ("B02", "B8A") -> file. Digital numbers (DN) as `open_band` reads them.
         scl: the scene classification, codes 0..11; None if the product has none.

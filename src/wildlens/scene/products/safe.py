@@ -37,7 +37,7 @@ _ADVICE = (
 
 @dataclass(frozen=True)
 class Metadata:
-    """What MTD_MSIL2A.xml says.
+    """Content of MTD_MSIL2A.xml.
 
     Attributes:
         images: paths of the images relative to the product's folder, without extension.
@@ -69,7 +69,7 @@ def refuse_first_format(folder: File) -> None:
 
 
 def open_safe(folder: File, name: str, metadata_file: File) -> Product:
-    """A SAFE folder as a product; an image is looked for only when its band is wanted."""
+    """A SAFE folder as a product; an image is opened only when its band is needed."""
     metadata = read_metadata(metadata_file)
     granules = {image.parts[:2] for image in metadata.images}
     if len(granules) != 1:

@@ -1,8 +1,8 @@
-"""STAC items of Sentinel-2 Level-2A, in the dialects of the large catalogues.
+"""STAC items of Sentinel-2 Level-2A from the large catalogues.
 
 Assets are files on disk: at the path that the item states, or beside the item under their own name,
-as they come from a download. They are not read from a server: `wildlens.fetch` downloads item and
-bands first, and checks that all of it arrived.
+as after a download. They are not read from a server: `wildlens.fetch` downloads item and bands
+first, and checks that they are complete.
 """
 
 import json
@@ -142,9 +142,9 @@ def _band_file(path: Path, asset: dict) -> BandFile:
 
 
 def _file(path: Path, asset: dict) -> File:
-    """The file of an asset: where its href leads to on this disk, else beside the item.
+    """The file of an asset: at the local path of its href, else beside the item.
 
-    An href is percent-encoded; names that hold a literal % are found, too.
+    An href is percent-encoded; names with a literal % are also found.
     """
     href = asset.get("href")
     if not isinstance(href, str) or not href or len(href) > _LONGEST or "\0" in unquote(href):
@@ -158,7 +158,7 @@ def _file(path: Path, asset: dict) -> File:
         )
     if is_local and any(".." in PurePosixPath(n).parts for n in names):
         raise WildLensError(f"{path}: href leads out of the item's folder: {href!r}")
-    # an absolute path stays as it is
+    # an absolute path is not changed
     options = [*((path.parent / n for n in names) if is_local else ()), *beside]
     try:
         return next((option for option in options if option.is_file()), beside[-1])

@@ -1,4 +1,4 @@
-"""Values of STAC items and their assets, in the places where catalogues put them."""
+"""Values of STAC items and their assets, in the fields that the catalogues use."""
 
 import math
 import re
@@ -19,7 +19,7 @@ def number(value) -> float | None:
 
 
 def raster_value(asset: dict, key: str):
-    """A value of the raster extension, in any of its places."""
+    """A value of the raster extension, in any of its fields."""
     for holder in ("raster:bands", "bands"):
         entries = asset.get(holder)
         if isinstance(entries, list) and entries and isinstance(entries[0], dict):

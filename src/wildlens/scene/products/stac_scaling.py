@@ -1,9 +1,9 @@
 """Scale and offset that a STAC item states for its bands.
 
-Catalogues differ in who subtracts the +1000 of late baselines. The order is: the flag that the
-provider has done so (Earth Search states the offset in `raster:bands` all the same); scale and
-offset of the asset; the baseline. Baselines of 90 and more are of other processors; for them, and
-for items without any of this, the offset is not known. Flags are known to be wrong:
+Catalogues differ in who subtracts the +1000 of late baselines. The sources are, in this order: the
+flag that the provider has subtracted it (Earth Search states the offset in `raster:bands`
+nevertheless); scale and offset of the asset; the baseline. Baselines of 90 and more are not ESA's;
+for them, and for items without these fields, the offset is unknown. Flags may be wrong, so
 `wildlens.scene.scaling` compares them with the pixels.
 """
 

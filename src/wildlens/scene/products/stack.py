@@ -1,7 +1,7 @@
 """Band stacks: one GeoTIFF with named bands, or a folder with one file per band.
 
-Clips and exports of data cubes come like this. They have no metadata that state whether the +1000
-offset of late baselines is in the numbers, so `Product.offset` is None.
+Clips and exports of data cubes have this form. No metadata state whether the +1000 offset of late
+baselines has been subtracted, so `Product.offset` is None.
 """
 
 import re
@@ -46,7 +46,7 @@ def open_scl(path: Path) -> BandFile:
     """The scene classification in a raster: its only band, or the one described as SCL.
 
     Raises:
-        WildLensError: it is no raster, or has several bands of which not one is described as SCL.
+        WildLensError: it is no raster, or it does not have a single band or one described as SCL.
     """
     with raster.open_raster(path) as dataset:
         named = [
@@ -102,7 +102,7 @@ def _finest(name: str, paths: list[Path]) -> tuple[BandFile, GeoBox]:
 
 
 def _single_band(name: str, path: Path) -> tuple[BandFile, GeoBox]:
-    """The band of a file that holds it alone; an alpha band beside it is its mask."""
+    """The only band of a file, apart from an alpha band, which is its mask."""
     with raster.open_raster(path) as dataset:
         images = [i for i in dataset.indexes if not raster.is_alpha(dataset, i)]
         if len(images) != 1:
