@@ -41,12 +41,12 @@ def attribute_tiles(
 ) -> None:
     """Attribute up to `max_tiles` tiles of each split; the same tiles for every method.
 
-    They are of the class that the classifier's logit stands for: protected ones, as a rule.
+    Tiles are of the class that the classifier's logit explains, by default protected.
 
     Writes a zarr with `attribution` (tile, y, x) float32, NaN where the image is missing, the
-    coordinates of the tiles, and the method's unit, sign and baseline as attributes. Of methods
-    whose contributions should add up, `contribution_sum` (tile) and `logit_difference` (tile)
-    float64, too.
+    coordinates of the tiles, and the method's unit, sign and baseline as attributes. Methods whose
+    contributions should sum to a difference of logits add `contribution_sum` (tile) and
+    `logit_difference` (tile), float64.
     """
     models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
@@ -81,16 +81,16 @@ def attribute_tiles(
     log.info("attribute: %s of %d tiles -> %s", method, len(chosen), output)
     if all(name in result for name in AUDIT):
         gap = relative_gap(result["contribution_sum"].values, result["logit_difference"].values)
-        log.info("attribute: contributions miss the logits' differences by %.2g %%", 100 * gap)
+        log.info("attribute: completeness gap of the contributions: %.2g %%", 100 * gap)
 
 
 def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> dict[str, np.ndarray]:
-    """Variables of the result for some tiles: of methods that can be audited, three."""
+    """Variables of the result for a batch of tiles; three for additive methods, else one."""
     stored = tiles["reflectance"].values
     images, valid = to_images(stored, models.classifier.standardise.mean.cpu())
     images, audit = images.to(models.device), {}
     if isinstance(attribute, Additive):
-        # asked once: what is summed for the audit is what the sign rule then makes the map of
+        # computed once, for the completeness gap and, by the sign rule, for the map
         contributions = attribute.contributions(images)
         values = signs.apply(attribute.sign_rule, contributions)
         audit = {

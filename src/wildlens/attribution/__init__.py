@@ -1,1 +1,1 @@
-"""What attribution methods share: interface, models, contributions, baselines, symmetries."""
+"""Shared parts of attribution methods: interface, models, contributions, baselines, symmetries."""

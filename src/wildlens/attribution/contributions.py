@@ -10,7 +10,7 @@ from wildlens.attribution import signs
 from wildlens.attribution.method import Additive
 from wildlens.networks.baselines import Baseline
 
-# what a store of attributions holds of each tile beside the map, for the audit
+# variables of a store of attributions for the completeness gap of each tile
 AUDIT = ("contribution_sum", "logit_difference")
 
 
@@ -18,7 +18,7 @@ def relative_gap(total: np.ndarray, difference: np.ndarray) -> float:
     """Sum of absolute gaps over the sum of absolute differences, of tiles (N,); NaN if that is 0.
 
     Args:
-        total: what the contributions of each tile sum to; difference: what they should.
+        total: sum of contributions of each tile; difference: that of logits, which it should equal.
     """
     scale = np.abs(difference).sum()
     return float(np.abs(total - difference).sum() / scale) if scale > 0 else float("nan")
@@ -29,8 +29,8 @@ class Contributions(Additive):
     """Contributions to the logit against a baseline; they should sum to the logits' difference.
 
     Attributes:
-        baselines: gives a baseline for each image; or fixed ones, (B, C, H, W) or (B, C, 1, 1)
-            reflectance; with several, their mean logit counts.
+        baselines: function from images to their baselines; or fixed ones, (B, C, H, W) or
+            (B, C, 1, 1) reflectance; with several, their mean logit counts.
         sign_rule: a key of `signs.RULES`.
         batch_size: images that are in memory at once.
     """

@@ -28,8 +28,8 @@ class Inputs:
     def attribute(self, method: Method) -> Tensor:
         """Attributions by a method, (N, H, W), or its images (N, C, H, W).
 
-        The lattice of a method with a stride starts at multiples of it on the ground, not at the
-        images' corners, so that a pixel has the same value in every tile and file.
+        The cells of a method with a stride are aligned to the CRS's origin and not to the images'
+        corners, so that a pixel has the same value in every tile and file.
         """
         offsets = self.ground % method.multiple
         if method.reads != Method.reads or not offsets.any():
@@ -45,7 +45,7 @@ class Inputs:
 
 
 def _shifted(method: Method, images: Tensor, above: int, before: int) -> Tensor:
-    """A method's values where the images' corners lie this far inside a cell of its lattice.
+    """A method's values for images whose corners are this many pixels inside a cell.
 
     The first row and column are repeated until a cell begins, as the last ones are where a cell
     does not end (see `networks.alignment`).

@@ -22,14 +22,15 @@ class Method(ABC):
 
     @abstractmethod
     def __call__(self, *inputs: Tensor) -> Tensor:
-        """What it `reads`, by default (N, C, H, W) float32 reflectance -> (N, H, W) float32.
+        """Attributions (N, H, W) float32 of the inputs in `reads`.
 
-        A method of form "image" gives (N, C, H, W) reflectance.
+        By default it reads (N, C, H, W) float32 reflectance. A method of form "image" returns
+        (N, C, H, W) reflectance.
         """
 
 
 class Additive(Method):
-    """A method that shares out a difference of logits among the pixels, and so can be audited."""
+    """A method whose contributions should sum to a difference of logits (completeness)."""
 
     sign_rule: str  # key of `signs.RULES`
 
@@ -39,4 +40,4 @@ class Additive(Method):
 
     @abstractmethod
     def difference(self, images: Tensor) -> Tensor:
-        """What the contributions of each image should sum to, (N,)."""
+        """Difference of logits that the contributions of each image should sum to, (N,)."""

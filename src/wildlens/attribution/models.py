@@ -1,4 +1,4 @@
-"""The trained networks and training tiles that methods are made of."""
+"""The trained networks and training tiles that methods use."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ class Models:
     generators_path: Path | None
     device: torch.device
     tiles_path: Path | None = None
-    weights_seed: int | None = None  # of a classifier that forgets what it has learnt
+    weights_seed: int | None = None  # if set, the classifier has random weights
 
     @cached_property
     def classifier(self) -> nn.Module:

@@ -1,4 +1,4 @@
-"""A classifier of random weights: whatever its maps show comes from the method and the image."""
+"""A classifier with random weights, whose maps depend on the method and the image only."""
 
 import copy
 
@@ -7,7 +7,7 @@ from torch import nn
 
 
 def randomised(classifier: nn.Module, seed: int) -> nn.Module:
-    """A copy with weights drawn anew by each layer's own initialiser (Adebayo et al. 2018).
+    """A copy with weights redrawn by each layer's own initialiser (Adebayo et al. 2018).
 
     Band statistics are kept: they describe the images. Batch statistics are reset with the weights.
     """

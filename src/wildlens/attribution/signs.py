@@ -1,4 +1,4 @@
-"""Sign rules: how negative contributions to the score are mapped, alike for all methods."""
+"""Sign rules: treatment of negative contributions to the score, the same for all methods."""
 
 from torch import Tensor
 

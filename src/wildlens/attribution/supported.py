@@ -20,7 +20,7 @@ LINEAR = (
     nn.Dropout2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.Upsample, nn.ReflectionPad2d, nn.ZeroPad2d,
     nn.Unflatten,
 )  # fmt: skip
-# guided backpropagation is defined on rectifiers, and leaves these as they are
+# guided backpropagation is defined for rectifiers, and does not change these
 UNGUIDED = (nn.Tanh, nn.Sigmoid, nn.Softplus, nn.MaxPool2d)
 # fmt: off
 LINEAR_FUNCTIONS = {
@@ -96,7 +96,7 @@ def check_gradcam(classifier: nn.Module) -> None:
 
 
 def _observe(classifier: nn.Module) -> tuple[_Watch, dict[str, nn.Module]]:
-    """One forward pass of a copy: what was called, and torch's own modules by name."""
+    """Record one forward pass of a copy: calls, and torch's own modules by name."""
     probe = copy.deepcopy(classifier).requires_grad_(False)
     modules = {
         name: module

@@ -49,10 +49,10 @@ class SymmetryMean(Method):
         return self._mean(self.method, images)
 
     def _mean(self, attribute: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-        """Mean over the views of what `attribute` gives, (N, H, W)."""
+        """Mean of the maps of all views by `attribute`, (N, H, W)."""
         height, width = images.shape[-2:]
-        # else the cells of a mirrored image, which are counted from its end, would lie elsewhere in
-        # a window than in a pass over the scene
+        # otherwise the cells of a mirrored image, which are counted from its end, would be aligned
+        # differently in a window and in a pass over the scene
         whole = whole_cells(images, self.method.multiple)
         total = sum(turn_back(attribute(_view(whole, k)), k) for k in range(COUNT))
         return (total / COUNT)[..., :height, :width]
@@ -60,9 +60,9 @@ class SymmetryMean(Method):
 
 @dataclass(frozen=True)
 class AdditiveMean(SymmetryMean, Additive):
-    """A method whose contributions are averaged with their sign; the sign rule comes after.
+    """Mean of signed contributions over the views, to which the sign rule is applied afterwards.
 
-    So their sum is still that of the logits' differences, which are averaged, too.
+    Their sum therefore equals the mean difference of logits.
     """
 
     method: Additive
@@ -79,10 +79,10 @@ class AdditiveMean(SymmetryMean, Additive):
         return self._mean(self.method.contributions, images)
 
     def difference(self, images: Tensor) -> Tensor:
-        """Mean of what each view's contributions should sum to, (N,)."""
+        """Mean of the differences of logits of all views, (N,)."""
         return sum(self.method.difference(turn(images, k)) for k in range(COUNT)) / COUNT
 
 
 def _view(images: Tensor, symmetry: int) -> Tensor:
-    """A view laid out as the images of a map are: in other layouts rounding varies with size."""
+    """A view in the memory layout of a map's images, since rounding differs between layouts."""
     return turn(images, symmetry).contiguous(memory_format=torch.channels_last)

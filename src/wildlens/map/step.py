@@ -1,9 +1,9 @@
 """Maps of whole scenes: streamed by strips, written as georeferenced rasters.
 
-Memory depends on the window and on the scene's width, not on its height. Every valid pixel gets a
-value and no invalid one does; for the network, a missing pixel holds the band means, so it changes
-its neighbours within the method's reach, and no others. An interrupted map resumes where it
-stopped. A scene can be mapped in parts, which `join` puts together: the same numbers.
+Memory depends on the window and on the scene's width, not on its height. All valid pixels and no
+others get a value. The network sees the band means in place of a missing pixel, which affects its
+neighbours within the method's reach only. An interrupted map resumes where it stopped. A scene can
+be mapped in parts, which `join` combines into the same map.
 """
 
 import json
@@ -61,12 +61,12 @@ def map_scene(
     """Map a scene with a method; write a COG on the scene's grid.
 
     An attribution or a score is float32, NaN = no data; for methods that see a whole tile, a second
-    band tells how far overlapping tiles disagree. A generated image has the form of a scene: uint16
+    band is the disagreement of overlapping tiles. A generated image is stored like a scene: uint16
     reflectance x 10000, 0 = no data.
 
     Args:
-        tiles: the training set, for the methods that look at it.
-        part: "2-of-4" maps the second of four runs of rows, as a GeoTIFF of these rows.
+        tiles: the training set, for the methods that use it.
+        part: "2-of-4" maps the second of four ranges of rows, as a GeoTIFF of these rows.
     """
     record = methods.find(method)
     if not record.maps_scenes:

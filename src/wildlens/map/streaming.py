@@ -1,9 +1,9 @@
-"""Read a scene, compute its map and hand it on strip by strip, in flat memory.
+"""Read a scene, compute its map and yield it strip by strip, in constant memory.
 
-Two plans. `Windows` serves what depends on a finite neighbourhood: trimmed halos give the numbers
-of one pass over the scene. `Tiles` serves what depends on a whole tile: overlapping tiles, averaged
-with weights that sum to one. The strips of either can be computed from any one on, with the same
-numbers: so a map can go on where it stopped, and be cut into parts.
+There are two plans. `Windows` is for methods that depend on a finite neighbourhood: with trimmed
+halos the map equals that of one pass over the scene. `Tiles` is for methods that depend on a whole
+tile: overlapping tiles are averaged with weights that sum to one. Strips can be computed from any
+strip on, with the same values, so that a map can be resumed, and computed in parts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -69,12 +69,12 @@ class Source:
 
 
 class Windows:
-    """Windows with halos: the numbers of one pass over the whole scene.
+    """Windows with halos, whose map equals that of one pass over the whole scene.
 
     Attributes:
         strips: rows of each strip; together they are the scene.
-        layers: names of the values of a pixel beside the method's own.
-        bands: values of a pixel that the method gives.
+        layers: names of the further bands of the map.
+        bands: number of values per pixel that the method returns.
     """
 
     layers = ()
@@ -106,7 +106,7 @@ class Windows:
                 del strip  # not kept while the next one is made
 
     def load(self, piece: Piece) -> np.ndarray:
-        """What is read for a piece, (1, C, H, W) uint16."""
+        """Stored values to read for a piece, (1, C, H, W) uint16."""
         sides = int(piece.read.height), int(piece.read.width)
         return self.source.stored(piece.read, tuple(max(SMALLEST, side) for side in sides))[None]
 
@@ -122,8 +122,8 @@ class Windows:
 class Tiles:
     """Overlapping tiles, averaged; strips reach from the top of one row of tiles to the next.
 
-    Beside the mean, a pixel gets the range of the tiles that see it: how far they disagree (NaN
-    where one tile alone sees it).
+    A second band is the range over the tiles that see a pixel, their disagreement (NaN where only
+    one tile sees it).
     """
 
     layers = ("disagreement",)
@@ -144,7 +144,7 @@ class Tiles:
         above = [k for k in range(first) if self.tops[k] + self.size > self.tops[first]]
         lines = range(min(above, default=first), last)
         sums = _Sums(self.size, max(self.source.width, self.size))
-        present: dict[int, np.ndarray] = {}  # of the rows of tiles in work: what is not missing
+        present: dict[int, np.ndarray] = {}  # valid pixels of the rows of tiles in work
         values = self._values(self._present_tiles(lines, present))
         following = next(values, None)
         for k in track(lines, "map", unit="rows of tiles"):

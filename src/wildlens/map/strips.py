@@ -1,7 +1,7 @@
 """Finished strips of a map, kept on disk so that an interrupted map can resume.
 
-They lie in a hidden folder beside the map, which is removed once the map is complete. A folder that
-was kept for other inputs, settings or code is not used.
+They are in a hidden folder beside the map, which is removed once the map is complete. A folder of
+other inputs, settings or code is not used.
 """
 
 import logging
@@ -35,7 +35,7 @@ class Strips:
         return np.load(self._path(number), allow_pickle=False)
 
     def count(self, numbers: range) -> int:
-        """How many of the first of these strips are there."""
+        """Number of consecutive strips that exist, from the first."""
         missing = (done for done, n in enumerate(numbers) if not self._path(n).is_file())
         return next(missing, len(numbers))
 

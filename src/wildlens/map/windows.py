@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 @dataclass(frozen=True)
 class Piece:
-    """One window to read, and the part of it that is kept.
+    """One window to read, and its part that is kept.
 
     Attributes:
         read: window of the scene to read, halo included.
@@ -38,8 +38,9 @@ def halo_pieces(
 ) -> Iterator[Piece]:
     """Pieces whose cores cover the scene once, row by row.
 
-    Read windows start at the scene's border or at multiples of `multiple` on the ground, since a
-    strided network gives other numbers elsewhere; they end at the border or `halo` beyond the core.
+    Read windows start at the scene's border or at multiples of `multiple` from the CRS's origin,
+    since the values of a strided network depend on the alignment; they end at the border or `halo`
+    beyond the core.
 
     Args:
         core: side of the cores, px; rounded up to a multiple of `multiple`.
@@ -64,12 +65,12 @@ def halo_pieces(
 def tile_starts(length: int, size: int, overlap: int, ground: int = 0) -> list[int]:
     """First pixels of tiles of `size` that cover `length` with at least `overlap`.
 
-    Tiles start at multiples of `size - overlap` on the ground, so they are the same in every file
-    that holds them whole. One more begins at the first border and one ends at the last, where none
-    does already. A length under `size` gives one tile that reaches beyond it.
+    Tiles start at multiples of `size - overlap` from the CRS's origin, so that they are the same in
+    every file that contains them completely. One more begins at the first border and one ends at
+    the last, unless one does already. A length under `size` gives one tile that extends beyond it.
 
     Args:
-        ground: number of the first pixel on the ground; see `files.ground`.
+        ground: number of the first pixel from the CRS's origin; see `files.ground`.
     """
     if overlap >= size:
         raise ValueError(f"an overlap of {overlap} px leaves no step for tiles of {size} px")

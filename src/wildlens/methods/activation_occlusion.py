@@ -1,8 +1,8 @@
 """Activation-space occlusion sensitivity (ASOS; Stomberg et al. 2022, the paper's reference [3]).
 
-Classifiers of the paper's form look at an image through a few full-size maps, so each pixel is a
+The paper's classifier reduces an image to a few full-size maps, so each pixel is a
 point in a small space. The importance of a region of that space is measured on training tiles: all
-pixels of a tile whose point lies in one cell are occluded, and the drop of the logit is divided by
+pixels of a tile whose point is in one cell are occluded, and the drop of the logit is divided by
 their share of the tile. Every pixel then gets the importance of its cell: a map at full resolution.
 
 Occluded pixels are 0 in all maps, which the head was trained to take as missing (pixel occlusion).
@@ -27,7 +27,7 @@ MOST_CELLS = 2**20
 
 @dataclass(frozen=True)
 class ActivationOcclusion(Method):
-    """The importance of the cell of activation space in which each pixel lies.
+    """The importance of the cell of activation space that contains each pixel.
 
     Attributes:
         importance: (bins ** maps,) drop of the logit by share of a tile; of cells without a pixel

@@ -1,9 +1,9 @@
 """Control: land cover alone, each class mapped with its weight in a regression of the labels.
 
 A logistic regression from the shares of CORINE classes in a training tile to its label; a pixel's
-attribution is its class's coefficient. It sees no image and no network. Since the labels were made
-with CORINE (anthropogenic tiles hold its artificial and agricultural classes), it is an oracle of
-the labels, and bounds what "the map agrees with land cover" can mean.
+attribution is its class's coefficient. It uses no image and no network. Since the labels were made
+with CORINE (anthropogenic tiles contain its artificial and agricultural classes), it is an oracle
+of the labels: its agreement with land cover is expected, and limits what such agreement can show.
 """
 
 from dataclasses import dataclass
@@ -24,10 +24,10 @@ CHUNK = 256  # tiles read at once
 
 @dataclass(frozen=True)
 class ClassShares(Method):
-    """The coefficient of each pixel's class; reads land cover in place of images.
+    """The coefficient of each pixel's class; reads land cover instead of images.
 
     Attributes:
-        coefficients: (45,) float32 by CORINE index; 0 for classes that no training tile holds, and
+        coefficients: (45,) float32 by CORINE index; 0 for classes that no training tile has, and
             where land cover is not known.
     """
 

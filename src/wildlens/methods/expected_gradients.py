@@ -1,8 +1,8 @@
 """Expected gradients (Erion et al. 2021): integrated gradients from training tiles, through captum.
 
-No single image has to stand for "nothing is there". The baselines are a fixed, seeded choice of
-tiles of both labels, and the points on the way are fixed too, where captum's own GradientShap draws
-both anew in each call: a tile's attribution would depend on its batch.
+No single image has to serve as a neutral baseline. The baselines are a fixed, seeded choice of
+tiles of both labels, and the points on the path are fixed, too. Captum's own GradientShap draws
+both in each call, so that a tile's attribution would depend on its batch.
 """
 
 from dataclasses import dataclass

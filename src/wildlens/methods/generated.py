@@ -10,7 +10,7 @@ from wildlens.attribution.method import Method
 
 @dataclass(frozen=True)
 class Generated(Method):
-    """What a generator makes of an image; exact in windows, since generators are."""
+    """The image that a generator makes of an image; exact in windows with halos."""
 
     generator: nn.Module
 

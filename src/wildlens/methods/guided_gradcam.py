@@ -1,7 +1,7 @@
 """Guided GradCAM (Selvaraju et al. 2017) through captum: GradCAM times guided backpropagation.
 
 Guided backpropagation (Springenberg et al. 2015) lets only positive gradients pass a rectifier. It
-barely depends on the weights (Adebayo et al. 2018): read it beside its randomised control.
+barely depends on the weights (Adebayo et al. 2018): compare it with its randomised control.
 """
 
 import warnings

@@ -44,7 +44,7 @@ def path_integral(
 
 
 def create(models, settings: Attribution) -> IntegratedGradientContributions:
-    """The method on the classifier. Gradients are exact whatever its layers are."""
+    """The method for the classifier; gradients are exact for any layers."""
     return IntegratedGradientContributions(
         models.classifier,
         **contribution_settings(models.classifier, settings),

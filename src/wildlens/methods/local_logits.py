@@ -1,4 +1,4 @@
-"""The classifier's own local logits, of which its logit is the mean: a class activation map.
+"""The classifier's own local logits, whose mean is its logit: a class activation map.
 
 They cost one forward pass, so any explanation of such a classifier must do better than they do.
 After Zhou et al. 2016 (class activation mapping), whose weighted sum of maps is here the logit.

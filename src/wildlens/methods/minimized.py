@@ -1,4 +1,4 @@
-"""The image w-(X), X-: what the pattern-minimizer makes of the scene (paper, II.B)."""
+"""The image w-(X), X-, of the pattern-minimizer for a scene (paper, II.B)."""
 
 from wildlens.methods.generated import Generated
 from wildlens.settings import Attribution

@@ -1,4 +1,4 @@
-"""The minimizer's part of the paper's method: what is removed when the score is lowered.
+"""The minimizer's part of the paper's method: the change that lowers the score.
 
 Where scores are close to 1, the maximizer has little to add, and blurs the paper's map.
 """

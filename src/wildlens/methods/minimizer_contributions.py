@@ -1,8 +1,8 @@
-"""Contributions from X- to X: how much each pixel has to do with the fall of the score.
+"""Contributions from X- to X: the share of each pixel in the decrease of the logit.
 
-|X - X-| is in reflectance and has no sign: it tells how much a pixel was changed, not what the
-change does to the score. Here the pattern-minimized image is the baseline of DeepLIFT, so that
-contributions are in logits, signed, and sum to the difference of the logits of X and X-.
+|X - X-| is in reflectance and has no sign: it measures how much a pixel was changed, not the effect
+of the change on the score. Here the pattern-minimized image is the baseline of DeepLIFT, so that
+contributions are in logits, signed, and sum to the logit of X minus that of X-.
 """
 
 from collections.abc import Callable

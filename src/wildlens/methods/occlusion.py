@@ -18,8 +18,8 @@ from wildlens.settings import Attribution
 class Occlusion(Method):
     """Each pixel's mean fall of the logit over all positions of the occluder that cover it.
 
-    Of a network whose layers are known to be local, only what the occluder can reach is computed
-    anew; any other passes whole for each position. Both give the same numbers.
+    If a network's layers are known to be local, only values that the occluder can change are
+    recomputed; otherwise there is a whole pass for each position. Both give the same values.
     """
 
     classifier: nn.Module
@@ -49,7 +49,7 @@ class Occlusion(Method):
 
 
 def intervals(length: int, window: int, stride: int) -> list[Interval]:
-    """What the occluder covers along a side; its last position is cut at the border."""
+    """Positions of the occluder along a side; the last one is cut at the border."""
     steps = max(0, -(-(length - window) // stride))
     starts = range(0, steps * stride + 1, stride)
     return [Interval(start, min(start + window, length)) for start in starts]

@@ -9,12 +9,12 @@ from torch import Tensor
 from wildlens.attribution.method import Method
 from wildlens.settings import Attribution
 
-_BLOCK = 8  # float32 numbers that Philox gives for one value of its counter
+_BLOCK = 8  # float32 numbers of Philox for one value of its counter
 
 
 @dataclass(frozen=True)
 class RandomControl(Method):
-    """Uniform noise in [0, 1), drawn for each pixel from a seed and its place on the ground.
+    """Uniform noise in [0, 1), drawn for each pixel from a seed and its location.
 
     A pixel has the same value in every tile, window and file.
     """
@@ -24,15 +24,15 @@ class RandomControl(Method):
     reads: tuple[str, ...] = ("images", "ground")
 
     def __call__(self, images: Tensor, ground: Tensor) -> Tensor:
-        """(N, C, H, W), of which the size alone counts, and corners (N, 2) -> (N, H, W)."""
+        """Images (N, C, H, W), used for their size only, and corners (N, 2) -> (N, H, W)."""
         noise = [ground_noise(self.seed, *corner, *images.shape[2:]) for corner in ground.tolist()]
         return torch.from_numpy(np.stack(noise)).to(images.device)
 
 
 def ground_noise(seed: int, row: int, column: int, height: int, width: int) -> np.ndarray:
-    """(height, width) float32 in [0, 1) of the pixels from this row and column of the ground on.
+    """(height, width) float32 in [0, 1) of the pixels from this row and column, see `files.ground`.
 
-    Each row is a stream of its own of a counter-based generator (Philox), entered at the column.
+    Each row is a separate stream of a counter-based generator (Philox), started at the column.
     """
     block, before = divmod(column, _BLOCK)
     lines = []

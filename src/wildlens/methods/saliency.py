@@ -1,6 +1,6 @@
 """Plain gradient (Simonyan et al. 2014) through captum: the steepest band of each pixel.
 
-The gradient says what a small change would do, not what is there: no baseline, and no sign rule.
+The gradient is the effect of a small change, without a baseline; therefore it has no sign rule.
 """
 
 from dataclasses import dataclass
@@ -25,5 +25,5 @@ class GradientMagnitude(Method):
 
 
 def create(models, settings: Attribution) -> GradientMagnitude:
-    """The method on the classifier. Gradients are exact whatever its layers are."""
+    """The method for the classifier; gradients are exact for any layers."""
     return GradientMagnitude(models.classifier)
