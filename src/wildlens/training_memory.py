@@ -2,7 +2,7 @@
 
 No tile is read and no value computed: the paper's configuration takes a second.
 
-At its peak a training step holds, in float32:
+At its peak a training step needs, in float32:
 
 - parameters: 4 bytes each, and the buffers (band and batch statistics) of the networks;
 - gradients: 4 bytes for each parameter that is trained;
@@ -106,7 +106,7 @@ def _classifier(settings: Settings, bands: int, tile: int) -> nn.Module:
 def _network(name: str, copies: int, network: nn.Module, images: Tensor) -> Network:
     try:
         found = summary.layers(network, images[:1])
-    except RuntimeError as error:  # a layer without any pixel left
+    except RuntimeError as error:  # a layer without output pixels
         reason = one_line(error, 200)
         raise WildLensError(
             f"{name}: is too large for images of {images.shape[-1]} px: {reason}; raise tiles.size "
@@ -220,7 +220,7 @@ def _step_text(step: Step) -> str:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Align columns; the last two hold numbers."""
+    """Align columns; the last two are numbers."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     texts = len(widths) - 2
     return [

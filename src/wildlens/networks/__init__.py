@@ -1,1 +1,1 @@
-"""The networks and what is known of them without training: pure torch, no data files."""
+"""Networks, and their properties that do not depend on training: pure torch, no data files."""

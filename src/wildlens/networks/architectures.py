@@ -38,7 +38,7 @@ class WrappedClassifier(nn.Module):
     """A plain network of another package between standardisation and the target's logit.
 
     Args:
-        factory: gives a network from (N, bands, S, S) standardised images to (N, outputs) logits;
+        factory: returns a network from (N, bands, S, S) standardised images to (N, outputs) logits;
             called with bands, tile_size, outputs and `options`.
         outputs, target: see `TargetLogit`.
     """

@@ -1,8 +1,8 @@
-"""Images that stand for "nothing there": what explanations compare an image with.
+"""Baselines: neutral images that explanations compare an image with.
 
-A baseline must be neutral. Black was forest to one classifier (score 0.998): every explanation that
-starts from it shows what is not forest. So the most neutral of three is chosen on validation tiles,
-and the choice is stored with the classifier.
+Black is not always neutral: one classifier scored it like forest (0.998), so that explanations from
+this baseline show all land other than forest. Therefore the most neutral of three baselines is
+chosen on validation tiles, and the choice is stored with the classifier.
 """
 
 from collections.abc import Callable, Mapping

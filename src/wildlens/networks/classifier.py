@@ -1,9 +1,9 @@
 """The two families of classifiers. Both map images to one logit: natural > 0 > anthropogenic.
 
-Of several classes it is the logit of the one that is explained against the rest: `class_logits` are
-for training alone.
+With several classes it is the one-vs-rest logit of the explained class; `class_logits` are for
+training only.
 
-Every activation is a module of its own that is called once: DeepLIFT is silently wrong otherwise.
+Every activation is a separate module that is called once; otherwise DeepLIFT is silently wrong.
 """
 
 import itertools
@@ -17,9 +17,9 @@ from wildlens.networks.standardise import Standardise
 
 
 class UNetClassifier(nn.Module):
-    """The form of the paper's reference [3] (Stomberg et al., ASOS): U-Net, few maps, small CNN.
+    """Architecture of the paper's reference [3] (Stomberg et al., ASOS): U-Net, maps, small CNN.
 
-    A U-Net with one convolution a step gives `maps` full-size maps in (-1, 1); three 5x5
+    A U-Net with one convolution per step computes `maps` full-size maps in (-1, 1); three 5x5
     convolutions and two linear layers score them. The head flattens, so the tile side is fixed.
 
     Args:
@@ -29,7 +29,7 @@ class UNetClassifier(nn.Module):
         maps: number of full-size maps.
         strides: strides of the head's convolutions.
         dropout: share dropped in the head; pixel_occlusion: share of map pixels dropped in half of
-            the training batches, which spreads the evidence over all pixels that hold some.
+            the training batches, so that the logit depends on all relevant pixels.
         outputs, target: see `TargetLogit`.
     """
 
@@ -84,9 +84,9 @@ class UNetClassifier(nn.Module):
     def start_as_mean(self, target: int = 0, gain: float = 3.0, noise: float = 0.1) -> None:
         """Set the head's weights such that the target's logit is about a mean over the maps.
 
-        PyTorch's initial weights lose a factor of 3 a layer, so that all logits are alike and many
-        trainings stay at chance. Here each convolution averages one of its inputs (the first one
-        its positive and its negative part), and the linear layers average the cells.
+        PyTorch's initial weights lose a factor of 3 per layer, so that all logits are similar and
+        many trainings stay at chance. Here each convolution averages one of its inputs (the first
+        one its positive and its negative part), and the linear layers average the cells.
 
         Args:
             target: the output that rises with the maps; others, if there are any, fall.
@@ -188,9 +188,9 @@ class PixelOcclusion(nn.Module):
 class LocalClassifier(nn.Module):
     """A small receptive field; the logit of an image is the mean of its local logits.
 
-    Any size of image; the local logits are a map of the evidence. Of
-    several classes, the evidence for each is a mean over the image, and the target's logit is made
-    of these means.
+    It accepts any image size; the local logits are a map of the evidence. With several classes, the
+    evidence for each is averaged over the image, and the one-vs-rest logit is computed from the
+    means.
     """
 
     stride = 4  # pixels along a side of a location
@@ -226,15 +226,15 @@ class LocalClassifier(nn.Module):
     def local_logits(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N, H // 4, W // 4) logits; their mean is the image's.
 
-        Of three or more classes their mean is not above the image's logit (Jensen's inequality).
+        With three or more classes, their mean is at most the image's logit (Jensen's inequality).
         """
         return self.against_rest(self._evidence(images))
 
     def valid_logits(self, images: Tensor, valid: Tensor) -> Tensor:
-        """Logits of what is known of each image: missing pixels do not count in the mean.
+        """Logits of the valid pixels of each image: missing pixels are excluded from the mean.
 
-        The band means, which fill missing pixels, have evidence of their own: over a large region
-        it would outweigh the land.
+        The band means, which fill missing pixels, contribute evidence, too, which would dominate in
+        large missing regions.
 
         Args:
             images: (N, C, H, W) reflectance; valid: (N, H, W) bool.

@@ -10,7 +10,7 @@ from wildlens.errors import WildLensError
 
 
 def choose_device(name: str) -> torch.device:
-    """The device of a name; `auto` is the GPU that the machine or the scheduler gives, or the CPU.
+    """The device of a name; `auto` is the GPU of the machine or of the job, or the CPU.
 
     Schedulers set CUDA_VISIBLE_DEVICES, so the first visible GPU is ours. Of several processes of
     one training each takes the GPU with its own number. Turns TF32 off: see `full_float32`.

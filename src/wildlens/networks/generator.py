@@ -1,7 +1,7 @@
 """Pattern-maximizer and pattern-minimizer: ResNets that add a bounded change to an image.
 
-Their normalisation is batch normalisation: fixed at inference, so that a scene cut into windows
-with halos gives the numbers of one pass over the whole (instance normalisation cannot).
+They use batch normalisation, which is fixed at inference, so that windows with halos give the same
+values as one pass over the whole scene (not possible with instance normalisation).
 """
 
 from functools import cached_property
@@ -64,7 +64,7 @@ class Generator(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside the identity."""
+    """Two 3x3 convolutions, added to their input."""
 
     def __init__(self, channels: int):
         super().__init__()

@@ -9,10 +9,10 @@ from wildlens.errors import WildLensError
 
 
 def find_last_block(network: nn.Module, images: Tensor) -> nn.Module:
-    """The last convolution that is computed, with what follows it at the same size.
+    """The last convolution of the forward pass, with the following modules of the same size.
 
-    That is its normalisation, its activation or the residual block around them, as far as it is a
-    module that is called once.
+    These are its normalisation, its activation or the residual block around them, if it is a module
+    that is called once.
 
     Args:
         images: (N, C, H, W), a batch that the network takes.

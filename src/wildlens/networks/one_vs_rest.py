@@ -7,12 +7,12 @@ class TargetLogit(nn.Module):
     """Logits of all classes -> the logit of one class against the rest, log p / (1 - p).
 
     Under the softmax, log p / (1 - p) = z_t - logsumexp of the others. It is above 0 where the
-    target is likelier than all others together. Explanation methods see only this output, whatever
-    the number of classes.
+    target is likelier than all others together. Explanation methods see only this output, for any
+    number of classes.
 
-    The sum is folded: log(e^a + e^b) = a + softplus(b - a). So the one nonlinearity is a module
-    for which captum has a rule, in an instance of its own at each place (see
-    `attribution.supported`), and DeepLIFT's contributions still add up.
+    The sum is computed step by step: log(e^a + e^b) = a + softplus(b - a). Thus the only
+    nonlinearity is a module for which captum has a rule, with one instance per call (see
+    `attribution.supported`), and DeepLIFT's contributions are complete.
 
     Args:
         outputs: logits of the classifier; with one, it is that of the target already.

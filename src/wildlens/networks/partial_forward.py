@@ -1,9 +1,9 @@
-"""Outputs for one image under many local changes: only what a change can reach is recomputed.
+"""Partial forward passes: outputs for one image under many local changes.
 
-The image passes the network once, and what every layer gave is kept. For a changed square each
-layer computes just the part of its output that changes, reading its surroundings from what was
-kept. Occluder positions with the same alignment to strides and borders share a batch. The
-numbers are those of whole passes, but for rounding.
+The image passes the network once, and the output of every layer is kept. For a changed square each
+layer recomputes only the part of its output that changes, and reads the surroundings from the kept
+outputs. Occluder positions with the same alignment to strides and borders share a batch. The
+results equal those of whole passes, within rounding.
 """
 
 import itertools
@@ -19,11 +19,11 @@ from wildlens.networks.receptive_field import Enlargement, Interval, LocalGraph
 
 @dataclass(frozen=True)
 class Span:
-    """Along one axis: what a layer reads of its input, and what of its output it computes.
+    """Intervals along one axis of the input that a layer reads and the output that it computes.
 
     Attributes:
         read: part of the input, cut at its borders; pad: pixels that are missing there.
-        crop: first pixel of `write` in what the layer gives for the padded `read`.
+        crop: first pixel of `write` in the output of the layer for the padded `read`.
         write: the part of the output that changes; empty if nothing does.
     """
 
@@ -91,8 +91,8 @@ class PartialPass:
 
     def _batch(self, rows: list[Place], columns: list[Place], fill: Tensor) -> Tensor:
         """Outputs for all squares of rows x columns, each of one form: (squares, ...)."""
-        parts: dict[fx.Node, Tensor | None] = {}  # of the local nodes, what changed
-        values: dict[fx.Node, Tensor] = {}  # of the others, and what they take, all
+        parts: dict[fx.Node, Tensor | None] = {}  # changed parts of local nodes
+        values: dict[fx.Node, Tensor] = {}  # whole values of other nodes and of their inputs
         for node in self.graph.nodes:
             if node in self.graph.rules:
                 parts[node] = self._part(node, parts, rows, columns, fill)
@@ -117,7 +117,7 @@ class PartialPass:
         return self._layer(node, inputs, row, column)
 
     def _read(self, source, node, part: Tensor | None, rows, columns) -> Tensor:
-        """What `node` reads of `source`: kept surroundings with the changed part in them."""
+        """Part of `source` that `node` reads: kept surroundings with the changed part inserted."""
         read = rows[0][node].read, columns[0][node].read
         if part is not None:
             cuts = [
@@ -184,9 +184,9 @@ def _place(graph: LocalGraph, change: Interval, lengths: Mapping[fx.Node, int]) 
             continue
         needed, length = rule.needed(write), lengths[node.all_input_nodes[0]]
         pad = (max(0, -needed.start), max(0, needed.stop - length))
-        # a kernel is wider than twice its padding: what a border reflects lies inside `read`
+        # a kernel is wider than twice its padding, so that reflected pixels are inside `read`
         read = Interval(max(0, needed.start), min(length, needed.stop))
-        if isinstance(rule, Enlargement):  # repeats the border by itself
+        if isinstance(rule, Enlargement):  # repeats the border itself
             place[node] = Span(read, (0, 0), write.start - 2 * read.start, write)
         else:
             place[node] = Span(read, pad, 0, write)
@@ -194,7 +194,7 @@ def _place(graph: LocalGraph, change: Interval, lengths: Mapping[fx.Node, int]) 
 
 
 def _common(written: Interval, read: Interval) -> tuple[slice, slice]:
-    """What both intervals hold, as slices of either; a stride may pass over the last."""
+    """Intersection as slices of either interval; a stride may skip the last pixels."""
     start, stop = max(written.start, read.start), min(written.stop, read.stop)
     stop = max(start, stop)
     return tuple(slice(start - whole.start, stop - whole.start) for whole in (written, read))

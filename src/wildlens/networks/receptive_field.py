@@ -1,9 +1,9 @@
 """Receptive fields, derived from the layers of a network.
 
-A network is traced into its graph (torch.fx). Along an axis a change is an interval of pixels; of
-each layer it is known which interval of its output then changes, and which part of its input is
-needed to compute that. Both axes are alike. Layers that see all of the image, such as a mean or a
-flattening, end what is local.
+A network is traced into its graph (torch.fx). Along an axis a change is an interval of pixels. For
+each layer the rules give the interval of its output that changes, and the part of its input that is
+needed to compute it. Both axes have the same rules. Layers that depend on the whole image, such as
+a mean or a flattening, end the local part of the graph.
 """
 
 from collections.abc import Mapping
@@ -58,7 +58,7 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Enlargement:
-    """Enlargement by 2; `margin`: pixels beside its own that an output pixel depends on."""
+    """Enlargement by 2; `margin`: further pixels on each side that an output pixel depends on."""
 
     margin: int
 
@@ -119,7 +119,7 @@ class LocalGraph:
         return lengths
 
     def changes(self, change: Interval, lengths: Mapping[fx.Node, int]) -> dict[fx.Node, Interval]:
-        """What changes of each local node's output, given what changes of the input."""
+        """Changed interval of each local node's output, for a changed interval of the input."""
         changes = {}
         for node, rule in self.rules.items():
             inputs = node.all_input_nodes
@@ -175,7 +175,7 @@ def reach(network: nn.Module, multiple: int) -> int:
 def receptive_field(graph: LocalGraph, node: fx.Node) -> int:
     """Pixels of the input, along an axis, that a pixel of a local node's output depends on.
 
-    Where pixels of an output differ, since layers enlarge, the most that any of them does.
+    If pixels of an output differ, because layers enlarge, the largest number.
     """
     enlargements = sum(isinstance(rule, Enlargement) for rule in graph.rules.values())
     return max(_needed(graph, node, pixel).length for pixel in range(2**enlargements))
@@ -195,7 +195,7 @@ def _needed(graph: LocalGraph, node: fx.Node, pixel: int) -> Interval:
 
 
 class _Tracer(fx.Tracer):
-    """Stops at pointwise modules of this package, too."""
+    """Tracer that also treats pointwise modules of this package as leaves."""
 
     def is_leaf_module(self, module: nn.Module, name: str) -> bool:
         return _pointwise(module) or super().is_leaf_module(module, name)
@@ -226,7 +226,7 @@ def _kernel_of(module: nn.Module) -> Kernel | None:
     size, stride, padding = sides
     mode = {"zeros": "constant", "reflect": "reflect"}.get(getattr(module, "padding_mode", "zeros"))
     pooled_border = padding > 0 and not isinstance(module, nn.Conv2d)
-    # a reflected pixel must lie in the kernel's own reach, or a change would come from further
+    # a reflected pixel must be within the kernel's own reach, else distant pixels have an effect
     if mode is None or pooled_border or (mode == "reflect" and size < 2 * padding + 1):
         return None
     return Kernel(size, stride, padding, mode)

@@ -104,7 +104,7 @@ def local_field(network: nn.Module) -> int:
 
 
 def _local(network: nn.Module) -> tuple[LocalGraph, str]:
-    """Graph of a network, and the prefix of the names of its layers.
+    """Graph of a network, and the prefix of its layers' names.
 
     Outside of `layers`, generators and discriminators work pixel by pixel.
     """

@@ -1,4 +1,4 @@
-"""Models on disk: safetensors with metadata that say how to build the network. Never a pickle."""
+"""Model files: safetensors with the metadata to rebuild the network; never a pickle."""
 
 import json
 import os

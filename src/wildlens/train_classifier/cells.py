@@ -1,8 +1,9 @@
 """CutMix in small pieces: each cell of an image is its own, its partner's, or blank.
 
-A box that is pasted leaves large connected parts of both images, and "no fields anywhere" tells
-them apart as well as "here is a bog". A single cell without fields may come from either class, and
-a blank one from none: only what is there tells a cell's class. The paper pastes larger parts.
+A pasted box leaves large connected parts of both images, which the absence of fields separates as
+well as the presence of a bog. A single cell without fields may come from either class, and a blank
+one from none, so that only present patterns reveal the class of a cell. The paper pastes larger
+parts.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-SIDES = (16, 32, 64)  # px, of cells; larger ones only where a tile holds several
+SIDES = (16, 32, 64)  # px, of cells; larger ones only if a tile contains several
 OWN, PARTNER, BLANK = 0, 1, 2
 COMMON, BY_BAND, BY_PIXEL = 0.15, 0.1, 0.08  # relative sd of the reflectance of blank cells
 

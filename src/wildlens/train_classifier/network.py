@@ -10,7 +10,7 @@ from wildlens.training.classes import Classes
 
 
 def network_arguments(settings: Classifier, bands: int, tile_size: int, classes: Classes) -> dict:
-    """Arguments of the network's constructor, as the model file holds them."""
+    """Arguments of the network's constructor, as stored in the model file."""
     record = classifiers.find(settings.architecture)
     values = settings.model_dump(mode="json")
     return {

@@ -1,9 +1,9 @@
-"""Does the classifier look at what is there, or at what is absent? Judged without land cover.
+"""Test whether the classifier uses present or absent patterns, without land cover.
 
-Halves of validation tiles are pasted into blank ground. If the target's pieces raise the logit,
-the classifier has evidence for the target. If they do not, or lower it, it tells the classes apart
-by the absence of the others' patterns: no explanation can then show where the target's patterns
-are. Neither accuracy nor loss tells these classifiers apart.
+Halves of validation tiles are pasted into blank images. If the target's pieces raise the logit,
+the classifier has evidence for the target. If they do not, or lower it, it distinguishes the
+classes by the absence of the others' patterns: no explanation can then show the locations of the
+target's patterns. Neither accuracy nor loss reveals this.
 """
 
 from dataclasses import dataclass
@@ -29,13 +29,13 @@ class Evidence:
 
     @property
     def presence(self) -> float:
-        """Share of the evidence that is the target's: 0.5 if both count alike, below 0 if none."""
+        """Share of the target in the evidence: 0.5 if both are equal, below 0 if it has none."""
         return self.target / max(self.target - self.others, 1e-6)
 
 
 @torch.no_grad()
 def evidence(network: nn.Module, tiles: TileSet, target: int, device, seed: int = 0) -> Evidence:
-    """Evidence of a classifier on up to MOST tiles of the target and as many others."""
+    """Evidence of a classifier on up to MOST tiles of the target, and up to MOST others."""
     labels = tiles.labels.numpy()
     generator = np.random.default_rng(seed)
     rises = []
@@ -46,7 +46,7 @@ def evidence(network: nn.Module, tiles: TileSet, target: int, device, seed: int 
 
 
 def _rise(network: nn.Module, images: Tensor, generator: np.random.Generator) -> float:
-    """Mean rise of the logit when a random half of the cells of each image lies in blank ground."""
+    """Mean rise of the logit when a random half of each image is pasted into a blank image."""
     side = images.shape[-1]
     cell = np.arange(side) * CELLS // side
     kept = generator.random((len(images), CELLS, CELLS)) < 0.5
@@ -59,8 +59,8 @@ def _rise(network: nn.Module, images: Tensor, generator: np.random.Generator) ->
 def warnings_about_evidence(found: Evidence, architecture: str) -> list[str]:
     """A warning if the classifier has little evidence for the target.
 
-    Not of architectures with local logits: blank ground is one more colour to them, and what they
-    hold of it says nothing about other locations.
+    Not for architectures with local logits, whose logit of blank ground does not affect other
+    locations.
     """
     if found.presence >= LEAST or classifiers.find(architecture).local_logits:
         return []

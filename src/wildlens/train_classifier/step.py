@@ -1,4 +1,4 @@
-"""Pattern learning (paper, II.A): a classifier tells protected from anthropogenic tiles.
+"""Pattern learning (paper, II.A): a classifier of protected and anthropogenic tiles.
 
 Beyond the paper, tiles may have further classes; one class is the target that is explained.
 """

@@ -132,7 +132,7 @@ class ClassifierTask(Task):
 
 
 def parameter_groups(network: nn.Module, settings: Classifier) -> tuple[list[dict], list[float]]:
-    """Groups for the optimizer, and the highest rate of each: the head may have one of its own."""
+    """Groups for the optimizer, and the highest rate of each: the head may have its own."""
     if not hasattr(network, "head_parameters"):
         return [{"params": list(network.parameters())}], [settings.max_rate]
     head = {id(parameter) for parameter in network.head_parameters}

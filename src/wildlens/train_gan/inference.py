@@ -1,8 +1,8 @@
-"""The generators as they will be used: batch statistics of their own, and the scores they reach.
+"""Batch statistics of the averaged generators, and the scores that they reach.
 
-The weights that are kept are a running mean, but the running means of batch statistics come from
-other weights, those of each step. At inference the generators may then do something else than in
-training: on homogeneous land, X- had a score of 0.98 instead of 0.29.
+The kept weights are a running mean, but the running batch statistics come from the weights of each
+step. The generators may therefore differ between training and inference: on homogeneous land, X-
+had a score of 0.98 instead of 0.29.
 """
 
 from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def image_batches(tiles: TileSet, count: int, side: int | None, device) -> Itera
 def recompute_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     """Replace running statistics of batch normalisation by the means over these batches.
 
-    The weights stay as they are; networks without batch normalisation are not changed. Leaves the
+    The weights are not changed; networks without batch normalisation are not changed. Leaves the
     network in eval mode.
     """
     layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]

@@ -20,7 +20,7 @@ GRADIENT_NORM = 5.0  # gradients are clipped to it: large updates make the gener
 
 
 def generator_arguments(settings: Gan, bands: int) -> dict:
-    """Arguments of a generator's constructor, as the model file holds them."""
+    """Arguments of a generator's constructor, as stored in the model file."""
     return {
         "bands": bands,
         "width": settings.width,

@@ -1,1 +1,1 @@
-"""What both trainings share: batches, prefetching, checkpoints, processes."""
+"""Shared parts of both trainings: batches, prefetching, checkpoints, processes."""

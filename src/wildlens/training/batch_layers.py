@@ -1,4 +1,4 @@
-"""Layers that depend on the whole batch, for several processes that hold a share of it each.
+"""Layers that depend on the whole batch, for several processes with a share of it each.
 
 All other layers of our networks treat each image separately.
 """

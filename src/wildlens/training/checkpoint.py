@@ -70,7 +70,7 @@ class Checkpoints:
         A checkpoint that is corrupt, or that was made with different settings, data or code, is
         moved to the folder `rejected` with a warning, and the one before it is tried.
         """
-        with self.processes.first_before_others():  # the others find what the first has left
+        with self.processes.first_before_others():  # others find what it kept
             self._resume(restore)
 
     def _resume(self, restore: Callable[[dict], None]) -> None:

@@ -49,7 +49,7 @@ def _run(rank: int, count: int, port: int, command: Callable[[], None], failures
         "WORLD_SIZE": str(count),
         "MASTER_ADDR": "localhost",
         "MASTER_PORT": str(port),
-        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher holds the store, as torchrun does
+        "TORCHELASTIC_USE_AGENT_STORE": "True",  # the launcher keeps the store, as torchrun does
     }
     torch.set_num_threads(max(1, torch.get_num_threads() // count))
     try:

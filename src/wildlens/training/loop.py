@@ -19,12 +19,12 @@ Batch = tuple[Tensor, ...]  # images (N, C, H, W) first
 
 
 class Task(ABC):
-    """What a loop trains.
+    """A training, as the loop sees it.
 
     Attributes:
         name: prefix of messages. steps: number of steps in all.
         loss_limit: training has diverged when a value of `step` is not below it.
-        remedy: what to change then.
+        remedy: advice if it has diverged.
     """
 
     name: str

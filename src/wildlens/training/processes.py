@@ -1,6 +1,6 @@
 """Several processes that train one network together, each on its own device and share of a batch.
 
-They compute what one process computes, up to rounding: all hold the same weights and draw the same
+They compute what one process computes, up to rounding: all have the same weights and draw the same
 random numbers, each passes its share of a batch, and means over the whole batch (losses, gradients,
 batch statistics) are exchanged. The environment variables of `torchrun` give each process its rank;
 `launch` sets them, too.
@@ -29,7 +29,7 @@ class Lost(WildLensError):
 class Processes:
     """The `count` processes of a training, seen from the one with number `rank`.
 
-    With a single process nothing is exchanged, and every value stays as it is.
+    With a single process nothing is exchanged, and values are not changed.
     """
 
     def __init__(self, rank: int = 0, count: int = 1, device: torch.device | str = "cpu"):

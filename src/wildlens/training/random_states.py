@@ -1,4 +1,4 @@
-"""States of a training's random generators, and of optimizers, as checkpoints hold them."""
+"""States of a training's random generators and optimizers, as stored in checkpoints."""
 
 from collections.abc import Mapping
 
@@ -11,8 +11,8 @@ def random_states(numpy_state: dict, device: torch.device) -> dict:
     """States of the random generators of numpy, of torch and of the device.
 
     Args:
-        numpy_state: after the last used batch was drawn; the generator itself may be ahead,
-            because later batches are prefetched.
+        numpy_state: after the last used batch was drawn; the generator itself may have
+            advanced further, because later batches are prefetched.
     """
     states = {"numpy": numpy_state, "cpu": torch.get_rng_state()}
     if device.type == "cuda":
@@ -37,7 +37,7 @@ def set_random_states(
 def load_optimizer(optimizer: torch.optim.Optimizer, state: dict) -> None:
     """Load an optimizer's state such that the next step has the same bits.
 
-    Files hold tensors row by row. Moments must have the memory layout of their weights again:
+    Files store tensors row by row. Moments must have the memory layout of their weights again:
     with another layout torch runs other kernels, which round differently.
     """
     optimizer.load_state_dict(state)

@@ -15,7 +15,7 @@ def band_statistics(
 ) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation by band over valid pixels; (C,) float32 reflectance each.
 
-    Of the values that networks see: reflectance above 1, as of saturated pixels, counts as 1.
+    Computed from the values that networks see: reflectance above 1, as of saturated pixels, is 1.
 
     Args:
         stored: (M, C, S, S) uint16.
