@@ -1,3 +1,3 @@
-"""WildLens: what makes protected nature look natural in satellite imagery, learnt and mapped."""
+"""WildLens: maps of the patterns that make protected nature look natural in satellite imagery."""
 
 __version__ = "0.1.0"

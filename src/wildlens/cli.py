@@ -1,4 +1,4 @@
-"""The command line: one thin command a step. Steps are imported only when they are called."""
+"""The command line: one thin command per step. Steps are imported only when they are called."""
 
 import glob
 import logging
@@ -12,7 +12,7 @@ from wildlens import __version__
 from wildlens.errors import WildLensError
 from wildlens.files.environment import use_own_data
 
-# MB of blocks that GDAL keeps; its own default is a share of the machine, which a job may not have
+# MB of GDAL's block cache; its own default is a share of the machine, more than a job may have
 CACHE = "256"
 KEPT_LOGS = 5  # attempts whose log is kept
 
@@ -85,16 +85,16 @@ def training(command):
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wildlens")
-@click.option("--log", type=new, help="File that takes the log lines, too.")
-@click.option("--checksum", type=new, help="File that takes a digest of the results, at the end.")
+@click.option("--log", type=new, help="File to which log lines are also written.")
+@click.option("--checksum", type=new, help="File for a digest of the results, written last.")
 @click.pass_context
 def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures, qgis,
-    catalogue, summary. `snakemake` runs them all; anthroprotect takes the place of tiles where that
-    dataset is given. `doctor` says before a run what would stop it, `networks` what is trained.
+    catalogue, summary. `snakemake` runs them all; anthroprotect replaces tiles if that dataset is
+    given. `doctor` checks for problems before a run, `networks` describes the networks.
     """
     use_own_data()
     context.obj = []  # paths of the results
@@ -111,7 +111,7 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
     logging.getLogger("wildlens").setLevel(logging.INFO)
     logging.captureWarnings(True)
     if rank not in (None, "0"):
-        logging.disable(logging.WARNING)  # the first says what all of them would say
+        logging.disable(logging.WARNING)  # all processes would log the same lines
 
 
 @cli.result_callback()
@@ -287,7 +287,7 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 @device
 @training
 def train_classifier(tiles, output, metrics, settings, processes, **options) -> None:
-    """Train the classifier on TILES to tell protected from anthropogenic land."""
+    """Train the classifier on TILES to distinguish protected from anthropogenic land."""
     from wildlens.train_classifier.step import train
     from wildlens.training.launch import launch
 
@@ -487,21 +487,21 @@ configurations = click.option(
     "configurations",
     type=existing,
     multiple=True,
-    help="Configuration, laid over config.yaml; several are laid over each other.",
+    help="Configuration that overrides config.yaml; later ones override earlier ones.",
 )
 
 
 def layers_of_configuration(given: tuple[Path, ...]) -> list[Path]:
-    """config.yaml, where it lies here, and what is laid over it."""
+    """config.yaml of the working directory, if there is one, and the files that override it."""
     default = Path("config.yaml")
     return [default] * default.is_file() + [path for path in given if path != default]
 
 
 @cli.command()
 @configurations
-@click.option("--csv", "table", type=new, help="Write the layers as a table, too.")
+@click.option("--csv", "table", type=new, help="Also write the layers as a table.")
 def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
-    """Say of which layers the networks are, how far they see, and what memory training takes."""
+    """List the layers of the networks, their receptive fields, and the memory of training."""
     from wildlens.doctor.step import read_configuration
     from wildlens.files.tables import write_table
     from wildlens.training_memory import as_rows, as_text, measure
@@ -515,7 +515,7 @@ def networks(configurations: tuple[Path, ...], table: Path | None) -> None:
 @cli.command()
 @configurations
 def doctor(configurations: tuple[Path, ...]) -> None:
-    """Check machine, libraries, settings, inputs and disk, and say what to fix."""
+    """Check machine, libraries, settings, inputs and disk, and list what to fix."""
     from wildlens.doctor.step import examine
 
     findings = list(examine(layers_of_configuration(configurations), Path()))
@@ -527,9 +527,9 @@ def doctor(configurations: tuple[Path, ...]) -> None:
 
 
 def start_log(log: Path) -> None:
-    """Empty the log, under a second name, too: a workflow removes it before another attempt.
+    """Create an empty log with a second name, since a workflow removes it before another attempt.
 
-    The logs of failed attempts stay as LOG.1, LOG.2, ...: the last few of them.
+    The logs of the last failed attempts are kept as LOG.1, LOG.2, ...
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     log.unlink(missing_ok=True)
@@ -553,14 +553,14 @@ def attempts(log: Path) -> list[Path]:
 
 
 def again() -> None:
-    """This command line once more, in a process of several; what goes wrong is raised."""
+    """Run this command line again in one of several processes; errors are raised."""
     cli(standalone_mode=False)
 
 
 def main() -> None:
-    """Entry point: problems that a user can fix are one line and exit status 1, no traceback.
+    """Entry point: errors that a user can fix are one line and exit status 1, without traceback.
 
-    What nobody foresaw is logged with its traceback, so that it stands in the --log file, too.
+    Unexpected errors are logged with their traceback, so that the --log file has it.
     """
     log = logging.getLogger("wildlens")
     try:

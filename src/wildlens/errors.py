@@ -1,4 +1,4 @@
-"""The one exception that reaches a user: what was wrong, where, and what to do, in one line."""
+"""The exception for users: the problem, its location, and what to do, in one line."""
 
 
 class WildLensError(Exception):
@@ -12,5 +12,5 @@ class WildLensError(Exception):
 
 
 def one_line(error: BaseException, longest: int | None = None) -> str:
-    """What another library's error says, maybe in many lines, as one, cut to `longest` letters."""
+    """Message of another library's error as one line of at most `longest` characters."""
     return " ".join(str(error).split())[:longest]

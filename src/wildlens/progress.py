@@ -1,4 +1,4 @@
-"""Progress of long steps: a bar in a terminal, a line now and then elsewhere."""
+"""Progress of long steps: a bar in a terminal, log lines elsewhere."""
 
 import logging
 import sys
@@ -54,7 +54,7 @@ def track(
 
 
 class Transfer:
-    """How far a transfer is whose size is not known beforehand: its share, amount, rate, time left.
+    """Progress of a transfer of unknown size: share, amount, rate, remaining time.
 
     Used as a context; shown as `track` shows it.
     """
@@ -74,7 +74,7 @@ class Transfer:
             self._bar.close()
 
     def update(self, share: float, amount: int) -> None:
-        """Say that a share (0..1) of it is done, and that it took so many bytes."""
+        """Report the finished share (0..1) and the number of bytes transferred."""
         now = time.monotonic()
         seconds = max(now - self._start, 1e-6)
         rate = f"{amount / 1e6:.1f} MB, {amount / 1e6 / seconds:.2g} MB/s"
@@ -96,7 +96,7 @@ def _line(what: str, before: int, count: int, total: int | None, unit: str, seco
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: 42 s, 3 min 20 s, 2 h 5 min."""
+    """Duration as text: 42 s, 3 min 20 s, 2 h 5 min."""
     seconds = round(seconds)
     if seconds < 60:
         return f"{seconds} s"

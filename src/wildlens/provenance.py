@@ -16,7 +16,7 @@ from wildlens.errors import WildLensError
 from wildlens.settings import Section, dump_section
 
 # Modules and folders that every step imports and that cannot change what it computes: values of
-# settings are tracked as files of their own.
+# settings are tracked as separate files.
 _WITHOUT_EFFECT = ("errors", "progress", "settings")
 
 
@@ -26,11 +26,11 @@ def record(
     inputs: Iterable[Path | str],
     fields: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """What every result carries, as flat text: GeoTIFF tags, zarr attributes, model metadata.
+    """Provenance of a result as flat text, for GeoTIFF tags, zarr attributes, model metadata.
 
     Keys: `wildlens_step`, `wildlens_version`, `wildlens_settings` (YAML of the step's section) and
-    `wildlens_inputs` (JSON: file name -> digest of its content; with its folders, as many as keep
-    it apart from other inputs of the same name).
+    `wildlens_inputs` (JSON: file name -> digest of its content; with as many parent folders as
+    distinguish it from other inputs of the same name).
 
     Args:
         fields: names of the settings that the step reads; default: all of the section.
@@ -81,8 +81,8 @@ def remember(path: Path) -> None:
     """Hash a finished result once and save its digests beside it, in a hidden file.
 
     All steps record what they read, and a catalogue lists checksums: without this, each of them
-    would read every raster as a whole. Sizes and times of modification tell whether the file is
-    still the same; if not, it is hashed again. Where nothing can be saved, that is no error.
+    would read every raster completely. If its size or modification time has changed, the file is
+    hashed again. It is not an error if the digests cannot be saved.
     """
     found = {"signature": _signature(path), "digest": _digest(path)}
     if path.is_file():
@@ -142,9 +142,9 @@ def _sha256(file: Path) -> bytes:
 def code_digest(module: str) -> str:
     """Digest of a module and of all modules that it imports of this package, or of its own.
 
-    Taken from the syntax trees, so that comments and layout do not count. Snakemake does not see
-    edits of a package by itself: the rules pass this as a parameter. Methods and classifiers of
-    other packages are digested in the same way.
+    Computed from the syntax trees, without comments and layout. Snakemake does not notice edits of
+    a package, so the rules pass this as a parameter. Methods and classifiers of other packages are
+    digested in the same way.
     """
     total = hashlib.blake2b(digest_size=8)
     for name in sorted(filter(_has_effect, _reachable(module))):
@@ -172,8 +172,8 @@ def _reachable(module: str) -> set[str]:
 def _source(module: str) -> Path | None:
     """File of a module; None if `module` is an attribute of one, or is not written in Python.
 
-    Looked up in the folders: `importlib.util.find_spec` imports the parents of what it looks for,
-    and so would torch be imported while a workflow is only planned.
+    Looked up in the folders, since `importlib.util.find_spec` imports parent modules, so that
+    torch would be imported when a workflow is only planned.
     """
     package, *names = module.split(".")
     if package == __package__:

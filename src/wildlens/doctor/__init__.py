@@ -1,1 +1,1 @@
-"""Check before a run what would stop it, and say what to fix."""
+"""Checks for problems before a run."""

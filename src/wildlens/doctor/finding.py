@@ -1,4 +1,4 @@
-"""What a check before a run found."""
+"""Result of a check before a run."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """What was checked, and its state: `ok`, `note` (slower, or not needed) or `fix`."""
+    """Text and state of a check: `ok`, `note` (slower, or not needed) or `fix`."""
 
     state: Literal["ok", "note", "fix"]
     text: str

@@ -12,7 +12,7 @@ from wildlens.errors import WildLensError
 from wildlens.registry import methods
 from wildlens.settings import Product, Settings
 
-SIMULATED = Path("resources/demo")  # what the rule `demo` makes
+SIMULATED = Path("resources/demo")  # output of the rule `demo`
 
 
 def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
@@ -84,7 +84,7 @@ def _check_product(
 
 
 def _check_parts(what: str, height: int, settings: Settings) -> list[Finding]:
-    """Whether a scene has as many strips of rows as the parts that it is to be mapped in."""
+    """Check that a scene has at least as many strips of rows as `attribution.parts`."""
     attribution = settings.attribution
     in_windows = any(methods.find(name).context != "tile" for name in attribution.methods)
     rows = attribution.window if in_windows else settings.tiles.size - attribution.overlap

@@ -1,4 +1,4 @@
-"""Check machine, libraries, settings, inputs and disk before a run, and say what to fix."""
+"""Check machine, libraries, settings, inputs and disk before a run, and list what to fix."""
 
 import importlib.metadata
 import os
@@ -60,7 +60,7 @@ def _lay_over(below: dict, above: dict) -> None:
 
 
 def _libraries() -> Iterator[Finding]:
-    """Whether what the package asks for is installed in a version that it was made for."""
+    """Check that required packages are installed in supported versions."""
     try:
         wanted = [Requirement(text) for text in importlib.metadata.requires("wildlens") or []]
     except importlib.metadata.PackageNotFoundError:
@@ -109,7 +109,7 @@ def _device() -> Iterator[Finding]:
 
         device = choose_device("auto")
         threads = torch.get_num_threads()
-    except (ImportError, OSError, RuntimeError) as error:  # a broken build says so on import
+    except (ImportError, OSError, RuntimeError) as error:  # a broken build fails on import
         yield Finding("fix", f"torch cannot be used: {one_line(error)}")
         return
     if device.type == "cuda":

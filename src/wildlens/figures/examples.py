@@ -22,7 +22,7 @@ PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: image, gap, distance of two rows
 HEAD, BAND, LEGEND = 1.05, 3.65, 1.35
 PIXEL_M = 10  # of every scene
 LETTERS = 19  # of a title as wide as an image
-FEWEST_COLUMNS = 6  # room for the title and the legend
+FEWEST_COLUMNS = 6  # space for the title and the legend
 MOST_CLASSES = 18
 
 
@@ -34,7 +34,7 @@ class Example:
         name, reason: of the tile; why it was chosen.
         images: (3, band, y, x) float32 reflectance, X, X+ and X-; scores: (3,) in 0..1.
         valid: (y, x) bool.
-        references: "corine" and maybe "truth" -> (y, x) uint8, CORINE index, 0 = unknown.
+        references: "corine" and, if known, "truth" -> (y, x) uint8, CORINE index, 0 = unknown.
         attributions: method -> (y, x) float32, NaN = missing.
     """
 

@@ -44,7 +44,7 @@ class Overlaid:
 
 
 def fits_of(precision: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """How well a map finds the target group in each tile: average precision over the group's share.
+    """Fit of a map to the target group in each tile: average precision over the group's share.
 
     Divided by the share, since chance alone reaches the share.
 
@@ -52,7 +52,7 @@ def fits_of(precision: np.ndarray, share: np.ndarray) -> np.ndarray:
         precision, share: (tile,) average precision, and share of the group among known pixels.
 
     Returns:
-        (tile,) float, 1 = no better than chance; NaN where target or rest hardly occur.
+        (tile,) float, 1 = no better than chance; NaN where target or rest are rare.
     """
     ranked = (share >= LEAST_SHARE) & (share <= 1 - LEAST_SHARE)
     return np.divide(precision, share, out=np.full(len(share), np.nan), where=ranked)

@@ -53,7 +53,7 @@ class SceneView:
 
 
 def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
-    """One block of images per scene; without scenes, a figure that says so.
+    """One block of images per scene; without scenes, a figure with a note.
 
     Args:
         targets: CORINE codes of the target group, bold in the legend.

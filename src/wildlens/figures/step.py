@@ -75,7 +75,7 @@ def draw(
 
 
 def _mapped_scenes(scenes, maps, landcovers) -> list[SceneView]:
-    """The mapped scenes, as many as one figure can hold; the others are named in the log."""
+    """The mapped scenes, up to the limit of one figure; the others are named in the log."""
     scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
     views, left_out = [], []
     for name, by_method in maps_by_scene(maps).items():

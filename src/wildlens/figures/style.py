@@ -1,6 +1,6 @@
 """Style of all figures: sizes, fonts, colours, titles, and how a figure is saved.
 
-Colours are of Okabe and Ito's palette, which colour-blind readers can tell apart, and matplotlib's
+Colours are from Okabe and Ito's palette, which is safe for colour-blind readers, and matplotlib's
 perceptually uniform maps. No pyplot: figures are objects, nothing is global.
 """
 
@@ -52,7 +52,7 @@ class Sheet:
 
     Args:
         width, height: inches.
-        title: what is shown; subtitle: how to read it, may have several lines.
+        title: content of the figure; subtitle: how to read it, may have several lines.
     """
 
     def __init__(self, width: float, height: float, title: str, subtitle: str = ""):
@@ -62,19 +62,19 @@ class Sheet:
         self.text(MARGIN, 0.4, subtitle, fontsize=SMALL, color=MUTED, linespacing=1.35)
 
     def text(self, x: float, y: float, text: str, **options) -> Text:
-        """Text whose upper left corner lies at (x, y)."""
+        """Text with its upper left corner at (x, y)."""
         options = {"va": "top", "fontsize": SMALL, "color": INK} | options
         return self.figure.text(x / self.width, 1 - y / self.height, text, **options)
 
     def axes(self, x: float, y: float, width: float, height: float) -> Axes:
-        """Axes whose upper left corner lies at (x, y)."""
+        """Axes with their upper left corner at (x, y)."""
         bottom = self.height - y - height
         return self.figure.add_axes(
             (x / self.width, bottom / self.height, width / self.width, height / self.height)
         )
 
     def legend(self, x: float, y: float, handles: list, **options) -> Legend:
-        """A frameless legend whose upper left corner lies at (x, y)."""
+        """A frameless legend with its upper left corner at (x, y)."""
         return self.figure.legend(
             handles=handles,
             loc="upper left",

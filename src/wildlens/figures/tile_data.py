@@ -21,7 +21,7 @@ from wildlens.tiles.store import open_tiles
 def read_examples(
     examples: Path, tiles: Path, attributions: Sequence[Path], references: Sequence[str]
 ) -> tuple[list[Example], list[str]]:
-    """The example tiles of an evaluation with all that is shown of them, and the bands' names.
+    """The example tiles of an evaluation with their images and maps, and the bands' names.
 
     Args:
         examples: examples.npz; references: names of the land covers that were compared.

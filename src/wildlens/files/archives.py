@@ -1,7 +1,7 @@
 """Files on disk or inside a zip archive, read in place.
 
 A member of an archive is a `zipfile.Path`, which behaves like a `Path`. Nothing is unpacked, so no
-name in an archive can lead out of it.
+name in an archive can refer to a file outside it.
 """
 
 import zipfile
@@ -46,5 +46,5 @@ def gdal_name(path: File | str) -> str:
 
 
 def on_disk(path: File) -> Path:
-    """The file itself, or the archive that holds it."""
+    """The file itself, or the archive that contains it."""
     return Path(path.root.filename) if isinstance(path, zipfile.Path) else path

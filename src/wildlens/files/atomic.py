@@ -20,7 +20,7 @@ RECHECK, TRIES = 0.2, 20  # seconds in which a removed folder must not reappear;
 def scratch(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` (file or folder) to write to; removed at the end.
 
-    Its folder is created; its suffix is that of `path`, since drivers look at it. Temporaries of
+    Its folder is created; its suffix is that of `path`, since drivers depend on it. Temporaries of
     killed writers of `path` are removed.
     """
     path = Path(path)
@@ -40,8 +40,8 @@ def scratch(path: Path) -> Iterator[Path]:
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary sibling of `path` to write to, renamed to `path` if the block succeeds.
 
-    Its permissions are those of a new file in its folder (umask, default ACL), whatever its writer
-    chose. If the block fails, a former result under `path` is kept. A failed write (full disk, no
+    Its permissions are those of a new file in its folder (umask, default ACL), regardless of its
+    writer. If the block fails, a former result under `path` is kept. A failed write (full disk, no
     permission) becomes a one-line error that names the path; failed *reads* inside the block must
     be reported by the reader (see `raster.read`), or they would be attributed to `path`.
     """
@@ -94,7 +94,7 @@ def _follow_umask(path: Path) -> None:
 
 
 def _discard(path: Path) -> None:
-    """Remove the output of a failed block, also what is written later.
+    """Remove the output of a failed block, including files that are written later.
 
     Zarr writes in threads: when one fails, others still finish, and create the folder again.
     """
@@ -113,7 +113,7 @@ def _replace(source: Path, target: Path) -> None:
     if not target.is_dir():
         source.replace(target)
         return
-    # a folder cannot be replaced in one step: move the old one aside, and back if that fails
+    # a folder cannot be replaced in one step: rename the old one, and restore it after a failure
     aside = target.with_name(f".{target.stem}.{_writer()}.old{target.suffix}")
     remove(aside)
     target.rename(aside)
@@ -136,7 +136,7 @@ def _sweep(path: Path) -> None:
     for entry in list(path.parent.iterdir()):
         if not (match := left.fullmatch(entry.name)):
             continue
-        with suppress(FileNotFoundError):  # another writer sweeps, too
+        with suppress(FileNotFoundError):  # another writer removes it at the same time
             if match[1] == socket.gethostname():
                 gone = not _runs(int(match[2]))
             else:
@@ -151,5 +151,5 @@ def _runs(process: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     except PermissionError:
-        return True  # somebody else's
+        return True  # of another user
     return True

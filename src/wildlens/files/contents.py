@@ -1,4 +1,4 @@
-"""Content digests of input files, so that a workflow compares what inputs hold and not their times.
+"""Content digests of input files, so that a workflow compares contents and not times.
 
 Opening a file in a GIS may touch it, rewrite the header of a GeoPackage, or write statistics into a
 sidecar. None of these changes what a step reads, and none of them changes the digest.
@@ -17,7 +17,7 @@ from wildlens.files.atomic import write_text
 
 THREADS = 4
 SIDECARS = (".aux.xml", ".vat.dbf", ".msk")  # appended to the name of a raster, read along with it
-SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")  # take the place of .shp
+SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")  # replace .shp
 _IGNORED = (".qml", ".qmd", ".lock", "-shm", ".ovr")  # in folders: styles, locks, overviews
 _SQLITE = b"SQLite format 3\0"
 # bytes of SQLite's header that change when a file is opened: journal mode, change counters
@@ -25,7 +25,7 @@ _VOLATILE = (slice(18, 20), slice(24, 28), slice(92, 100))
 
 
 def sidecars(path: Path) -> list[Path]:
-    """Files beside an input that are read along with it and hold more than statistics."""
+    """Files beside an input that are read together with it and contain more than statistics."""
     if path.suffix.lower() == ".shp":
         beside = [path.with_suffix(suffix) for suffix in SHAPEFILE]
     else:
@@ -91,7 +91,7 @@ class Contents:
 
 
 def _files(path: Path) -> list[Path]:
-    """A file with an unmerged write-ahead log, or the files of a folder that hold its content."""
+    """A file with an unmerged write-ahead log, or the files of a folder with its content."""
     if not path.is_dir():
         log = path.with_name(f"{path.name}-wal")
         return [path, log] if log.is_file() and log.stat().st_size else [path]
@@ -131,7 +131,7 @@ def _without_statistics(file: Path) -> str:
     try:
         root = safe_xml.parse(file)
     except WildLensError:
-        return file.read_bytes().hex()  # whoever reads it says what is wrong
+        return file.read_bytes().hex()  # the reader of the file reports the problem
     _prune(root)
     return canonicalize(tostring(root, encoding="unicode"), strip_text=True) if len(root) else ""
 

@@ -8,15 +8,15 @@ from pathlib import Path
 VARIABLES = ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA", "GDAL_DRIVER_PATH")
 # set for cloud access: masks (.msk) and tags (.aux.xml) beside a raster would not be read
 HIDING = ("GDAL_DISABLE_READDIR_ON_OPEN", "GDAL_PAM_ENABLED")
-# package -> folder of its own data, which its wheel brings along
+# package -> folder of its data in its wheel
 _DATA = {"rasterio": "proj_data", "pyogrio": "proj_data", "pyproj": "proj_dir/share/proj"}
 
 
 def use_own_data() -> None:
     """Let rasterio, pyogrio and pyproj use their own data, and all files beside a raster.
 
-    To be called before they are imported. Where one of them has no data of its own (conda,
-    distributions), the variables stay: they may be meant for it.
+    To be called before they are imported. If one of them has no data in its wheel (conda,
+    distributions), the variables are kept, since they may be meant for it.
     """
     for name in HIDING:
         os.environ.pop(name, None)

@@ -1,9 +1,9 @@
 """Pixels counted from the origin of a coordinate reference system, not from a file's corner.
 
-A pixel keeps its number however a scene is cut, so what is laid out by these numbers (the strides
-of networks, overlapping tiles, noise) lies on the same ground in every file. A grid whose corner is
-no multiple of its pixel is counted in its own whole pixels: its cuts agree among themselves; grids
-that lie a fraction of a pixel apart share no pixels, and need not agree.
+A pixel keeps its number in every cut of a scene, so strides of networks, overlapping tiles and
+noise, which are aligned to these numbers, are at the same location in every file. A grid whose
+corner is no multiple of its pixel is counted in its own whole pixels: its cuts agree among
+themselves; grids shifted by a fraction of a pixel share no pixels, and need not agree.
 """
 
 import math

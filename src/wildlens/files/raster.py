@@ -22,7 +22,7 @@ from wildlens.files.atomic import atomic
 from wildlens.files.vector import gdal_source
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
-DATASET_MASK = 0  # in place of a band: the mask of the whole file
+DATASET_MASK = 0  # instead of a band: the mask of the whole file
 
 # GDAL goes by a file's content: a VRT under the name of an image could read any other file or URL
 _DRIVERS = {".tif": "GTiff", ".tiff": "GTiff", ".jp2": "JP2OpenJPEG"}
@@ -101,7 +101,7 @@ def read_grid(path: Path | str) -> GeoBox:
 def whole_steps(grid: GeoBox, box, step: int) -> tuple[tuple[int, int], tuple[int, int]]:
     """Columns and rows (from, to) that cover a box in the grid's CRS, in whole steps of pixels.
 
-    Counted from the grid's corner; they may lie beyond the grid.
+    Counted from the grid's corner; they may be outside the grid.
     """
     corners = grid.wld2pix(box.left, box.top), grid.wld2pix(box.right, box.bottom)
     columns, rows = (
@@ -201,7 +201,7 @@ def check_complete(path: Path) -> None:
         with rasterio.open(path) as dataset:
             for band in dataset.indexes:
                 for (row, column), window in dataset.block_windows(band):
-                    # a block without length reads as no data; the others carry a checksum
+                    # a block without length reads as no data; the others have a checksum
                     if not dataset.get_tag_item(f"BLOCK_SIZE_{column}_{row}", "TIFF", bidx=band):
                         raise OSError("it is incomplete: is the disk full?")
                     dataset.read(band, window=window)

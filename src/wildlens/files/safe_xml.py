@@ -1,4 +1,4 @@
-"""Elements of XML files by local name, whatever the namespace; hostile XML is refused."""
+"""Elements of XML files by local name in any namespace; malicious XML is refused."""
 
 import math
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ def _cell(value):
 
 
 def to_columns(rows: list[dict]) -> dict[str, Tensor]:
-    """Rows of whole and of floating-point numbers as int64 and float64 tensors, one a column."""
+    """Rows of whole and of floating-point numbers as int64 and float64 tensors, one per column."""
     kinds = {int: torch.int64, float: torch.float64}
     names = rows[0] if rows else ()
     return {
@@ -33,6 +33,6 @@ def to_columns(rows: list[dict]) -> dict[str, Tensor]:
 
 
 def from_columns(columns: dict[str, Tensor]) -> list[dict]:
-    """The rows that `to_columns` took."""
+    """The rows from which `to_columns` made the tensors."""
     lists = [column.tolist() for column in columns.values()]
     return [dict(zip(columns, values, strict=True)) for values in zip(*lists, strict=True)]

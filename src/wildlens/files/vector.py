@@ -36,13 +36,13 @@ def gdal_source(path: Path) -> str:
     """
     if not _is_sqlite(path):
         return str(path)
-    real = path.resolve()  # SQLite's own files lie beside the target of a link
+    real = path.resolve()  # SQLite's own files are beside the target of a link
     refuse_unmerged(real)
     return f"/vsisubfile/0_-1,{real}"
 
 
 def refuse_unmerged(path: File) -> None:
-    """Refuse a SQLite file, on disk or in an archive, whose last edits lie in a file beside it."""
+    """Refuse a SQLite file, on disk or in an archive, whose last edits are in a file beside it."""
     for suffix, start in _PENDING.items():
         beside = path.parent / f"{path.name}{suffix}"
         content = _start(beside, max(1, len(start)))
@@ -60,7 +60,7 @@ def list_layers(path: Path, source: str) -> list[tuple[str, str | None]]:
 
 
 def read(function: Callable, path: Path, source: str, failure: str = "cannot be read", **options):
-    """Call one of pyogrio's readers on `source`; errors name `path`, what the user gave.
+    """Call one of pyogrio's readers on `source`; errors name `path`, as the user gave it.
 
     Text that is not in the encoding that a shapefile claims is read as Latin-1, which fits all.
     """
@@ -76,7 +76,7 @@ def read(function: Callable, path: Path, source: str, failure: str = "cannot be 
 
 
 def remove_pending(path: Path) -> None:
-    """Remove what SQLite keeps beside a file of ours that is about to be replaced.
+    """Remove SQLite's files beside a result that is about to be replaced.
 
     Edits of the old file would otherwise be merged into the new one.
     """
@@ -96,5 +96,5 @@ def _start(path: File, length: int) -> bytes:
         with path.open("rb") as stream:
             return stream.read(length)
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-        # RuntimeError: encrypted; NotImplementedError: a compression nobody uses
+        # RuntimeError: encrypted; NotImplementedError: an unusual compression
         raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None

@@ -1,1 +1,1 @@
-"""What exists by name: attribution methods, of this package and of others that are installed."""
+"""Registry of attribution methods and classifiers of this and other installed packages."""

@@ -14,7 +14,7 @@ from wildlens.registry.record import Form, MethodRecord, Role
 
 GROUP = "wildlens.methods"
 ROLES, FORMS = get_args(Role), get_args(Form)
-CONTRIBUTIONS = {  # of methods that share out a difference of logits among the pixels
+CONTRIBUTIONS = {  # of methods whose contributions sum to a difference of logits
     "unit": "logit",
     "sign": None,
     "signed": None,
@@ -73,7 +73,7 @@ BUILT_IN = (
         signed=True,
         context="tile",
         baseline="settings",
-        precision="float32",  # logits that hardly differ are subtracted
+        precision="float32",  # nearly equal logits are subtracted
         settings=("baseline", "occlusion_window", "occlusion_stride"),
         randomisable=True,
     ),
@@ -254,7 +254,7 @@ def position(name: str) -> tuple[int, str]:
 
 
 def title(name: str) -> str:
-    """What figures and tables call a method; its name where it is not installed here."""
+    """Title of a method in figures and tables; its name if it is not installed."""
     record = records().get(name)
     return record.title if record else name
 

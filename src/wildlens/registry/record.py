@@ -1,4 +1,4 @@
-"""Records of attribution methods and classifiers: what other code needs to know, without torch.
+"""Records of attribution methods and classifiers: their static properties, without torch.
 
 Settings, workflow, tables, figures, QGIS and the catalogue read these records; none of them knows a
 method by its name.
@@ -24,7 +24,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """What methods and classifiers have in common: a name, a title, and how they are made.
+    """Common part of the records of methods and classifiers: name, title and factory.
 
     Raises:
         WildLensError: the name is no identifier, or the factory is not `module:function`.
@@ -61,25 +61,25 @@ class MethodRecord(Record):
 
     Attributes:
         name: lower-case identifier; names files, and the method in settings and tables.
-        title: what figures, tables and QGIS call it.
+        title: name in figures, tables and QGIS.
         factory: `module:function`, called as `function(models, settings)` with
             `wildlens.attribution.models.Models` and `wildlens.settings.Attribution`; returns a
             `wildlens.attribution.method.Method`. The module may import torch; it is imported only
             when the method runs.
         role: a method of the paper ("paper"), one that it is compared with ("rival"), a control
-            that tables carry beside them ("control"), or a map that is no attribution ("layer").
-        form: what a map holds: "attribution" or "score" (one float32 value per pixel), or "image"
+            that tables include ("control"), or a map that is not an attribution ("layer").
+        form: content of a map: "attribution" or "score" (one float32 value per pixel), or "image"
             (reflectance of all bands).
         unit: unit of the values, in words.
-        sign: what high and low values mean, in words; None where the setting `sign` decides.
+        sign: meaning of high and low values, in words; None if the setting `sign` decides.
         signed: whether values below zero have a meaning; None where the setting `sign` decides.
-        context: what the value of a pixel depends on: the pixel itself, a window of finite size
+        context: pixels that a value depends on: the pixel itself, a window of finite size
             around it (the method's `halo`), or a whole tile.
-        baseline: what the image is compared with, in words: "settings" where the setting
+        baseline: image that the image is compared with, in words: "settings" if the setting
             `baseline` decides, "none" without one.
         precision: "settings", or "float32" where rounding would decide the result.
-        needs: models and data that it is made of.
-        classifier: what only some classifiers have and it works with; see `ClassifierRecord`.
+        needs: models and data that it uses.
+        classifier: trait of classifiers that it requires; see `ClassifierRecord`.
         settings: fields of the section `attribution` that the factory reads.
         randomisable: whether `{name}_randomised`, the same method on a classifier of random
             weights, is one of its controls.
@@ -100,12 +100,12 @@ class MethodRecord(Record):
 
     @property
     def maps_scenes(self) -> bool:
-        """Whether a scene can be mapped with it: land cover is known of tiles only."""
+        """Whether it can map scenes; methods that read land cover cannot, as only tiles have it."""
         return "landcover" not in self.needs
 
     @property
     def uses_network(self) -> bool:
-        """Whether it runs a network, and so gains from an accelerator."""
+        """Whether it runs a network, and benefits from an accelerator."""
         return bool(self.needs & {"classifier", "generators"})
 
     def randomised(self) -> "MethodRecord":
@@ -126,13 +126,13 @@ class ClassifierRecord(Record):
 
     Attributes:
         name: value of `classifier.architecture`, and kind of its model files.
-        title: what texts call it.
+        title: name in texts.
         factory: `module:function` that builds the network; called with `bands`, `tile_size` and
             `outputs` (numbers of bands, pixels and logits) and with `classifier.options`.
-        settings: fields of the section `classifier` that the factory takes, too.
-        wrapped: whether the factory gives a plain network, from standardised images (N, C, S, S) to
-            logits (N, outputs), which is put between standardisation and the target's logit. The
-            classifiers of this package have both inside.
+        settings: fields of the section `classifier` that are also passed to the factory.
+        wrapped: whether the factory returns a plain network, from standardised images (N, C, S, S)
+            to logits (N, outputs), which is put between standardisation and the target's logit. The
+            classifiers of this package include both.
         any_size: whether it takes images of any size, not only tiles.
         local_logits: whether its logit is the mean of logits of locations.
         full_size_maps: whether it scores full-size maps (`activations`).

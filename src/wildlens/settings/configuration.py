@@ -1,4 +1,4 @@
-"""The whole configuration: all sections, and what must hold between them."""
+"""The whole configuration: all sections, and constraints between them."""
 
 from typing import Any
 

@@ -76,7 +76,7 @@ def _as_read(value: Any) -> str:
 def _keys_at(model: type[BaseModel], location: list[str]) -> list[str]:
     """Field names of the model nested at `location`.
 
-    Places in lists and names that the user gives are passed over.
+    Positions in lists and names that the user chooses are skipped.
     """
     for part in location:
         if part not in model.model_fields:

@@ -70,7 +70,7 @@ def _table(title: str, about: str, schema: dict[str, Any], keys: Iterable[str]) 
 
 
 def _allowed(schema: dict[str, Any]) -> str:
-    """What a key may hold, in words."""
+    """Allowed values of a key, in words."""
     if "$ref" in schema:
         return f"a {_NESTED[schema['$ref'].rpartition('/')[2]]}, see below"
     if "anyOf" in schema:
@@ -97,7 +97,7 @@ def _allowed(schema: dict[str, Any]) -> str:
 
 
 def _of_any_name(schema: dict[str, Any]) -> dict[str, Any]:
-    """What a mapping holds, whose names are the user's."""
+    """Schema of the values of a mapping whose names the user chooses."""
     return schema.get("additionalProperties") or next(iter(schema["patternProperties"].values()))
 
 

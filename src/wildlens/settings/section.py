@@ -14,7 +14,7 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _says_what_it_means(cls, data: Any) -> Any:
-        """Refuse `none`, which is a text in YAML, and yes or no in place of a number."""
+        """Refuse `none`, which is a text in YAML, and yes or no instead of a number."""
         if not isinstance(data, dict):
             return data
         for name, field in cls.model_fields.items():
