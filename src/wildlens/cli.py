@@ -226,7 +226,7 @@ def scene(products, output, settings, offsets, clip, scl) -> None:
 @output
 @settings_file
 def landcover(source: Path, scene: Path, output: Path, settings: Path | None) -> None:
-    """Bring land cover from SOURCE onto the grid of a scene."""
+    """Resample land cover from SOURCE to the grid of a scene."""
     from wildlens.landcover.step import build_landcover
 
     build_landcover(source, scene, output, section("Landcover", settings))
@@ -269,7 +269,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, sites, settings
 @click.option("--scene-settings", type=existing, help="YAML of `scene`: bands, masked classes.")
 @click.option("--landcover-settings", type=existing, help="YAML of `landcover`: the layer.")
 def anthroprotect(folder, output, footprints, settings, scene_settings, landcover_settings) -> None:
-    """Bring the AnthroProtect dataset in FOLDER into the form of a training set."""
+    """Convert the AnthroProtect dataset in FOLDER to a training set."""
     from wildlens.anthroprotect.step import build_tiles
 
     build_tiles(
@@ -352,7 +352,7 @@ def map_(scene, method, classifier, generators, tiles, output, settings, device,
 @method
 @output
 def join(parts, method, output) -> None:
-    """Put the PARTS of a scene's map together, which map --part made."""
+    """Join the PARTS of a scene's map, which map --part made."""
     from wildlens.map.step import join as run
     from wildlens.qgis.qml import write_map_style
     from wildlens.registry.methods import title
@@ -434,7 +434,7 @@ def figures(**paths) -> None:
 @output
 @click.option("--settings", type=existing, help="YAML file of the section tiles.")
 def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
-    """Make a QGIS project of the whole result; its folder can be zipped and sent."""
+    """Write a QGIS project of all results; its folder can be zipped and sent."""
     from wildlens.qgis.step import build_project
 
     build_project(

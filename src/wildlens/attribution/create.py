@@ -1,4 +1,4 @@
-"""Make a method from its record: on trained networks, or, as a control, on random weights."""
+"""Create a method from its record: with trained networks, or, as a control, random weights."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,12 +17,12 @@ def create(name: str, models: Models, settings: Attribution) -> Method:
     """The method of this name, ready to be called.
 
     With `_randomised` at the end of its name, the same method explains a classifier of random
-    weights. Generators have no such control: they are nothing until they are trained, and training
+    weights. Generators have no such control: untrained ones do not change the image, and training
     them through a random classifier would be another experiment.
 
     Raises:
-        WildLensError: no method has this name, the models do not suit it, or its package gives
-            something else than a `Method`.
+        WildLensError: no method has this name, the models do not suit it, or its package
+            does not return a `Method`.
     """
     record = methods.find(name)
     if name.endswith(RANDOMISED):
@@ -34,10 +34,10 @@ def create(name: str, models: Models, settings: Attribution) -> Method:
 
 
 def averaged(record: MethodRecord, settings: Attribution) -> bool:
-    """Whether maps are averaged over the symmetries of the square: of single pixels, never.
+    """Whether maps are averaged over the symmetries of the square; never for single pixels.
 
-    The same pixel has the same value in every view, and a control of noise is no noise once
-    averaged. Scores and images are no attributions.
+    A pixel alone has the same value in every view, and the noise of a control must not be averaged.
+    Scores and images are not attributions.
     """
     return settings.symmetries > 1 and record.role != "layer" and record.context != "pixel"
 

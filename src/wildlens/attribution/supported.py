@@ -1,8 +1,8 @@
 """Refusal of networks for which captum would be silently wrong, before anything is computed.
 
 DeepLIFT and guided backpropagation hook modules: an activation that is a function (torch.relu), one
-that captum has no rule for, or a module that is called twice passes unseen or is mixed up, and the
-result is a plausible map of something else. So the network is watched in one forward pass.
+that captum has no rule for, or a module that is called twice is missed or mixed up, and the result
+is a plausible but wrong map. Therefore the calls of one forward pass are recorded.
 """
 
 import copy

@@ -1,7 +1,7 @@
 """The mean of a method's maps over the eight symmetries of the square: north has no meaning.
 
-A network is trained on rotated and mirrored tiles, and still answers each view a little
-differently. What the views agree on stays; what depends on strides and paddings is averaged out.
+A network that is trained on rotated and mirrored tiles still gives slightly different maps of each
+view. Patterns in all views remain; effects of strides and paddings are averaged out.
 """
 
 from collections.abc import Callable

@@ -91,7 +91,7 @@ def _place_protected(cover, zone, share, wet, terrain, noise, hood, warp) -> Non
 
 def _place_anthropogenic(cover, zone, share, wet, noise, hood, warp, farmland) -> None:
     """Villages as blobs, fields as whole parcels in hollows, where bogs would be."""
-    # 60 % of the neighbourhoods have a village, with .05 to .35 of the special share
+    # 60 % of the neighbourhoods have a village, with 0.05 to 0.35 of the special share
     village = np.interp(hood.uniform("village"), [0, 0.38, 0.42, 1], [0, 0, 0.05, 0.35])
     village = hood.full(village.astype(np.float32))
     anthropogenic = zone < 0

@@ -1,4 +1,4 @@
-"""The two XML files of a Sentinel-2 L2A product, with the element names of the true ones."""
+"""The two XML files of a Sentinel-2 L2A product, with the element names of real products."""
 
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ class Noise:
         self._amplitude = lru_cache(maxsize=4)(self._power_law_amplitude)
 
     def power_law(self, name: str, beta: float) -> np.ndarray:
-        """Field of amplitude f^-beta, float32 (H, W): .3 grainy, 1.5 smooth, 2.2 like terrain."""
+        """Field of amplitude f^-beta, float32 (H, W): 0.3 grainy, 1.5 smooth, 2.2 like terrain."""
         return self._field(name, self._amplitude(beta))
 
     def blurred(self, name: str, sigma: float) -> np.ndarray:
@@ -50,7 +50,7 @@ class Noise:
         return field
 
     def _frequency(self) -> np.ndarray:
-        """Frequency in cycles a pixel on the half-plane of the FFT, float32, above 0."""
+        """Frequency in cycles per pixel on the half-plane of the FFT, float32, above 0."""
         height, width = self._padded
         rows = fft.fftfreq(height).astype(np.float32)[:, None]
         columns = fft.rfftfreq(width).astype(np.float32)[None]

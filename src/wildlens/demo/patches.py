@@ -53,7 +53,7 @@ class Patchwork:
         return np.clip(y * self._columns + x, 0, self.count - 1)
 
     def draw(self, what: str, low: float, high: float) -> np.ndarray:
-        """One uniform draw a patch, float32 (count,)."""
+        """One uniform draw per patch, float32 (count,)."""
         rng = rng_of(self.seed, f"{self.name} {what}")
         return rng.uniform(low, high, self.count).astype(np.float32)
 
@@ -68,7 +68,7 @@ class Patchwork:
 
 
 class Parcels:
-    """Rectangles of 20-44 by 10-24 px in rows with offsets, one size and direction a patch."""
+    """Rectangles of 20-44 by 10-24 px in rows with offsets, one size and direction per patch."""
 
     def __init__(self, patchwork: Patchwork, pixels: Pixels):
         patch = patchwork.at(pixels)
@@ -81,7 +81,7 @@ class Parcels:
         self._seed, self._name = patchwork.seed, patchwork.name
 
     def draw(self, what: str) -> np.ndarray:
-        """One standard normal draw a parcel, float32 (n,)."""
+        """One standard normal draw per parcel, float32 (n,)."""
         rng = rng_of(self._seed, f"{self._name} parcel {what}")
         return rng.standard_normal(TABLE, np.float32)[self.number]
 

@@ -1,6 +1,6 @@
 """Products of the simulated region: names, locations and dates.
 
-Names only, from the standard library: the workflow asks for them before anything heavy is imported.
+Names only, from the standard library, since the workflow needs them before heavy imports.
 """
 
 from dataclasses import dataclass

@@ -23,7 +23,7 @@ LOSSLESS = {"driver": "JP2OpenJPEG", "QUALITY": "100", "REVERSIBLE": "YES", "YCB
 
 
 def write_safe(folder: Path, product: DemoProduct, landscape: Landscape, seed: int) -> None:
-    """Write the product's tree under `folder` (which is the .SAFE folder); all of `BANDS` needed.
+    """Write the product's tree under `folder` (the .SAFE folder); needs all of `BANDS`.
 
     The landscape's reflectance is changed in place: clouds and shadows are added.
     """

@@ -77,7 +77,7 @@ def _write_all(settings, folder: Path) -> None:
 
 
 def _write_products(settings, folder: Path) -> list[tuple]:
-    """Write all products and their truth in two processes; their CORINE cells and zones."""
+    """Write all products and reference land cover in two processes; returns cells and zones."""
     # spawn: a fork of a process with threads (GDAL, BLAS) may hang
     with ProcessPoolExecutor(WORKERS, get_context("spawn")) as pool:
         futures = [pool.submit(_write_product, p, settings, folder) for p in PRODUCTS]
@@ -95,7 +95,7 @@ def _report(product: DemoProduct, future: Future) -> tuple:
 
 
 def _write_product(product: DemoProduct, settings, folder: Path) -> tuple:
-    """Simulate and write one product with its truth; CORINE cells, zones and seconds taken."""
+    """Simulate and write a product; returns its CORINE cells, zones and the seconds taken."""
     from wildlens.demo.corine import majority_cells
     from wildlens.demo.landscape import simulate
     from wildlens.demo.protected import outline_zones

@@ -120,7 +120,7 @@ def _check_landcovers(
 
 
 def _to_fetch(product: Product, catalogue: str) -> Finding:
-    """Whether a product can be fetched, as far as that shows without a request to a server."""
+    """Whether a product can be fetched, as far as known without a request to a server."""
     from wildlens.fetch.tokens import VARIABLES
 
     required = VARIABLES if catalogue == "cdse" else ()

@@ -20,10 +20,10 @@ SOFTWARE = ("snakemake", "wildlens")  # commands that a run calls by name
 
 
 def examine(configurations: Sequence[Path], folder: Path) -> Iterator[Finding]:
-    """All findings, in the order in which they are best fixed.
+    """All findings, in the order in which to fix them.
 
     Args:
-        configurations: YAML files, each laid over those before it, as Snakemake lays them.
+        configurations: YAML files; later ones override earlier ones, as in Snakemake.
         folder: the working directory of the run.
     """
     yield from _libraries()
@@ -41,7 +41,7 @@ def examine(configurations: Sequence[Path], folder: Path) -> Iterator[Finding]:
 
 
 def read_configuration(paths: Sequence[Path]) -> Settings:
-    """The configuration of several files, the later ones laid over the earlier, key by key."""
+    """The configuration of several files; later ones override earlier ones, key by key."""
     merged: dict = {}
     for path in paths:
         data = read_yaml(path)
@@ -125,7 +125,7 @@ def _device() -> Iterator[Finding]:
 
 
 def _disk(settings: Settings, folder: Path) -> Finding:
-    """Free space against what whole products would need; the demo's are far smaller."""
+    """Free space compared with the needs of whole products; the demo needs far less."""
     free = shutil.disk_usage(folder).free / 1e9
     products = [*settings.inputs.training, *settings.inputs.mapping]
     paths = [path for product in products for path in product.paths]

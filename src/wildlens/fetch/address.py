@@ -1,4 +1,4 @@
-"""Addresses of servers: which are allowed, and how they are shown."""
+"""Check and display of server addresses."""
 
 from urllib.parse import urlsplit
 

@@ -69,7 +69,7 @@ def window_of(dataset: rasterio.DatasetReader, area: Area | None) -> Window | No
     """The part of a band's grid that covers an area's box, in steps of 60 m; None if apart.
 
     The bands of a product share their upper-left corner, so their windows cover the
-    same ground. Without an area, the window is the whole grid.
+    same area. Without an area, the window is the whole grid.
     """
     if area is None:
         return Window(0, 0, dataset.width, dataset.height)

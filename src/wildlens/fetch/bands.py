@@ -1,4 +1,4 @@
-"""Download of bands: the requested window of each, complete or not at all."""
+"""Atomic download of the requested window of each band."""
 
 import queue
 import threading
@@ -41,7 +41,7 @@ class BandRequest:
 
     @property
     def tag(self) -> str:
-        """Source and area of the file, stored in it, so that another's is not taken for it."""
+        """Source and area of the file, stored in it to detect files of other requests."""
         box = " ".join(f"{side:.7f}" for side in self.area.box) if self.area else "whole"
         return f"{shown(self.address)} {box}"
 

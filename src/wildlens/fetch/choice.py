@@ -54,7 +54,7 @@ class Candidate:
 
     @property
     def cloud_text(self) -> str:
-        """Cloud cover for people."""
+        """Cloud cover as text."""
         return "not stated" if self.cloud is None else f"{self.cloud:.1f} %"
 
 

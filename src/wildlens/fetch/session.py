@@ -1,4 +1,4 @@
-"""HTTP sessions that follow few redirects, and send credentials only where they belong."""
+"""HTTP sessions with few redirects, which send credentials only to their own hosts."""
 
 from typing import Protocol
 from urllib.parse import urlsplit

@@ -45,7 +45,7 @@ class NoParts(Exception):
 
 
 class _Transient(Exception):
-    """A failure that a retry may cure; `wait` is the pause that the server asks for, in seconds."""
+    """A failure for which a retry may succeed; `wait`: pause that the server asks for, seconds."""
 
     def __init__(self, reason: str, wait: float = 0.0):
         super().__init__(reason)

@@ -115,10 +115,10 @@ def map_scene(
 
 
 def join(parts: Sequence[Path], output: Path) -> None:
-    """Put the parts of a scene's map together, in any order: the COG that one job would write.
+    """Join the parts of a scene's map, in any order, into the COG that one job would write.
 
     Raises:
-        WildLensError: the parts are not all of one map, or not of one settings, models and scene.
+        WildLensError: parts are missing, or differ in settings, models or scene.
     """
     with ExitStack() as stack:
         stack.enter_context(gdal(CACHE))

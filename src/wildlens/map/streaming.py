@@ -58,7 +58,7 @@ class Source:
         return np.pad(values, missing) if any(map(any, missing)) else values
 
     def inputs(self, stored: np.ndarray, corners: Sequence[tuple[int, int]]) -> Inputs:
-        """(N, C, H, W) uint16 -> images on the device, and what else methods may read.
+        """(N, C, H, W) uint16 -> images on the device, and the other fields that methods may read.
 
         Args:
             corners: row and column in the scene of each image's first pixel.
@@ -94,7 +94,7 @@ class Windows:
     def run(self, first: int, last: int) -> Iterator[np.ndarray]:
         """Strips first .. last - 1, each (B, rows, width) float32, NaN = no data."""
         pieces = [piece for line in self.lines[first:last] for piece in line]
-        loaded = _ahead(self.load, pieces)
+        loaded = _prefetched(self.load, pieces)
         width = self.source.width
         for piece, stored in zip(track(pieces, "map", unit="windows"), loaded, strict=True):
             _, columns = piece.core.toslices()
@@ -162,7 +162,7 @@ class Tiles:
 
     def _present_tiles(self, lines: range, present: dict[int, np.ndarray]) -> Iterator["_Tile"]:
         """Tiles with a valid pixel; fills `present`, (size, width) bool by row of tiles."""
-        loaded = _ahead(self._load, [self.tops[k] for k in lines])
+        loaded = _prefetched(self._load, [self.tops[k] for k in lines])
         for k, stored in zip(lines, loaded, strict=True):
             present[k] = (stored != 0).all(axis=0)
             for left in self.lefts:
@@ -215,7 +215,7 @@ class _Sums:
         self.count[:, columns] += 1
 
     def take(self, rows: int) -> np.ndarray:
-        """(2, rows, width): mean and range of the first rows, which are finished and leave."""
+        """(2, rows, width): mean and range of the first rows, which are finished and removed."""
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self.total[:rows] / self.weights[:rows]
             spread = np.where(self.count[:rows] > 1, self.high[:rows] - self.low[:rows], np.nan)
@@ -240,8 +240,8 @@ def _rows(window: Window) -> Rows:
     return window.row_off, window.row_off + window.height
 
 
-def _ahead(load: Callable, items: Iterable) -> Iterator:
-    """Results of `load`, the next one being read while the present one is worked on."""
+def _prefetched(load: Callable, items: Iterable) -> Iterator:
+    """Results of `load`, the next one read in the background."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         waiting = None
         for item in items:

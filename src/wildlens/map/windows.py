@@ -1,8 +1,8 @@
 """Cut a scene into pieces that a network can take, without visible seams.
 
-Two ways. Where an output depends on a finite neighbourhood, windows are read with a halo that is
-trimmed from the result: exact. Where it depends on the whole tile, tiles overlap and their results
-are averaged with weights that sum to one.
+There are two ways. If an output depends on a finite neighbourhood, windows are read with a halo
+that is trimmed from the result, which is exact. If it depends on a whole tile, tiles overlap and
+their results are averaged with weights that sum to one.
 """
 
 from collections.abc import Iterator

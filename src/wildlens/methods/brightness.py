@@ -1,4 +1,4 @@
-"""Control: mean reflectance over bands. A method that is no better has found bright land only."""
+"""Control: mean reflectance over bands. Methods that do not exceed it find bright land only."""
 
 from dataclasses import dataclass
 

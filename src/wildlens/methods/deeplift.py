@@ -12,7 +12,7 @@ from wildlens.settings import Attribution
 
 
 class DeepLiftContributions(Contributions):
-    """Multipliers of the difference to the baseline, carried back through every activation."""
+    """Multipliers of the difference to the baseline, propagated back through every activation."""
 
     def contributions(self, images: Tensor) -> Tensor:
         return deeplift(self.classifier, images, self.against(images))

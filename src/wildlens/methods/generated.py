@@ -1,4 +1,4 @@
-"""A generated image, with the interface of a method: a map in the form of a scene."""
+"""A generated image, with the interface of a method: a map that is stored like a scene."""
 
 from dataclasses import dataclass
 

@@ -13,7 +13,7 @@ from wildlens.settings import Attribution
 
 @dataclass(frozen=True)
 class IntegratedGradientContributions(Contributions):
-    """Difference to the baseline times the mean gradient on the straight way from it."""
+    """Difference to the baseline times the mean gradient on the straight path from it."""
 
     steps: int = 32
 
@@ -29,8 +29,8 @@ def path_integral(
     """Contributions summed over bands, (N, H, W).
 
     Args:
-        images, baselines: (N, C, H, W) reflectance, the ends of each way.
-        steps: points on the way (Gauss-Legendre); batch_size: gradients in memory at once.
+        images, baselines: (N, C, H, W) reflectance, the ends of each path.
+        steps: points on the path (Gauss-Legendre); batch_size: gradients in memory at once.
     """
     # tile by tile, so that captum's chunks never mix tiles and memory does not depend on N
     method = IntegratedGradients(classifier)

@@ -1,6 +1,6 @@
 """The classifier's own local logits, whose mean is its logit: a class activation map.
 
-They cost one forward pass, so any explanation of such a classifier must do better than they do.
+They cost one forward pass, so other explanations of such a classifier should exceed them.
 After Zhou et al. 2016 (class activation mapping), whose weighted sum of maps is here the logit.
 """
 

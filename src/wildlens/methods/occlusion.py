@@ -1,4 +1,4 @@
-"""Occlusion sensitivity (Zeiler and Fergus 2014): the logit's fall when a square is covered."""
+"""Occlusion sensitivity (Zeiler and Fergus 2014): drop of the logit when a square is covered."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from wildlens.settings import Attribution
 
 @dataclass(frozen=True)
 class Occlusion(Method):
-    """Each pixel's mean fall of the logit over all positions of the occluder that cover it.
+    """Mean drop of the logit over all positions of the occluder that cover a pixel.
 
     If a network's layers are known to be local, only values that the occluder can change are
     recomputed; otherwise there is a whole pass for each position. Both give the same values.
@@ -63,7 +63,7 @@ def whole_falls(
     fill: Tensor,
     batch_size: int,
 ) -> Tensor:
-    """Falls of the logit by passes of the whole image: for any classifier.
+    """Drops of the logit by passes of the whole image, for any classifier.
 
     Args:
         image, fill: (C, H, W); the fill is seen in the squares. batch_size: images in one pass.

@@ -1,4 +1,4 @@
-"""Control: noise. A method that does not beat it has found nothing."""
+"""Control: noise, which a method must exceed."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The classifier's score of the tiles around a pixel: a map of the score, no attribution."""
+"""The classifier's score of the tiles around a pixel: a map of the score, not an attribution."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from wildlens.settings import Attribution
 class Score(Method):
     """The score of a tile, at all of its pixels.
 
-    Tiles overlap by half, so that a map goes smoothly from one tile's score to the next. The local
+    Tiles overlap by half, so that a map changes smoothly between the scores of tiles. The local
     classifier scores the valid pixels of a tile; other classifiers see band means where pixels are
     missing, and scores near them lean towards the score of such an image.
     """

@@ -139,7 +139,7 @@ class UNetClassifier(nn.Module):
 
 
 class UNet(nn.Module):
-    """U-Net with one convolution a step, bilinear upsampling and tanh maps of the input's size."""
+    """U-Net with one convolution per step, bilinear upsampling and tanh maps of full size."""
 
     def __init__(self, bands: int, maps: int, width: int, depth: int):
         super().__init__()
@@ -170,7 +170,7 @@ class UNet(nn.Module):
 
 
 class PixelOcclusion(nn.Module):
-    """In training, with chance 1/2 a batch, sets a random share of the pixels of all maps to 0."""
+    """Set a random share of the pixels of all maps to 0, in half of the training batches."""
 
     pointwise = True  # see networks.receptive_field
 

@@ -1,4 +1,4 @@
-"""The last convolution block of a network that names none: what GradCAM takes the output of."""
+"""Search for the last convolution block of a network, whose output GradCAM uses."""
 
 from collections import Counter
 

@@ -81,7 +81,7 @@ Rule = Kernel | Enlargement
 
 
 class LocalGraph:
-    """The graph of a network; of each node the rule by which it is local, if it is.
+    """The graph of a network; with the rules of its local nodes.
 
     Attributes:
         module: the traced network.
@@ -152,7 +152,7 @@ def reach(network: nn.Module, multiple: int) -> int:
 
     Args:
         network: its output has the size of its input.
-        multiple: its total stride: pixels of a cell do not reach equally far.
+        multiple: its total stride; pixels of a cell have different receptive fields.
     """
     graph = LocalGraph(network)
     output = graph.nodes[-1].all_input_nodes[0]
@@ -245,7 +245,7 @@ def _dimension(node: fx.Node) -> int | None:
 
 
 def trace(network: nn.Module) -> LocalGraph | None:
-    """The graph of a network; None where it cannot be had, since its path depends on its data."""
+    """The graph of a network; None if it cannot be traced, because its path depends on its data."""
     try:
         return LocalGraph(network)
     except (fx.proxy.TraceError, TypeError, RuntimeError, torch.jit.Error):

@@ -1,4 +1,4 @@
-"""YAML in which nothing is lost or changed silently: no key twice, no number in another base."""
+"""Strict YAML: duplicate keys and numbers in another base are errors."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ground that several tiles show: such tiles count more than once in training and evaluation."""
+"""Areas shown by several tiles, which count more than once in training and evaluation."""
 
 import logging
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ import shapely
 log = logging.getLogger(__name__)
 
 OVERPASS_SECONDS = 600  # a satellite passes from one end of a tile to the other in 15 s
-LEAST_SHARE = 0.5  # of a tile's area, from which on its ground counts as shown again
+LEAST_SHARE = 0.5  # smallest share of a tile's area that counts as shown again
 
 
 def repeated_in(footprints: geopandas.GeoSeries, groups: pandas.Series) -> pandas.Series:

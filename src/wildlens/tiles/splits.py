@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from wildlens.areas.antimeridian import DEGREES
 
-SPLITS = ("train", "val", "test")  # in the order in which tiles yield: train to val to test
+SPLITS = ("train", "val", "test")  # from laxest to strictest
 DROPPED = "dropped"
 
 _KM_PER_DEGREE = 6371.0088 * np.pi / 180  # on the sphere of the Earth's mean radius
@@ -81,7 +81,7 @@ def drop_near(footprints: geopandas.GeoSeries, split: np.ndarray, distance_m: fl
     split = np.array(split, dtype="<U7")
     outlines = footprints.to_numpy()
     regions = block_names(footprints, _REGION_KM)
-    # test first: tiles that are dropped themselves displace no others
+    # test first: dropped tiles must not cause others to be dropped
     for strict, lax in (("test", "val"), ("test", "train"), ("val", "train")):
         mine, theirs = np.flatnonzero(split == lax), np.flatnonzero(split == strict)
         split[mine[_near(outlines, regions, mine, theirs, distance_m)]] = DROPPED

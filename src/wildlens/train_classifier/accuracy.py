@@ -1,4 +1,4 @@
-"""Accuracy of a trained classifier by split, and warnings about a classifier that is not sound."""
+"""Accuracy of a trained classifier by split, and warnings about an unsound classifier."""
 
 import logging
 
@@ -72,7 +72,7 @@ def _fgsm_accuracy(
 
 
 def warnings_about(accuracy: list[dict], architecture: str) -> list[str]:
-    """Log the accuracy of each split; returns why explanations would not be meaningful."""
+    """Log the accuracy of each split; returns reasons why explanations would be meaningless."""
     rows = {row["split"]: row for row in accuracy}
     for row in accuracy:
         log.info(

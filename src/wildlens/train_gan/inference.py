@@ -65,7 +65,7 @@ def scores_at_inference(
 def warnings_about_inference(
     training: Mapping[str, float], inference: Mapping[str, float]
 ) -> list[str]:
-    """Why generated images may differ from those of training: mean scores by name, of each."""
+    """Warnings if generated images may differ from those of training, from mean scores of each."""
     names = {"score_max": "X+", "score_min": "X-"}
     return [
         f"at inference the mean score of {names[key]} is {score:.2f}, in training it was "

@@ -36,7 +36,8 @@ def total_variation(change: Tensor, unit: Tensor | float = 1.0) -> Tensor:
     """Mean absolute difference of neighbouring pixels of a change, along rows and columns.
 
     Usual in activation maximisation (Mahendran and Vedaldi 2015); the paper has none. Without it
-    the generators lower scores by fine stripes, which classifiers respond to and land has not.
+    the generators lower scores by fine stripes, to which classifiers respond, although real land
+    has none.
 
     Args:
         change: (N, C, H, W) reflectance; unit: by band, (C, 1, 1).

@@ -126,7 +126,7 @@ def _check(
 
 
 def warnings_about(score_max: float, score_min: float) -> list[str]:
-    """Why maps would not be meaningful, from the mean scores of X+ and X- at the end."""
+    """Reasons why maps would be meaningless, from the mean scores of X+ and X- at the end."""
     if score_max - score_min >= SEPARATED:
         return []
     return [
