@@ -33,7 +33,7 @@ rule evaluate:
             update("results/evaluation/rules.csv"),
             caption="../report/rules.rst",
             category="4 How good they are",
-            labels={"what": "Other rules of what is high", "kind": "table"},
+            labels={"what": "Other rules for high attribution", "kind": "table"},
         ),
         groups=report(
             update("results/evaluation/groups.csv"),

@@ -5,7 +5,7 @@
 # does not depend on which product is found: one entry of `inputs` is one scene.
 
 
-# nodes of a cluster seldom have access to the internet
+# compute nodes of a cluster rarely have access to the internet
 localrules:
     fetch,
 

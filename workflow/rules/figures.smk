@@ -31,7 +31,7 @@ rule figures:
             update("results/figures/tiles.png"),
             caption="../report/tiles.rst",
             category="1 The data",
-            labels={"what": "Where the tiles lie", "kind": "figure"},
+            labels={"what": "Locations of the tiles", "kind": "figure"},
         ),
         training=report(
             update("results/figures/training.png"),
@@ -43,7 +43,7 @@ rule figures:
             update("results/figures/examples.png"),
             caption="../report/examples.rst",
             category="3 The explanation",
-            labels={"what": "Tiles and what is highlighted in them", "kind": "figure"},
+            labels={"what": "Example tiles and their maps", "kind": "figure"},
         ),
         overlays=report(
             update("results/figures/overlays.png"),
