@@ -129,8 +129,8 @@ def occlusion(rows: Sequence[tuple]) -> str:
 
 Window 16, stride 8. WildLens recomputes only the values that the occluder can change; captum passes
 the whole tile for each position. The possible gain depends on the classifier: a square of 16 px
-changes 48 x 48 px of the local architecture's activations, and 76 x 76 px, a third of a tile of
-128 px, of the U-Net's full-size maps, whose last layers cost most. These pixels have to be
+changes the local logits of 48 x 48 px in the local architecture, and 76 x 76 px, a third of a tile
+of 128 px, of the U-Net's full-size maps, whose last layers cost most. These pixels have to be
 recomputed in any case.
 
 {table}
