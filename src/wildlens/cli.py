@@ -57,7 +57,7 @@ def training(command):
             show_default=True,
             envvar="WILDLENS_WORKERS",
             show_envvar=True,
-            help="Threads that prepare batches ahead; 0: none. The result is the same.",
+            help="Threads that prefetch batches; 0: none. The result is the same.",
         ),
         click.option(
             "--processes",

@@ -140,7 +140,7 @@ def test_what_is_fetched_needs_its_credentials(mine, monkeypatch):
     monkeypatch.delenv("CDSE_USERNAME", raising=False)
     monkeypatch.setenv("CDSE_PASSWORD", "x")
     fix = said(examine([DEFAULT, mine], mine.parent))
-    assert "product a: cdse wants CDSE_USERNAME in the environment" in fix
+    assert "product a: cdse requires CDSE_USERNAME in the environment" in fix
     monkeypatch.setenv("CDSE_USERNAME", "x")
     assert states(examine([DEFAULT, mine], mine.parent))["product a"] == "ok"
 

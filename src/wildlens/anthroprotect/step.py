@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 PIXEL = 10.0  # m
 _NAMED = 5  # missing files named in the log; all are in the GeoPackage
-_ADVICE = "are all of its tiles there, and tiles.categories and tiles.max_missing as you want them?"
+_ADVICE = "check that its tiles are complete, and check tiles.categories and tiles.max_missing"
 
 
 def build_tiles(

@@ -126,7 +126,7 @@ def _to_fetch(product: Product, catalogue: str) -> Finding:
     required = VARIABLES if catalogue == "cdse" else ()
     missing = [name for name in required if not os.environ.get(name)]
     if missing:
-        text = f"{catalogue} wants {' and '.join(missing)} in the environment"
+        text = f"{catalogue} requires {' and '.join(missing)} in the environment"
         return Finding("fix", f"product {product.name}: {text}")
     return Finding("ok", f"product {product.name}: will be fetched from {catalogue}")
 

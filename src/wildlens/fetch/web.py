@@ -184,7 +184,7 @@ class Web:
         if status in REFUSED and signed and self.tokens:
             self.tokens.renew()
             raise _Transient(f"the server refuses the token ({status})")
-        meaning = {401: ": it wants credentials", 403: ": it is not allowed", 404: ": not found"}
+        meaning = {401: ": it requires credentials", 403: ": it is not allowed", 404: ": not found"}
         raise WildLensError(
             f"{shown(response.url)}: the server answers {status}{meaning.get(status, '')}"
         )

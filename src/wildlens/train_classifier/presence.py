@@ -66,6 +66,6 @@ def warnings_about_evidence(found: Evidence, architecture: str) -> list[str]:
         return []
     return [
         f"pieces of target tiles change the logit of blank ground by {found.target:+.2f}, pieces"
-        f" of other tiles by {found.others:+.2f}: the classifier goes by what is absent, and maps"
-        " will hardly show the target's patterns; train with classifier.cutmix_cells above 0"
+        f" of other tiles by {found.others:+.2f}: the classifier uses absent patterns, and maps"
+        " will not show the target's patterns well; train with classifier.cutmix_cells above 0"
     ]
