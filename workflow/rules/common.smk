@@ -204,7 +204,7 @@ def truths_of(wildcards):
 
 
 def truths_of_maps(wildcards):
-    """Reference land cover of the mapped scenes, of simulated land only."""
+    """Reference land cover of the mapped scenes; for simulated land only."""
     return given(*TRUTHS.values())
 
 
