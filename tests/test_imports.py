@@ -15,7 +15,7 @@ LAYERS = [
     ["doctor", "summary", "training_memory"],
     ["qgis", "catalogue"],
     ["figures"],
-    ["evaluate"],
+    ["evaluate", "area_statistics"],
     ["map", "attribute"],
     ["train_classifier", "train_gan"],
     ["training", "methods"],

@@ -92,9 +92,10 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
-    anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, figures, qgis,
-    catalogue, summary. `snakemake` runs them all; anthroprotect replaces tiles if that dataset is
-    given. `doctor` checks for problems before a run, `networks` describes the networks.
+    anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, area-statistics,
+    figures, qgis, catalogue, summary. `snakemake` runs them all; anthroprotect replaces tiles if
+    that dataset is given. `doctor` checks for problems before a run, `networks` describes the
+    networks.
     """
     use_own_data()
     context.obj = []  # paths of the results
@@ -407,6 +408,26 @@ def evaluate(
         tiles, classifier, generators, attributions, maps, landcovers, output,
         section("Evaluation", settings), device, dict(truths),
     )  # fmt: skip
+
+
+@cli.command("area-statistics")
+@click.argument("areas", type=existing)
+@click.option("--map", "maps", type=existing, multiple=True, help="Score and attribution maps.")
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option("--scene", "scenes", type=existing, multiple=True, help="Further ground to show.")
+@click.option("--thresholds", type=existing, help="methods.csv that evaluate wrote.")
+@output
+@result("--classes", required=True, help="CSV by land-cover class.")
+@result("--geopackage", required=True, help="The sites with their numbers as attributes.")
+@settings_file
+@click.option("--tiles-settings", type=existing, help="YAML of `tiles`: which areas count.")
+def area_statistics(settings: Path | None, tiles_settings: Path | None, **paths) -> None:
+    """Compute statistics of maps and land cover for each protected area in AREAS: tables (CSV)."""
+    from wildlens.area_statistics.step import build_statistics
+
+    build_statistics(
+        **paths, settings=section("Areas", settings), tiles=section("Tiles", tiles_settings)
+    )
 
 
 @cli.command()

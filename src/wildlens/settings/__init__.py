@@ -4,6 +4,7 @@ Defaults, the JSON schema and the reference page (`docs/settings.md`) come from 
 unknown key is an error that names the nearest known one; a value out of range names its key.
 """
 
+from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution, fields_read
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.configuration import Settings
@@ -21,8 +22,8 @@ from wildlens.settings.tiles import TWO_CLASSES, TileClass, Tiles, classes_in_or
 from wildlens.settings.types import Clip
 
 __all__ = [
-    "FETCHED", "TWO_CLASSES", "Attribution", "Classifier", "Clip", "Demo", "Evaluation", "Fetch",
-    "FetchRequest", "Gan", "Inputs", "Landcover", "Product", "Scene", "Section", "Settings",
-    "TileClass", "Tiles", "classes_in_order", "dump_section", "fields_read", "load_section",
-    "read_yaml", "validate",
+    "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Demo", "Evaluation",
+    "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Product", "Scene", "Section",
+    "Settings", "TileClass", "Tiles", "classes_in_order", "dump_section", "fields_read",
+    "load_section", "read_yaml", "validate",
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from wildlens.registry import classifiers, methods
+from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.demo import Demo
@@ -39,6 +40,7 @@ class Settings(Section):
     gan: Gan = Gan()
     attribution: Attribution = Attribution()
     evaluation: Evaluation = Evaluation()
+    areas: Areas = Areas()
 
     @model_validator(mode="before")
     @classmethod

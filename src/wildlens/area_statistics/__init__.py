@@ -1,0 +1,1 @@
+"""Zonal statistics of maps and land cover for each protected area and the ring around it."""
