@@ -66,6 +66,7 @@ include: "workflow/rules/train_gan.smk"
 include: "workflow/rules/map.smk"
 include: "workflow/rules/attribute.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/area_statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/qgis.smk"
 include: "workflow/rules/catalogue.smk"
@@ -78,6 +79,7 @@ rule all:
         MAPS,
         EXTRA_MAPS,
         rules.evaluate.output,
+        rules.area_statistics.output if AREAS else [],
         rules.figures.output,
         rules.qgis.output,
         rules.catalogue.output,

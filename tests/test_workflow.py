@@ -102,6 +102,7 @@ AFTER_MODELS = {
     "map": 7,
     "attribute": 11,
     "evaluate": 1,
+    "area_statistics": 1,
     "figures": 1,
     "qgis": 1,
     "catalogue": 1,
@@ -110,7 +111,10 @@ AFTER_MODELS = {
 }
 
 
-AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "summary", "all"), 1)
+AFTER_EVALUATE = dict.fromkeys(
+    ("evaluate", "area_statistics", "figures", "qgis", "summary", "all"), 1
+)
+AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
 
 
 @pytest.mark.parametrize(
@@ -118,8 +122,7 @@ AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "sum
     [
         (
             "gan={lambda_am: 0.4}",
-            {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3}
-            | {"evaluate": 1, "figures": 1, "qgis": 1, "catalogue": 1, "summary": 1, "all": 1},
+            {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3} | AFTER_MAPS_ALL,
         ),
         (
             "classifier={epochs: 3}",
@@ -135,8 +138,7 @@ AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "sum
         ),
         (
             "attribution={max_tiles: 9}",
-            {"settings": 1, "method_settings": 11, "attribute": 11, "evaluate": 1}
-            | {"figures": 1, "summary": 1, "all": 1},
+            {"settings": 1, "method_settings": 11, "attribute": 11} | AFTER_EVALUATE,
         ),
         (
             "attribution={methods: [gan, minimizer, deeplift, occlusion, gradcam, saliency]}",
@@ -144,7 +146,11 @@ AFTER_MAPS_ALL = dict.fromkeys(("evaluate", "figures", "qgis", "catalogue", "sum
         ),
         (
             "evaluation={seed: 9}",
-            {"settings": 1, "evaluate": 1, "figures": 1, "summary": 1, "all": 1},
+            {"settings": 1} | AFTER_EVALUATE,
+        ),
+        (
+            "areas={ring_m: 500}",
+            {"settings": 1, "area_statistics": 1, "qgis": 1, "summary": 1, "all": 1},
         ),
         (
             "tiles={seed: 9}",
@@ -168,7 +174,8 @@ def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, ru
     assert planned(finished, "--config", change) == rules
 
 
-AFTER_MAPS = {"evaluate": 1, "qgis": 1, "catalogue": 1}
+STATISTICS = {"area_statistics": 1, "qgis": 1}
+AFTER_MAPS = {"evaluate": 1, "catalogue": 1} | STATISTICS
 
 
 @pytest.mark.parametrize(
@@ -177,7 +184,7 @@ AFTER_MAPS = {"evaluate": 1, "qgis": 1, "catalogue": 1}
         ("methods/occlusion.py", {"map": 1, "attribute": 1} | AFTER_MAPS),
         ("methods/gradcam.py", {"map": 1, "attribute": 2} | AFTER_MAPS),
         ("map/step.py", {"map": 7} | AFTER_MAPS),
-        ("evaluate/step.py", {"evaluate": 1}),
+        ("evaluate/step.py", {"evaluate": 1} | STATISTICS),
     ],
 )
 def test_edited_code_reruns_the_steps_that_reach_it(finished, tmp_path, module, rules):

@@ -451,7 +451,7 @@ def figures(**paths) -> None:
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
 @click.option("--map", "maps", type=existing, multiple=True, help="In folders named by scene.")
 @click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
-@click.option("--areas", type=existing, help="Protected areas (WDPA polygons).")
+@click.option("--areas", type=existing, help="Protected areas that area-statistics wrote.")
 @output
 @click.option("--settings", type=existing, help="YAML file of the section tiles.")
 def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:

@@ -9,6 +9,7 @@ import pytest
 import shapely
 from attributed import BOG, FOREST
 from odc.geo.geobox import GeoBox
+from outputs_page import documented_columns
 
 from wildlens.area_statistics import coverage
 from wildlens.area_statistics.rings import areas_km2, build_rings
@@ -256,6 +257,15 @@ def test_scenes_without_maps_give_features_without_numbers(world):
     table = world.run(maps=[], landcovers=[], scenes=[world.maps[0]], ring_m=100)
     assert table.empty and "score_mean" in table
     assert world.features["score_mean"].isna().all() and len(world.features) == 1
+
+
+def test_columns_are_the_documented_ones(world):
+    world.add_scene()
+    world.add_site(shapely.box(20, 20, 60, 60))
+    written = {"area_statistics.csv": world.run(ring_m=100), "area_classes.csv": world.by_class}
+    for name, table in written.items():
+        expected = [c.replace("{method}", "gan") for c in documented_columns()[name]]
+        assert table.columns.tolist() == expected, name
 
 
 def test_names_fit_on_one_line(world):

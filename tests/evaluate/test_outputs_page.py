@@ -32,8 +32,6 @@ def test_every_declared_output_is_documented():
     for name in sorted(declared):
         if name.endswith(".qml") or name.startswith("maps/parts/"):
             continue  # styles are described together; parts are temporary
-        if name == "areas.{kind}":
-            name = "areas.gpkg"
         if name == "stac":
             name = "stac/catalog.json"
         if name.startswith("figures/"):
@@ -47,7 +45,7 @@ def test_every_declared_output_is_documented():
 
 
 def test_every_documented_file_is_declared():
-    declared = declared_files() | {"stac/catalog.json", "areas.gpkg", "checkpoints/"}
+    declared = declared_files() | {"stac/catalog.json", "checkpoints/"}
     patterns = {
         "figures/{name}.png",
         "logs/{job}.log",

@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 import rasterio
 import result_folder
-from attributed import grid_at
 from defusedxml import ElementTree
-from result_folder import SIDE, degrees, write_stack
+from result_folder import SIDE, write_stack
 
 from wildlens.errors import WildLensError
 from wildlens.qgis.step import build_project
@@ -62,7 +61,7 @@ def test_layer_tree_groups_scenes_with_mapped_ones_first(results):
     root = results.build()
     assert list(tree(root.find("layer-tree-group"))) == [
         "Tiles: label and split",
-        "Protected areas",
+        "Protected areas: mean score",
         "lake",
         "  Attribution",
         "    GAN |X+ − X−|",
@@ -99,12 +98,22 @@ def test_land_cover_lists_classes_of_the_raster(results):
     assert [entry.get("color") for entry in palettes[0]] == ["#00a600", "#4d4dff"]
 
 
-def test_areas_are_those_that_count_cut_to_scenes(results):
-    results.build()
-    kept = geopandas.read_file(results.folder / "areas.gpkg")
-    assert kept["site_id"].tolist() == ["7"] and kept["category"].tolist() == ["Ia"]
-    west, _, east, _ = degrees(grid_at(500_000, np.zeros((SIDE, SIDE)))).bounds
-    assert kept.total_bounds[2] - kept.total_bounds[0] < 1.01 * (east - west) + 0.005
+def test_areas_are_coloured_by_score_and_labelled(results):
+    root = results.build()
+    (layer,) = [m for m in root.iterfind(".//maplayer") if "areas.gpkg" in m.findtext("datasource")]
+    ranges = layer.findall("renderer-v2/ranges/range")
+    assert [r.get("label") for r in ranges][:2] == ["not mapped", "mean score 0.0 to 0.2"]
+    assert layer.get("labelsEnabled") == "1"
+    style = ElementTree.parse(results.areas.with_suffix(".qml")).getroot()
+    assert style.get("labelsEnabled") == "1" and style.find("labeling") is not None
+
+
+def test_areas_without_statistics_are_refused(results):
+    areas = geopandas.read_file(results.areas).drop(columns="score_mean")
+    results.areas.unlink()
+    areas.to_file(results.areas)
+    with pytest.raises(WildLensError, match="has no column score_mean; make it with area-stat"):
+        results.build()
 
 
 def test_extents_across_the_antimeridian_are_not_the_globe(tmp_path):
@@ -117,11 +126,8 @@ def test_extents_across_the_antimeridian_are_not_the_globe(tmp_path):
     west, south, east, north = crossing.box_of(crossing.GRID)
     expected = [west, south, east + 360, north]
     assert extents["Tiles: label and split"] == pytest.approx(expected, abs=1e-4)
-    west, _, east, _ = extents["Protected areas"]
+    west, _, east, _ = extents["Protected areas: mean score"]
     assert (west, east) == pytest.approx((179.98, 180.03), abs=1e-3)
-    kept = geopandas.read_file(results.folder / "areas.gpkg")
-    assert kept["site_id"].tolist() == ["7"]
-    assert crossing.widest(kept.geometry[0]) < 0.04
     view = root.find(".//DefaultViewExtent")
     assert float(view.get("xmax")) - float(view.get("xmin")) == 3600
 
@@ -137,7 +143,7 @@ def test_missing_inputs_are_left_out(results):
     root = results.build(landcovers=[], maps=[], footprints=None, areas=None)
     assert list(tree(root.find("layer-tree-group")))[:3] == ["field", "  Images",
                                                              "    X (true colour)"]  # fmt: skip
-    assert not (results.folder / "areas.gpkg").exists()
+    assert not (results.folder / "areas.qml").exists()
 
 
 def test_layers_outside_the_folder_are_warned_about(results, caplog):
@@ -205,7 +211,7 @@ def test_qgis_draws_every_layer_of_a_moved_folder(results, tmp_path):
         assert layer["source"].startswith(str(elsewhere))
     renderers = [layer["renderer"] for layer in seen["layers"]]
     assert renderers == [
-        "categorizedSymbol", "singleSymbol", "singlebandpseudocolor", "singlebandpseudocolor",
+        "categorizedSymbol", "graduatedSymbol", "singlebandpseudocolor", "singlebandpseudocolor",
         "multibandcolor", "multibandcolor", "paletted", "multibandcolor", "paletted",
     ]  # fmt: skip
     shown = [layer["title"] for layer in seen["layers"] if layer["shown"]]

@@ -244,3 +244,25 @@ def test_what_has_no_evidence_is_said(results):
     text = as_text(read_summary(results))
     assert text.count("no evidence") == 1
     assert re.search(r"gan .* no evidence: marks no pixel$", text, re.MULTILINE)
+
+
+def test_page_has_the_largest_sites_beside_their_rings(results):
+    head = "site_id,name,category,designation,zone,area_km2,covered_km2,covered_share,score_mean,"
+    lines = [f"{head}score_share_below_half"]
+    for number in range(30):
+        site = f"{number},Fell {number} <b>{'long ' * 20},Ia,Reserve"
+        lines.append(f"{site},inside,{number},{number},1,0.{number + 10},0.2")
+        lines.append(f"{site},ring,{number},{number},1,,")
+    (results / "area_statistics.csv").write_text("\n".join(lines))
+    write_page(results, None, results / "summary.html")
+    page = (results / "summary.html").read_text(encoding="utf-8")
+    assert "Protected areas" in page and "Fell 29 &lt;b&gt;long" in page and "0.39" in page
+    assert "Fell 9 " not in page and "long " * 20 not in page
+    assert page.index("Fell 29") < page.index("Fell 10")
+    assert "All columns: <code>area_statistics.csv</code>" in page
+
+
+def test_page_without_sites_has_no_table_of_them(results):
+    (results / "area_statistics.csv").write_text("site_id,name,zone,covered_km2\n")
+    write_page(results, None, results / "summary.html")
+    assert "Protected areas" not in (results / "summary.html").read_text(encoding="utf-8")

@@ -61,13 +61,14 @@ def pretend(name: str):
         if name in ("scene", "map", "join") and not values.get("part"):
             write(output.with_suffix(".qml"), text)
         if name == "qgis":
-            for style in ("areas.gpkg", "areas.qml", "tiles.qml"):
+            for style in ("areas.qml", "tiles.qml"):
                 write(output.with_name(style), text)
             return
         if footprints and name in ("tiles", "anthroprotect"):
             write(footprints, text)
-        if values.get("sites"):
-            write(values["sites"], text)
+        for further in ("sites", "classes", "geopackage"):
+            if values.get(further):
+                write(values[further], text)
 
     return make
 

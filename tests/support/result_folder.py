@@ -74,11 +74,10 @@ class Results:
                  "label": ["protected", "anthropogenic", "unlabelled"],
                  "split": ["train", "test", None], "geometry": [box] * 3}  # fmt: skip
         geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
-        self.areas = folder / "wdpa.gpkg"
-        beyond = box.buffer(box.length)
-        sites = {"WDPAID": [7, 8], "IUCN_CAT": ["Ia", "V"], "STATUS": ["Designated"] * 2,
-                 "geometry": [beyond, beyond]}  # fmt: skip
-        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)
+        self.areas = at("areas.gpkg")
+        sites = {"name": ["Lake", "Fell"], "score_mean": [0.93, None],
+                 "geometry": [box.buffer(-0.001), box.buffer(0.001)]}  # fmt: skip
+        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas, layer="areas")
         self.output = at("wildlens.qgz")
 
 
@@ -102,11 +101,7 @@ class CrossingResults(Results):
                  "split": ["train"] * 3, "geometry": to_degrees(outlines)}  # fmt: skip
         self.footprints.unlink()
         geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
-        sites = {
-            "WDPAID": [7, 8],
-            "IUCN_CAT": ["Ia", "Ia"],
-            "STATUS": ["Designated"] * 2,
-            "geometry": [shapely.box(-179.97, 68.88, 179.98, 68.9), shapely.box(0, 68, 10, 69)],
-        }
+        both = [shapely.box(179.98, 68.88, 180, 68.9), shapely.box(-180, 68.88, -179.97, 68.9)]
+        sites = {"name": ["Wrangel"], "score_mean": [0.5], "geometry": [shapely.union_all(both)]}
         self.areas.unlink()
-        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas)
+        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas, layer="areas")

@@ -81,6 +81,8 @@ EXTRA_MAP_CHECKSUMS = expand(
     method=dict.fromkeys(settings.attribution.extras),
 )
 
+AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if AREAS else []
+
 CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))
 
 

@@ -1,6 +1,6 @@
 # QGIS: all maps as one styled project.
 #
-# Input: scenes, land cover, maps and tiles. Output: results/wildlens.qgz.
+# Input: scenes, land cover, maps, tiles and protected areas. Output: results/wildlens.qgz.
 
 
 rule qgis:
@@ -15,20 +15,19 @@ rule qgis:
         ),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
         footprints=ancient("results/tiles.gpkg"),
-        areas=areas_of,
-        sidecars=areas_sidecars_of,
+        areas=ancient(rules.area_statistics.output.areas if AREAS else []),
         checksums=[
             *SCENE_CHECKSUMS,
             *LANDCOVER_CHECKSUMS,
             *MAP_CHECKSUMS,
             *EXTRA_MAP_CHECKSUMS,
             "results/checksums/tiles.txt",
-            *demo_checksum(*AREAS),
+            *AREA_CHECKSUMS,
         ],
         settings="results/settings/tiles.yaml",
     output:
         project=update("results/wildlens.qgz"),
-        areas=update([f"results/areas.{kind}" for kind in ("gpkg", "qml") if AREAS]),
+        areas_style=update(["results/areas.qml"] if AREAS else []),
         tiles_style=update("results/tiles.qml"),
         checksum="results/checksums/qgis.txt",
     log:
@@ -45,7 +44,7 @@ rule qgis:
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
-        areas=repeated("--areas", AREAS),
+        areas=lambda wildcards, input: repeated("--areas", input.areas),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} qgis {params.scenes:q}"
         " {params.landcovers:q} {params.maps:q} --footprints {input.footprints:q}"

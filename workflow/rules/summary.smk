@@ -21,6 +21,7 @@ RUN = json.dumps(
             *(["demo"] if FROM_DEMO else []),
             *(["fetch"] if TO_FETCH else []),
             *("scene", "landcover", "tiles", "classifier", "gan", "attribution", "evaluation"),
+            *(["areas"] if AREAS else []),
         ],
         "jobs": {
             **({"demo": {}} if FROM_DEMO else {}),
@@ -39,6 +40,7 @@ RUN = json.dumps(
                 }
             ),
             "attribute/{method}": {"method": TILE_METHODS},
+            **({"area_statistics": {}} if AREAS else {}),
             **{name: {} for name in ("evaluate", "figures", "qgis", "catalogue")},
         },
     }
@@ -52,6 +54,7 @@ rule summary:
         scores=ancient(rules.evaluate.output.scores),
         evaluation=ancient(rules.evaluate.output.provenance),
         accuracy=ancient(rules.train_classifier.output.accuracy),
+        areas=ancient(rules.area_statistics.output.table if AREAS else []),
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
         catalogue=ancient(rules.catalogue.output.folder),
@@ -66,6 +69,7 @@ rule summary:
             rules.qgis.output.checksum,
             rules.catalogue.output.checksum,
             *MAP_CHECKSUMS,
+            *AREA_CHECKSUMS,
         ],
     output:
         page=report(

@@ -12,7 +12,7 @@ from wildlens.area_statistics.totals import LayerTotals, ZoneTotals
 from wildlens.legend import CORINE
 
 INSIDE, RING = "inside", "ring"
-CLASS_COLUMNS = ("site_id", "name", "category", "zone")
+CLASS_COLUMNS = (*TEXTS, "zone")
 
 
 @dataclass(frozen=True)

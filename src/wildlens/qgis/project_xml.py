@@ -32,6 +32,7 @@ class Layer:
         renderer: `rasterrenderer` or `renderer-v2`, which tells a raster from polygons.
         shown: whether it is visible; expanded: whether its legend is open.
         note: how to read it, shown in its properties.
+        labels: `labeling` of polygons; None: without labels.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Layer:
     shown: bool = False
     expanded: bool = False
     note: str = ""
+    labels: ElementTree.Element | None = None
 
     @property
     def raster(self) -> bool:
@@ -171,6 +173,9 @@ def _layer(layer: Layer) -> ElementTree.Element:
     else:
         _text(element, "provider", "ogr", encoding="UTF-8")
         element.append(layer.renderer)
+        if layer.labels is not None:
+            element.set("labelsEnabled", "1")
+            element.append(layer.labels)
     return element
 
 

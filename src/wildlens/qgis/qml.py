@@ -148,9 +148,11 @@ def landcover_renderer(indices: Iterable[int]) -> ElementTree.Element:
     return renderer
 
 
-def write_vector_style(renderer: ElementTree.Element, path: Path) -> Path:
-    """Write the style of a GeoPackage with one layer beside it."""
-    return _write(renderer, path)
+def write_vector_style(
+    renderer: ElementTree.Element, path: Path, labels: ElementTree.Element | None = None
+) -> Path:
+    """Write the style of a GeoPackage with one layer beside it, with its labels, if any."""
+    return _write(renderer, path, labels)
 
 
 def _renderer(kind: str) -> ElementTree.Element:
@@ -168,11 +170,16 @@ def _contrast(element: ElementTree.Element) -> None:
         ElementTree.SubElement(element, name).text = text
 
 
-def _write(renderer: ElementTree.Element, path: Path) -> Path:
+def _write(
+    renderer: ElementTree.Element, path: Path, labels: ElementTree.Element | None = None
+) -> Path:
     style = path.with_suffix(".qml")
     root = ElementTree.Element("qgis", version="3.22", styleCategories="AllStyleCategories")
     raster = renderer.tag == "rasterrenderer"
     (ElementTree.SubElement(root, "pipe") if raster else root).append(renderer)
+    if labels is not None:
+        root.set("labelsEnabled", "1")
+        root.append(labels)
     ElementTree.indent(root)
     text = ElementTree.tostring(root, encoding="unicode")
     with atomic(style) as temporary:

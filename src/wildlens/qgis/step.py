@@ -6,17 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import geopandas
 import numpy as np
-import pandas as pd
 import pyogrio
 from pyproj import CRS
 
 from wildlens.areas.antimeridian import DEGREES, Bounds, bounding_box
-from wildlens.areas.polygons import cut_areas, degree_bounds, read_areas
 from wildlens.errors import WildLensError
 from wildlens.files import vector
-from wildlens.files.atomic import atomic
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.landcover.class_counts import count_classes
 from wildlens.qgis.project_xml import Extent, Group, Layer, layers_of, write_project
@@ -26,13 +22,12 @@ from wildlens.qgis.qml import (
     scene_renderer,
     write_vector_style,
 )
-from wildlens.qgis.symbols import areas_renderer, tiles_renderer
+from wildlens.qgis.symbols import areas_labels, areas_renderer, tiles_renderer
 from wildlens.registry import methods
 from wildlens.settings import Tiles
 
 log = logging.getLogger(__name__)
 
-AREAS = "areas"  # file and layer of the protected areas beside the project
 # The map that is shown when the project opens: |X - X-|, the best of the three readings of the two
 # images on validation tiles (docs/method.md), else the paper's, else the first that was made.
 SHOWN_FIRST = ("minimizer", "gan")
@@ -41,7 +36,8 @@ NOTE = (
     " comes from; each method has its own unit, so compare locations, not methods."
 )
 AREAS_NOTE = (
-    "Protected areas that count, cut to the scenes. The WDPA's terms forbid passing its polygons on"
+    "Protected areas that count, by the mean score of the part that mapped scenes cover (attribute"
+    " covered_share). The WDPA's terms forbid passing its polygons on"
     " without leave: remove areas.gpkg before you send this folder to others."
 )
 
@@ -55,15 +51,15 @@ def build_project(
     output: Path,
     settings: Tiles,
 ) -> None:
-    """Write the project, the protected areas, and the styles of the vector layers.
+    """Write the project, and the styles of the vector layers.
 
     Args:
         scenes, landcovers: rasters named by their scene.
         maps: rasters on the grid of a scene, in a folder of its name: attribution maps, and images
             such as X+ and X-.
-        footprints: GeoPackage of the tiles; areas: protected areas as `areas.read_areas` takes.
+        footprints: GeoPackage of the tiles; areas: the one that area-statistics wrote.
         output: `.qgz`; sources are relative to its folder.
-        settings: which protected areas count.
+        settings: classes of the tiles.
     """
     if not scenes:
         raise WildLensError(f"{output}: needs at least one scene to show (--scene)")
@@ -78,7 +74,7 @@ def build_project(
     if footprints is not None:
         members.append(_footprints(footprints, folder, settings))
     if areas is not None:
-        members.append(_areas(areas, scenes, folder, settings))
+        members.append(_areas(areas, folder))
     for number, path in enumerate(ordered):
         name = path.stem
         members.append(
@@ -167,24 +163,20 @@ def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:
     )  # fmt: skip
 
 
-def _areas(source: Path, scenes: Sequence[Path], folder: Path, settings: Tiles) -> Layer:
-    """Layer of the protected areas, cut to the scenes and saved beside the project."""
-    grids = [read_grid(path) for path in scenes]
-    bounds = degree_bounds(grids)
-    areas = read_areas(
-        source, settings.categories, settings.statuses, bounds,
-        realms=settings.realms, oecm=settings.oecm,
-    )  # fmt: skip
-    parts = pd.concat([cut_areas(areas, grid) for grid in grids])
-    whole = parts.dissolve(by=["site_id", "category"], as_index=False)
-    path = folder / f"{AREAS}.gpkg"
-    _write_areas(whole, path)
-    renderer = areas_renderer()
-    write_vector_style(renderer, path)
+def _areas(path: Path, folder: Path) -> Layer:
+    """Layer of the protected areas, by their mean score."""
+    source = vector.gdal_source(path)
+    (name, _), *_ = vector.list_layers(path, source)
+    areas = vector.read(pyogrio.read_dataframe, path, source, layer=name)
+    if "score_mean" not in areas:
+        raise WildLensError(f"{path}: has no column score_mean; make it with area-statistics")
+    renderer, labels = areas_renderer(), areas_labels()
+    write_vector_style(renderer, path, labels)
+    extent = _extent(bounding_box(areas.geometry)) if len(areas) else (-180.0, -90.0, 180.0, 90.0)
     return Layer(
-        "Protected areas", f"./{path.name}|layername={AREAS}", CRS.from_user_input(whole.crs),
-        _extent(bounding_box(whole.geometry) if len(whole) else bounds), renderer, shown=True,
-        note=AREAS_NOTE,
+        "Protected areas: mean score", f"{_relative(path, folder)}|layername={name}",
+        CRS.from_user_input(areas.crs), extent, renderer, shown=True, note=AREAS_NOTE,
+        labels=labels,
     )  # fmt: skip
 
 
@@ -192,18 +184,6 @@ def _extent(bounds: Bounds) -> Extent:
     """A box in degrees for QGIS, whose extents reach beyond 180 degrees, not back to -180."""
     west, south, east, north = bounds
     return west, south, east + 360 * (east < west), north
-
-
-def _write_areas(areas: geopandas.GeoDataFrame, path: Path) -> None:
-    with atomic(path) as temporary:
-        vector.remove_pending(path)
-        try:
-            pyogrio.write_dataframe(
-                areas, temporary, driver="GPKG", layer=AREAS, geometry_type="MultiPolygon",
-                promote_to_multi=True, layer_metadata={"note": AREAS_NOTE},
-            )  # fmt: skip
-        except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
-            raise OSError(str(error)) from error
 
 
 def _place(path: Path) -> tuple[CRS, Extent]:

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from wildlens.figures.style import MUTED, PURPLE, class_colour
+from wildlens.figures.style import MUTED, class_colour
+from wildlens.qgis.qml import RAMP
 from wildlens.settings import classes_in_order
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles
 TILE_CLASS = """coalesce("label", '') || coalesce(', ' || "split", '')"""
+AREA_SCORE = """coalesce("score_mean", -1)"""
+AREA_LABEL = """left("name", 40) || coalesce(' ' || format_number("score_mean", 2), '')"""
+SCORE_COLOURS = RAMP[::2]  # five classes of equal width
 # split, its title, strength of the tint in 0..255, what lies over the tint
 _FILLINGS = (
     ("train", "training", 80, "no"),
@@ -51,13 +55,47 @@ def tiles_renderer(classes: Sequence[str]) -> ElementTree.Element:
 
 
 def areas_renderer() -> ElementTree.Element:
-    """An outline that is visible on any background, without fill."""
-    renderer = ElementTree.Element("renderer-v2", type="singleSymbol")
-    symbol = _symbol("0")
-    _add_fill(symbol, "#ffffff", "no", width=1.2, strength=0)
-    _add_fill(symbol, PURPLE, "no", width=0.6, strength=0)
-    ElementTree.SubElement(renderer, "symbols").append(symbol)
+    """Outlines in the colour of the mean score, without fill, so that maps below stay visible.
+
+    Areas outside the mapped scenes, which have no score, are grey.
+    """
+    renderer = ElementTree.Element(
+        "renderer-v2", type="graduatedSymbol", attr=AREA_SCORE, graduatedMethod="GraduatedColor"
+    )
+    ranges = ElementTree.SubElement(renderer, "ranges")
+    symbols = ElementTree.SubElement(renderer, "symbols")
+    steps = len(SCORE_COLOURS)
+    kinds = [("not mapped", -1.0, -0.5, MUTED)]
+    for number, colour in enumerate(SCORE_COLOURS):
+        low, high = number / steps, (number + 1) / steps
+        kinds.append((f"mean score {low:.1f} to {high:.1f}", low, high, colour))
+    for number, (title, low, high, colour) in enumerate(kinds):
+        ElementTree.SubElement(
+            ranges, "range", symbol=str(number), lower=repr(low), upper=repr(high), label=title,
+            render="true",
+        )  # fmt: skip
+        symbol = _symbol(str(number))
+        _add_fill(symbol, "#222222", "no", width=1.4, strength=0)
+        _add_fill(symbol, colour, "no", width=0.9, strength=0)
+        symbols.append(symbol)
     return renderer
+
+
+def areas_labels() -> ElementTree.Element:
+    """Labels with an area's name and mean score; long names are cut."""
+    labels = ElementTree.Element("labeling", type="simple")
+    settings = ElementTree.SubElement(labels, "settings", calloutType="simple")
+    style = ElementTree.SubElement(
+        settings, "text-style", fieldName=AREA_LABEL, isExpression="1", fontSize="9",
+        fontSizeUnit="Point", textColor="34,34,34,255", textOpacity="1",
+    )  # fmt: skip
+    ElementTree.SubElement(
+        style, "text-buffer", bufferDraw="1", bufferSize="1", bufferSizeUnits="MM",
+        bufferColor="255,255,255,255", bufferOpacity="1",
+    )  # fmt: skip
+    ElementTree.SubElement(settings, "placement", placement="1")  # around the centre
+    ElementTree.SubElement(settings, "rendering", drawLabels="1", obstacle="1")
+    return labels
 
 
 def _symbol(name: str) -> ElementTree.Element:

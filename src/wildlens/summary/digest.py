@@ -27,6 +27,7 @@ PLACES = (
     ("maps", "attribution maps on the scenes' own grids (COG, with styles)"),
     ("evaluation/methods.csv", "how well each method finds wetlands and bare land"),
     ("evaluation/classes.csv", "what each method highlights, class by class"),
+    ("area_statistics.csv", "score, attribution and land cover of each protected area"),
     ("figures", "the figures"),
     ("models", "classifier and generators, to map other scenes with"),
     ("stac/catalog.json", "all of it as a STAC catalogue, for other programs"),
@@ -47,8 +48,8 @@ class Summary:
     Attributes:
         folder: the results; places: (path within it, description) of existing results.
         maps: scene -> methods.
-        accuracy, methods, scores: rows of metrics/classifier/accuracy.csv,
-            evaluation/methods.csv and evaluation/scores.csv, as text.
+        accuracy, methods, scores, areas: rows of metrics/classifier/accuracy.csv,
+            evaluation/methods.csv, evaluation/scores.csv and area_statistics.csv, as text.
         warnings: one line each, with the step that logged it.
         seconds: step -> computing time of all its jobs, s.
         settings: section -> YAML text.
@@ -60,6 +61,7 @@ class Summary:
     accuracy: list[Row] = field(default_factory=list)
     methods: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
+    areas: list[Row] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def read_summary(folder: Path, run: Run | None = None) -> Summary:
         accuracy=_rows(folder / "metrics/classifier/accuracy.csv"),
         methods=_rows(folder / "evaluation/methods.csv"),
         scores=_rows(folder / "evaluation/scores.csv"),
+        areas=_rows(folder / "area_statistics.csv"),
         warnings=list(dict.fromkeys([*_saved(folder), *_logged(folder / "logs", run.jobs)])),
         seconds=_seconds(folder / "benchmarks", run.jobs),
         settings=_settings(folder / "settings", run.settings),

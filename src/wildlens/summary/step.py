@@ -17,6 +17,7 @@ from wildlens import __version__
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.atomic import write_text
 from wildlens.progress import duration
+from wildlens.summary.areas import site_rows
 from wildlens.summary.digest import REFERENCES, Summary, read_summary, rounded
 from wildlens.summary.run import Run
 from wildlens.summary.template import TEMPLATE
@@ -30,11 +31,13 @@ STORY = (
     ("The explanation", ("examples.png", "overlays.png", "map.png")),
     ("How good it is", ("methods.png", "methods.csv")),
     ("What it highlights", ("classes.png",)),
+    ("Protected areas", ("areas.csv",)),
 )
 # Snakemake's report embeds a page as a data URI, which browsers limit to 2 MB
 MOST_BYTES = 1_500_000
 WIDTH = 1100  # of figures, pixels
-TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table"}
+TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table",
+          "areas.csv": "area_statistics"}  # fmt: skip
 # columns of wide tables that fit on the page; an interval follows its value
 COLUMNS = {
     "scores.csv": ("split", "image", "mean_score", "share_in_order", "l1_reflectance",
@@ -47,6 +50,7 @@ PLACES = {
     "scores.csv": "evaluation",
     "methods.csv": "evaluation",
 }
+AREAS = "areas.csv"  # made of area_statistics.csv, site by site
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,9 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
         rows = getattr(summary, name.removesuffix(".csv"))
         if not rows:
             return None
+        if name == AREAS:
+            caption = _caption(captions, TABLES[name])
+            return Item(name, caption, rows=tuple(site_rows(rows)), more="area_statistics.csv")
         shown = tuple(_short(row, COLUMNS.get(name, tuple(row))) for row in rows)
         more = f"{PLACES[name]}/{name}" if len(shown[0]) < len(rows[0]) else ""
         return Item(name, _caption(captions, TABLES[name]), rows=shown, more=more)
