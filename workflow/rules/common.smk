@@ -81,6 +81,7 @@ EXTRA_MAP_CHECKSUMS = expand(
     method=dict.fromkeys(settings.attribution.extras),
 )
 
+AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if AREAS else []
 AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if AREAS else []
 
 CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))

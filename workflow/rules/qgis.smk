@@ -15,7 +15,7 @@ rule qgis:
         ),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
         footprints=ancient("results/tiles.gpkg"),
-        areas=ancient(rules.area_statistics.output.areas if AREAS else []),
+        areas=ancient(AREAS_WITH_STATISTICS),
         checksums=[
             *SCENE_CHECKSUMS,
             *LANDCOVER_CHECKSUMS,
@@ -44,7 +44,7 @@ rule qgis:
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
-        areas=lambda wildcards, input: repeated("--areas", input.areas),
+        areas=repeated("--areas", AREAS_WITH_STATISTICS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} qgis {params.scenes:q}"
         " {params.landcovers:q} {params.maps:q} --footprints {input.footprints:q}"
