@@ -13,7 +13,7 @@ from rasterio.windows import Window
 from wildlens.area_statistics.rings import areas_km2
 from wildlens.areas.polygons import cut_areas, polygon_parts
 
-ROWS, COLUMNS = 512, 2048  # of a window: what is in memory does not grow with the scene
+ROWS, COLUMNS = 512, 1024  # of a window: what is in memory does not grow with the scene
 EDGE = 0.001  # degrees: edges are straight in degrees, not on the grid
 
 

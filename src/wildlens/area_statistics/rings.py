@@ -13,18 +13,17 @@ EDGE = 0.01  # degrees: longest edge when polygons are projected, since long edg
 RING_EDGE = 1000.0  # m, the same for projected rings
 
 
-def build_rings(sites: geopandas.GeoDataFrame, width: float) -> np.ndarray:
-    """Rings (N,) around sites (EPSG:4326), multipolygons in degrees within -180..180.
+def build_rings(shapes: np.ndarray, sites: np.ndarray, width: float) -> np.ndarray:
+    """Rings (N,) around polygons (N,), multipolygons in degrees within -180..180.
 
-    A ring holds the ground within `width` metres of a site's border that is in none of the sites;
-    it is empty if other sites surround the site.
+    A ring holds the ground within `width` metres of a polygon's border that is in none of the sites
+    (M,), of which the polygon is one; it is empty if other sites surround it.
     """
-    shapes = sites.geometry.to_numpy()
-    tree = shapely.STRtree(shapes)
+    tree = shapely.STRtree(sites)
     rings = []
     for shape in shapes:
         (wide,) = polygon_parts(np.array([_buffered(shape, width)], dtype=object))
-        near = shapes[tree.query(wide)]
+        near = sites[tree.query(wide)]
         rings.append(shapely.difference(wide, shapely.union_all(near)))
     return polygon_parts(np.array(rings, dtype=object))
 

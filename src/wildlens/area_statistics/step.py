@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas
+import numpy as np
 import pandas as pd
 import shapely
+from odc.geo.geobox import GeoBox
 
 from wildlens.area_statistics.geopackage import with_statistics, write_geopackage
 from wildlens.area_statistics.layers import SceneLayers, methods_of, scene_layers
@@ -76,7 +78,7 @@ def build_statistics(
     table = statistics_table(zones, totals, methods, values, len(without) < len(mapped))
     _write_table(output, table)
     _write_table(classes, classes_table(zones, totals, methods))
-    shown = sites[_touching(sites, [grid_outline(grid) for grid in grids])]
+    shown = sites[_touching(sites, grids)]
     write_geopackage(geopackage, with_statistics(shown, table))
     if without:
         log.info("area-statistics: without land cover, left out of it: %s", ", ".join(without))
@@ -87,22 +89,23 @@ def _zones(
     sites: geopandas.GeoDataFrame, mapped: Sequence[SceneLayers], settings: Areas
 ) -> tuple[list[shapely.Geometry], list[Zone]]:
     """Polygons in degrees and what they are, of sites that touch a mapped scene."""
-    kinds = {INSIDE: sites.geometry.to_numpy()}
-    if settings.ring_m and mapped and len(sites):
-        kinds[RING] = build_rings(sites, settings.ring_m)
-    sizes = {kind: areas_km2(shapes) for kind, shapes in kinds.items()}
-    texts = sites[list(TEXTS)].to_dict("records")
-    touching = _touching(sites, [grid_outline(scene.grid) for scene in mapped])
+    shapes = sites.geometry.to_numpy()
+    met = _touching(sites, [scene.grid for scene in mapped])
+    kinds = {INSIDE: shapes[met]}
+    if settings.ring_m:
+        kinds[RING] = build_rings(shapes[met], shapes, settings.ring_m)
+    sizes = {kind: areas_km2(of_kind) for kind, of_kind in kinds.items()}
     polygons, zones = [], []
-    for number in touching.nonzero()[0].tolist():
-        for kind, shapes in kinds.items():
-            polygons.append(shapes[number])
-            zones.append(Zone(texts[number], kind, float(sizes[kind][number])))
+    for number, texts in enumerate(sites.loc[met, list(TEXTS)].to_dict("records")):
+        for kind, of_kind in kinds.items():
+            polygons.append(of_kind[number])
+            zones.append(Zone(texts, kind, float(sizes[kind][number])))
     return polygons, zones
 
 
-def _touching(sites: geopandas.GeoDataFrame, outlines: Sequence[shapely.Geometry]):
+def _touching(sites: geopandas.GeoDataFrame, grids: Sequence[GeoBox]) -> np.ndarray:
     """Which sites meet the ground of scenes, bool (N,)."""
+    outlines = [grid_outline(grid) for grid in grids]
     return shapely.intersects(sites.geometry.to_numpy(), shapely.union_all(outlines))
 
 
