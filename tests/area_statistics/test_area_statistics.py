@@ -1,5 +1,6 @@
 """Statistics of protected areas: against naive counts, at edges, across scenes, without data."""
 
+import time
 from pathlib import Path
 
 import geopandas
@@ -266,6 +267,17 @@ def test_columns_are_the_documented_ones(world):
     for name, table in written.items():
         expected = [c.replace("{method}", "gan") for c in documented_columns()[name]]
         assert table.columns.tolist() == expected, name
+
+
+def test_same_inputs_give_the_same_files(world):
+    world.add_scene()
+    world.add_site(shapely.box(20, 20, 60, 60))
+    files = [world.folder / name for name in ("area_statistics.csv", "areas.gpkg")]
+    world.run(ring_m=100)
+    first = [path.read_bytes() for path in files]
+    time.sleep(0.01)  # GeoPackages state their time in milliseconds
+    world.run(ring_m=100)
+    assert [path.read_bytes() for path in files] == first
 
 
 def test_names_fit_on_one_line(world):

@@ -1,5 +1,7 @@
 """The sites with their statistics as a GeoPackage: geometry whole, one feature per site."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas
@@ -37,8 +39,11 @@ def with_statistics(
 
 
 def write_geopackage(path: Path, areas: geopandas.GeoDataFrame) -> None:
-    """Write the sites atomically, in place of an earlier file and its pending edits."""
-    with atomic(path) as temporary:
+    """Write the sites atomically, in place of an earlier file and its pending edits.
+
+    The same sites give the same file: its time is fixed, since later jobs compare its checksum.
+    """
+    with atomic(path) as temporary, _fixed_time():
         vector.remove_pending(path)
         try:
             pyogrio.write_dataframe(
@@ -47,3 +52,12 @@ def write_geopackage(path: Path, areas: geopandas.GeoDataFrame) -> None:
             )  # fmt: skip
         except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
             raise OSError(str(error)) from error
+
+
+@contextmanager
+def _fixed_time() -> Iterator[None]:
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
