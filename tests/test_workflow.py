@@ -99,8 +99,8 @@ def test_trainings_keep_checkpoints_where_snakemake_deletes_nothing(finished, mo
 
 
 AFTER_MODELS = {
-    "map": 7,
-    "attribute": 11,
+    "map": 8,
+    "attribute": 12,
     "evaluate": 1,
     "area_statistics": 1,
     "figures": 1,
@@ -134,11 +134,11 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
         ),
         (
             "attribution={overlap: 16}",
-            {"settings": 1, "method_settings": 5, "map": 5} | AFTER_MAPS_ALL,
+            {"settings": 1, "method_settings": 6, "map": 6} | AFTER_MAPS_ALL,
         ),
         (
             "attribution={max_tiles: 9}",
-            {"settings": 1, "method_settings": 11, "attribute": 11} | AFTER_EVALUATE,
+            {"settings": 1, "method_settings": 12, "attribute": 12} | AFTER_EVALUATE,
         ),
         (
             "attribution={methods: [gan, minimizer, deeplift, occlusion, gradcam, saliency]}",
@@ -183,7 +183,7 @@ AFTER_MAPS = {"evaluate": 1, "catalogue": 1} | STATISTICS
     [
         ("methods/occlusion.py", {"map": 1, "attribute": 1} | AFTER_MAPS),
         ("methods/gradcam.py", {"map": 1, "attribute": 2} | AFTER_MAPS),
-        ("map/step.py", {"map": 7} | AFTER_MAPS),
+        ("map/step.py", {"map": 8} | AFTER_MAPS),
         ("evaluate/step.py", {"evaluate": 1} | STATISTICS),
     ],
 )
@@ -211,6 +211,7 @@ def test_results_make_a_report_with_every_figure_and_table(finished):
         *figures,
         "methods.csv",
         "classes.csv",
+        "scenes.csv",
         "scores.csv",
         "accuracy.csv",
     ]:
@@ -340,7 +341,7 @@ def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):
 def test_nothing_to_map_is_no_error(tmp_path):
     mine = own_land(workplace(tmp_path), mapping=[])
     rules = planned(tmp_path, "--configfile", DEFAULT, mine)
-    assert "map" not in rules and rules["attribute"] == 11
+    assert "map" not in rules and rules["attribute"] == 12
 
 
 @pytest.mark.parametrize(

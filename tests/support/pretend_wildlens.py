@@ -14,7 +14,7 @@ TABLES = {
     "evaluate": [
         *(f"{name}.csv" for name in ("methods", "rules", "groups", "tiles", "differences")),
         *(f"{name}.csv" for name in ("classes", "faithfulness", "completeness", "scores")),
-        *("texture.csv", "examples.npz", "warnings.txt", "provenance.json"),
+        *("scenes.csv", "texture.csv", "examples.npz", "warnings.txt", "provenance.json"),
     ],
     "figures": [
         f"{name}.png"

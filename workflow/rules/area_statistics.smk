@@ -1,6 +1,6 @@
 # Area statistics: numbers for each protected area.
 #
-# Reads maps, land cover, protected areas, and thresholds of the evaluation. Gives
+# Input: maps, land cover, protected areas, and thresholds of the evaluation. Output:
 # results/area_statistics.csv, results/area_classes.csv and results/areas.gpkg.
 
 
