@@ -10,6 +10,7 @@ differences.csv  paired differences within runs, of each map of the generators t
 networks.csv     accuracy of the classifier, scores and sizes of the generated images
 covers.csv       mean attribution of single covers
 texture.csv      tiles with a periodic texture, of maps and of images
+faithfulness.csv insertion less deletion: does the score follow the map?
 
 An interval over runs holds land, tiles and split fixed, and asks how a new training would come out;
 one over blocks holds the trained networks fixed, and asks how other tiles would.
@@ -53,7 +54,10 @@ def read_runs(tables: Path) -> dict[str, pd.DataFrame]:
     folders = sorted(folder for folder in tables.glob("*/*") if RUN.fullmatch(folder.name))
     if not folders:
         raise SystemExit(f"no finished run lies in {tables}")
-    names = ("run", "methods", "scores", "classes", "texture", "accuracy", "evidence")
+    names = (
+        *("run", "methods", "scores", "classes"),
+        *("texture", "faithfulness", "accuracy", "evidence"),
+    )
     return {
         name: pd.concat([_labelled(folder, name) for folder in folders], ignore_index=True)
         for name in names
@@ -78,6 +82,7 @@ def tables_of(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         "networks": networks_table(found),
         "covers": covers_table(found["classes"]),
         "texture": texture_table(found["texture"]),
+        "faithfulness": faithfulness_table(found["faithfulness"]),
     }
 
 
@@ -204,6 +209,16 @@ def texture_table(texture: pd.DataFrame) -> pd.DataFrame:
              "runs": len(group), "tiles": int(group["tiles"].iloc[0])}
             | spread(own) | {"most_above_images": excess.max()}
         )  # fmt: skip
+    return _in_order(pd.DataFrame(rows))
+
+
+def faithfulness_table(curves: pd.DataFrame) -> pd.DataFrame:
+    """Insertion less deletion of each method, and the score of the blank tile that both use."""
+    rows = []
+    for (experiment, method), group in curves.groupby(["experiment", "method"], sort=False):
+        row = {"experiment": experiment, "method": method, "title": registry.title(method)}
+        row |= {"runs": len(group), "blank_score": group["blank_score"].mean()}
+        rows.append(row | spread(group["insertion_minus_deletion"]))
     return _in_order(pd.DataFrame(rows))
 
 

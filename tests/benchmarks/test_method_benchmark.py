@@ -134,6 +134,10 @@ def write_run(folder: Path, auroc: dict[str, float], periodic: int) -> None:
     ])  # fmt: skip
     rows = [{"method": m, "tiles": 80, "periodic_tiles": periodic} for m in auroc]
     write("texture", [{"method": "image", "tiles": 80, "periodic_tiles": 2}, *rows])
+    write("faithfulness", [
+        {"method": m, "blank_score": 0.9, "insertion_minus_deletion": value} for m, value in
+        auroc.items()
+    ])  # fmt: skip
     write("accuracy", [{"split": "test", "accuracy": 0.95, "fgsm_accuracy": 0.4}])
     write("evidence", [{"target": 1.0, "others": -2.0, "presence": 0.3}])
 
@@ -188,6 +192,8 @@ def test_periodic_tiles_are_counted_beyond_those_of_the_images(runs):
     row = tables["texture"].set_index("method").loc["gan"]
     assert (row["low"], row["high"], row["most_above_images"]) == (0, 2, 0)
     assert set(tables["covers"]["cover"]) == {"bog", "forest"}
+    curves = tables["faithfulness"].set_index("method")
+    assert curves.loc["gan", "mean"] == pytest.approx(runs[1]["gan"].mean())
     networks = tables["networks"].set_index("what")
     assert networks.loc["score of X-", "mean"] == 0.3 and networks.loc["presence", "mean"] == 0.3
 
@@ -205,7 +211,7 @@ def test_the_command_writes_the_tables(runs, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["method", str(folder), "--output", str(output)])
     benchmark.main()
     assert {p.stem for p in output.iterdir()} == {
-        "runs", "methods", "differences", "networks", "covers", "texture"
+        "runs", "methods", "differences", "networks", "covers", "texture", "faithfulness"
     }  # fmt: skip
     assert f"{output / 'runs.csv'}: 24 rows" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no finished run lies in"):
