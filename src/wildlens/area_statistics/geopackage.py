@@ -1,17 +1,15 @@
 """The sites with their statistics as a GeoPackage: geometry whole, one feature per site."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas
 import pandas as pd
-import pyogrio
 
 from wildlens.area_statistics.sites import TEXTS
 from wildlens.area_statistics.tables import INSIDE, RING
 from wildlens.files import vector
 from wildlens.files.atomic import atomic
+from wildlens.files.geopackage import write_layer
 
 LAYER = "areas"
 NOTE = (
@@ -39,25 +37,10 @@ def with_statistics(
 
 
 def write_geopackage(path: Path, areas: geopandas.GeoDataFrame) -> None:
-    """Write the sites atomically, in place of an earlier file and its pending edits.
-
-    The same sites give the same file: its time is fixed, since later jobs compare its checksum.
-    """
-    with atomic(path) as temporary, _fixed_time():
+    """Write the sites atomically, in place of an earlier file and its pending edits."""
+    with atomic(path) as temporary:
         vector.remove_pending(path)
-        try:
-            pyogrio.write_dataframe(
-                areas, temporary, driver="GPKG", layer=LAYER, geometry_type="MultiPolygon",
-                promote_to_multi=True, layer_metadata={"note": NOTE},
-            )  # fmt: skip
-        except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
-            raise OSError(str(error)) from error
-
-
-@contextmanager
-def _fixed_time() -> Iterator[None]:
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2000-01-01T00:00:00.000Z"})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        write_layer(
+            temporary, areas, LAYER, geometry_type="MultiPolygon", promote_to_multi=True,
+            layer_metadata={"note": NOTE},
+        )  # fmt: skip

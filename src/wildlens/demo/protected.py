@@ -9,13 +9,13 @@ from pathlib import Path
 
 import geopandas
 import numpy as np
-import pyogrio
 from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 from shapely.geometry import Polygon, shape
 from shapely.ops import unary_union
 
 from wildlens.demo.region import AREAS_LAYER
+from wildlens.files.geopackage import write_layer
 
 BEYOND = 50  # px; protected land continues beyond the edge of a scene
 TOLERANCE = 20.0  # m of simplification
@@ -74,12 +74,7 @@ def write_areas(path: Path, scenes: list[Zones]) -> None:
     for zones in scenes:
         sites += _sites_to_leave_out(zones)
     frame = geopandas.GeoDataFrame(_complete(sites), crs="EPSG:4326")
-    # GeoPackages store their time of writing; it is fixed, so that equal seeds give equal bytes
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2024-01-01T00:00:00.000Z"})
-    try:
-        frame.to_file(path, layer=AREAS_LAYER, driver="GPKG", engine="pyogrio")
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    write_layer(path, frame, AREAS_LAYER)
 
 
 def _counting_sites(zones: Zones) -> list[dict]:

@@ -8,10 +8,10 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pandas
-import pyogrio
 
 from wildlens.files import vector
 from wildlens.files.atomic import atomic
+from wildlens.files.geopackage import write_layer
 from wildlens.tiles.labels import SHARES, UNLABELLED
 
 
@@ -34,12 +34,7 @@ def write_footprints(
     names = {UNLABELLED: "unlabelled", **dict(enumerate(classes))}
     table = tiles.assign(label=tiles["label"].map(names), why=_why(tiles))[columns]
     with atomic(path) as temporary:
-        try:
-            pyogrio.write_dataframe(
-                table, temporary, driver="GPKG", layer="tiles", layer_metadata=dict(provenance)
-            )
-        except RuntimeError as error:  # all of pyogrio's errors; `atomic` reports it as ours
-            raise OSError(str(error)) from error
+        write_layer(temporary, table, "tiles", layer_metadata=dict(provenance))
         _check_index(temporary, len(table))
         vector.remove_pending(path)
 
