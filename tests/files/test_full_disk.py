@@ -36,7 +36,7 @@ GRID = GeoBox((600, 600), Affine(10, 0, 500_000, 0, -10, 7_000_000), "EPSG:32634
 
 
 @contextmanager
-def room_for(size: int):
+def free_space_of(size: int):
     """While the block runs, files cannot grow beyond `size` bytes."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -146,11 +146,14 @@ def test_full_disk_keeps_the_old_result(write, tmp_path):
     assert largest > 3000
     write(path, 2)
     old = content(tmp_path)
-    for room in (0, 100, largest // 4, largest // 2, largest * 95 // 100, largest - 1):
-        with room_for(room), pytest.raises(WildLensError, match="could not be written: ") as error:
+    for free in (0, 100, largest // 4, largest // 2, largest * 95 // 100, largest - 1):
+        with (
+            free_space_of(free),
+            pytest.raises(WildLensError, match="could not be written: ") as error,
+        ):
             write(path, 1)
         assert str(error.value).startswith(f"{path}: ") and "\n" not in str(error.value)
-        assert content(tmp_path) == old, f"with room for {room} of {largest} bytes"
-    with room_for(100_000_000):
+        assert content(tmp_path) == old, f"with {free} bytes free of {largest} bytes"
+    with free_space_of(100_000_000):
         write(path, 1)
     assert content(tmp_path) != old

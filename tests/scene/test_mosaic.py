@@ -209,10 +209,10 @@ def test_reprojected_pixels_equal_naive_reference(tmp_path, target, resampling, 
     scene, on = read(tmp_path / "scene.tif"), raster.read_grid(tmp_path / "scene.tif")
     assert on.crs == TARGETS[target] and on.affine.a == 10 and on.affine.c % 60 == 0
     half = grid((120, 72), 20.0)
-    blue, doubt = naive_warp(fine, own, on, resampling)
+    blue, uncertain = naive_warp(fine, own, on, resampling)
     swir, more = naive_warp(coarse, half, on, resampling)
     classes, third = naive_warp(scl, half, on, "nearest")
-    sure = ~(doubt | more | third)
+    sure = ~(uncertain | more | third)
     missing = np.isnan(blue) | np.isnan(swir) | (classes == 9)
     assert sure.mean() > 0.97 and 0.2 < missing.mean() < 0.9
     for values, expected in zip(scene, (blue, swir), strict=True):
@@ -293,7 +293,7 @@ def test_real_clip_in_degrees_is_reprojected(tmp_path):
     build_scene(source, tmp_path / "scene.tif", settings, offset=0)
     values, own = read(source / "B2.tif")[0], raster.read_grid(source / "B2.tif")
     on = raster.read_grid(tmp_path / "scene.tif")
-    expected, doubt = naive_warp(values, own, on, "nearest")
-    sure = ~doubt & ~np.isnan(expected)
+    expected, uncertain = naive_warp(values, own, on, "nearest")
+    sure = ~uncertain & ~np.isnan(expected)
     assert sure.sum() > 0.8 * values.size
     np.testing.assert_array_equal(read(tmp_path / "scene.tif")[0][sure], expected[sure])

@@ -38,7 +38,7 @@ def product(**values) -> dict:
 BOX, DAYS = [21, 68, 22, 69], ["2023-07-01", "2023-08-31"]
 
 
-def wish(**values) -> dict:
+def request(**values) -> dict:
     """A configuration whose only training product is fetched."""
     entry = {"name": "a", "fetch": {"box": BOX, "dates": DAYS}} | values
     return inputs(training=[entry])
@@ -70,7 +70,7 @@ def test_values_survive_a_round_trip_exactly(lambda_am, rate, seed):
 
 
 def test_what_is_fetched_lies_where_its_name_says():
-    found = validate(wish()).inputs.training[0]
+    found = validate(request()).inputs.training[0]
     assert found.paths == ["resources/fetched/a/item.json"]
     assert str(found.fetch.dates[0]) == "2023-07-01"
     assert validate(configuration()).inputs.training[0].paths == ["a.SAFE"]
@@ -108,21 +108,21 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         ({}, "missing key 'inputs'"),
         (inputs(training=[{"name": "a"}]), "inputs.training.0: give either `product` (a path) or"),
         # what is to be fetched
-        (wish(product="a.SAFE"), "inputs.training.0: give either `product` (a path) or `fetch`"),
+        (request(product="a.SAFE"), "inputs.training.0: give either `product` (a path) or `fetch`"),
         (
-            wish(fetch={"box": BOX}),
+            request(fetch={"box": BOX}),
             "give an area (`box` or `polygons`) and `dates`, or the",
         ),
-        (wish(fetch={"dates": DAYS}), "give an area (`box` or `polygons`) and `dates`"),
-        (wish(fetch={"daets": DAYS}), "'inputs.training.0.fetch.daets' (did you mean 'dates'?)"),
-        (wish(fetch={"box": BOX, "polygons": "a.gpkg", "dates": DAYS}), "not both"),
-        (wish(fetch={"box": BOX, "dates": DAYS[::-1]}), "the first and the last day"),
-        (wish(fetch={"box": [22, 68, 21, 69], "dates": DAYS}), "west < east"),
-        (wish(fetch={"box": BOX, "dates": ["2023-07-01", "summer"]}), "fetch.dates.1: "),
-        (wish(fetch={"box": BOX, "dates": DAYS, "tile": "T34WDA"}), "fetch.tile: "),
-        (wish(fetch={"item": "file:///etc/passwd"}), "fetch.item: "),
-        (wish(fetch={"item": "https://a:b@c.org/x"}), "fetch.item: "),
-        (wish(fetch={"item": "https://c.org/x", "dates": DAYS}), "leave out `dates` and `tile`"),
+        (request(fetch={"dates": DAYS}), "give an area (`box` or `polygons`) and `dates`"),
+        (request(fetch={"daets": DAYS}), "'inputs.training.0.fetch.daets' (did you mean 'dates'?)"),
+        (request(fetch={"box": BOX, "polygons": "a.gpkg", "dates": DAYS}), "not both"),
+        (request(fetch={"box": BOX, "dates": DAYS[::-1]}), "the first and the last day"),
+        (request(fetch={"box": [22, 68, 21, 69], "dates": DAYS}), "west < east"),
+        (request(fetch={"box": BOX, "dates": ["2023-07-01", "summer"]}), "fetch.dates.1: "),
+        (request(fetch={"box": BOX, "dates": DAYS, "tile": "T34WDA"}), "fetch.tile: "),
+        (request(fetch={"item": "file:///etc/passwd"}), "fetch.item: "),
+        (request(fetch={"item": "https://a:b@c.org/x"}), "fetch.item: "),
+        (request(fetch={"item": "https://c.org/x", "dates": DAYS}), "leave out `dates` and `tile`"),
         (configuration(fetch={"catalogue": "usgs"}), "fetch.catalogue: "),
         # values out of range, of the wrong type, or that do not fit together
         (

@@ -10,7 +10,7 @@ from wildlens.registry import methods as registry
 INVERTED = 0.5  # AUROC below which a map is lower on the target group than beside it
 FEW_BLOCKS = 30  # with fewer, intervals rest on few independent samples
 LOOK_ALIKES = (322, 324, 331)  # of the simulation: heath, clear-cut and sand occur in both classes
-LIT = 1.5  # multiple of the mean above which a look-alike class counts as highlighted
+HIGHLIGHTED = 1.5  # multiple of the mean above which a look-alike class counts as highlighted
 PERIODIC = 2 / 80  # share of tiles by which a map may exceed the images
 IN_ORDER = 0.5  # share of tiles below which the generators hardly move the score
 
@@ -83,18 +83,18 @@ def _look_alikes(classes: pd.DataFrame) -> list[str]:
     if classes.empty:
         return []
     codes = list(map(str, LOOK_ALIKES))
-    lit = classes[
+    highlighted = classes[
         (classes["method"] == PAIRED_WITH)
         & (classes["reference"] == "truth")
         & classes["class_code"].astype(str).isin(codes)
-        & (classes["relative_attribution"] > LIT)
+        & (classes["relative_attribution"] > HIGHLIGHTED)
     ]
     return [
         f"{PAIRED_WITH} gives {CORINE.of_code(int(row.class_code)).name} "
         f"{row.relative_attribution:.2f} times its mean attribution ({row.scene}), though this "
         "cover occurs in protected and in anthropogenic land alike: see classes.csv, and train "
         "classifier and generators with another seed to see whether it stays"
-        for row in lit.itertuples()
+        for row in highlighted.itertuples()
     ]
 
 
