@@ -152,6 +152,7 @@ def test_classifier_step_memory_near_measured(architecture, tmp_path):
             "architecture": architecture, "width": 8, "strides": [2, 2, 2], "batch_size": 8,
         },
         gan={"activation": "score"},
+        attribution={"methods": ["gan"]},
     )  # fmt: skip
     _, (step, _) = training_memory.measure(settings)
     chosen, classes = settings.classifier, Classes(settings.tiles.classes, "protected")

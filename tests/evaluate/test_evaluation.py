@@ -139,7 +139,7 @@ def test_same_seed_gives_the_same_files(world):
     world.run()
     assert {p.name: p.read_bytes() for p in world.path("out").iterdir()} == first
     tables = {"methods", "rules", "groups", "tiles", "differences", "classes", "faithfulness"}
-    tables |= {"completeness", "scores", "texture"}
+    tables |= {"completeness", "scenes", "scores", "texture"}
     files = {f"{name}.csv" for name in tables} | {"warnings.txt", "provenance.json"}
     assert set(first) == files | {"examples.npz"}
     record = json.loads(first["provenance.json"])

@@ -146,10 +146,17 @@ def test_finite_halo_map_of_cut_equals_whole_map(models, scene, tmp_path, method
         assert_equal_inside(found, whole, cut, create(method, models, settings).halo)
 
 
+# trait that a method needs of the classifier -> attribute of the networks that have it
+SHOWN_BY = {None: "forward", "full_size_maps": "activations", "local_logits": "local_logits"}
+
+
 @pytest.mark.parametrize("method", WHOLE_TILE)
 def test_whole_tile_map_of_cut_equals_whole_map(models, scene, tmp_path, method):
-    if method == "activation_occlusion" and not hasattr(models.classifier, "activations"):
-        pytest.skip("refused for the local classifier")
+    attribute = {"full_size_maps": "activations"}.get(
+        trait := methods.find(method).classifier, trait
+    )
+    if trait and not hasattr(models.classifier, attribute):
+        pytest.skip("refused for this family of classifiers")
     whole = mapped(models, tmp_path, scene, CORNER, method)
     for cut in CUTS:
         found = mapped(models, tmp_path, cut_of(scene, cut), corner_of(cut), method)
