@@ -122,15 +122,20 @@ def test_inputs_that_would_stop_a_run_are_named(mine, change, message):
     assert message in said(examine([DEFAULT, mine], mine.parent))
 
 
-@pytest.mark.parametrize("parts, possible", [(2, True), (3, False)])
-def test_more_parts_than_strips_are_named_before_anything_is_trained(mine, parts, possible):
+# a scene of 100 rows has two windows of 64 px above each other, and one tile of 128
+@pytest.mark.parametrize(
+    "methods, parts, strips",
+    [(["gan"], 2, 0), (["gan"], 3, 2), (["gradcam"], 1, 0), (["gan", "gradcam"], 2, 1)],
+)
+def test_more_parts_than_strips_are_named_before_anything_is_trained(mine, methods, parts, strips):
     content = yaml.safe_load(mine.read_text())
     content["inputs"]["mapping"] = [{"name": "m", "product": "m.tif"}]
-    content["attribution"] = {"window": 64, "parts": parts}  # a scene of 100 rows has two strips
+    content["attribution"] = {"window": 64, "parts": parts, "methods": methods, "overlap": 200}
     mine.write_text(yaml.safe_dump(content))
     write_product(mine.parent / "m.tif", rows=100)
     found = said(examine([DEFAULT, mine], mine.parent))
-    assert ("product m: cannot be mapped in 3 parts, it has 2 strips" in found) != possible
+    message = f"product m: cannot be mapped in {parts} parts, it has {strips} strips"
+    assert (message in found) == bool(strips) and found.count("cannot be mapped") == bool(strips)
 
 
 def test_what_is_fetched_needs_its_credentials(mine, monkeypatch):

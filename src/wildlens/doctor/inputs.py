@@ -9,6 +9,7 @@ from odc.geo.geobox import GeoBox
 
 from wildlens.doctor.finding import Finding
 from wildlens.errors import WildLensError
+from wildlens.files.ground import ground_offset
 from wildlens.registry import methods
 from wildlens.settings import Product, Settings
 
@@ -79,16 +80,23 @@ def _check_product(
     names = ", ".join(path.name for path in paths)
     findings = [Finding("ok", f"{what}: {names}, {width} x {height} px at 10 m")]
     if product in settings.inputs.mapping:
-        findings += _check_parts(what, height, settings)
+        findings += _check_parts(what, grid, settings)
     return findings, grid
 
 
-def _check_parts(what: str, height: int, settings: Settings) -> list[Finding]:
-    """Check that a scene has at least as many strips of rows as `attribution.parts`."""
-    attribution = settings.attribution
-    in_windows = any(methods.find(name).context != "tile" for name in attribution.methods)
-    rows = attribution.window if in_windows else settings.tiles.size - attribution.overlap
-    strips = -(-height // rows)
+def _check_parts(what: str, grid: GeoBox, settings: Settings) -> list[Finding]:
+    """Check that each map of a scene has at least as many strips of rows as `attribution.parts`."""
+    from wildlens.map.windows import tile_starts
+
+    attribution, size, height = settings.attribution, settings.tiles.size, grid.shape[0]
+    contexts = {methods.find(name).context for name in attribution.methods}
+    counts = []
+    if "tile" in contexts:
+        overlap, (top, _) = min(attribution.overlap, size // 2), ground_offset(grid)
+        counts.append(len(tile_starts(height, size, overlap, top)))
+    if contexts - {"tile"}:
+        counts.append(-(-height // attribution.window))  # or one more, by the network's strides
+    strips = min(counts)
     if attribution.parts <= strips:
         return []
     return [
