@@ -32,7 +32,7 @@ from wildlens.figures.overlays import (
     fits_of,
     overlay,
 )
-from wildlens.figures.scene_data import maps_by_scene, read_picture, read_scene
+from wildlens.figures.scene_data import read_picture, read_scene
 from wildlens.figures.scene_maps import SceneView, draw_maps, span
 from wildlens.figures.step import draw
 from wildlens.figures.tile_data import (
@@ -43,6 +43,7 @@ from wildlens.figures.tile_data import (
 )
 from wildlens.figures.training_curves import draw_training, smooth
 from wildlens.files.cog import writing_cog
+from wildlens.files.map_tags import maps_by_scene
 from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 from wildlens.qgis import qml

@@ -7,7 +7,8 @@ from pathlib import Path
 from odc.geo.geobox import GeoBox
 
 from wildlens.errors import WildLensError
-from wildlens.files.raster import open_raster, read_grid
+from wildlens.files.map_tags import form_of_map, maps_by_scene
+from wildlens.files.raster import read_grid
 from wildlens.registry import methods
 
 SCORE = "score"
@@ -43,20 +44,13 @@ def scene_layers(maps: Sequence[Path], landcovers: Sequence[Path]) -> list[Scene
         WildLensError: a map without the tags of scene and method, two maps of one method and scene,
             or rasters of a scene on different grids.
     """
-    found: dict[str, dict[str, Path]] = {}
-    for path in maps:
-        scene, method, form = _described(path)
-        if form == "image":
-            continue
-        others = found.setdefault(scene, {})
-        if method in others:
-            raise WildLensError(
-                f"{path}: a second map of scene '{scene}' by '{method}' beside {others[method]};"
-                " give one"
-            )
-        others[method] = path
     landcover_of = {path.stem: path for path in landcovers}
-    return [_on_one_grid(scene, found[scene], landcover_of.get(scene)) for scene in found]
+    found = {scene: _without_images(of_scene) for scene, of_scene in maps_by_scene(maps).items()}
+    return [
+        _on_one_grid(scene, of_scene, landcover_of.get(scene))
+        for scene, of_scene in found.items()
+        if of_scene
+    ]
 
 
 def methods_of(scenes: Sequence[SceneLayers]) -> list[str]:
@@ -64,15 +58,14 @@ def methods_of(scenes: Sequence[SceneLayers]) -> list[str]:
     return sorted({m for scene in scenes for m in scene.maps} - {SCORE}, key=methods.position)
 
 
-def _described(path: Path) -> tuple[str, str, str]:
-    """Scene, method and form (`registry.record.Form`) of a map."""
-    with open_raster(path) as dataset:
-        tags, dtype = dataset.tags(), dataset.dtypes[0]
-    form = methods.form_of(tags, path.stem, dtype)
-    try:
-        return tags["wildlens_scene"], SCORE if form == SCORE else tags["wildlens_method"], form
-    except KeyError as error:
-        raise WildLensError(f"{path}: has no tag {error}; give a map of `wildlens map`") from None
+def _without_images(maps: dict[str, Path]) -> dict[str, Path]:
+    """Method -> map; the score under its own name, whichever method it is of."""
+    forms = {method: form_of_map(path) for method, path in maps.items()}
+    scores = [path for method, path in maps.items() if forms[method] == SCORE]
+    if len(scores) > 1:
+        raise WildLensError(f"{scores[1]}: a second map of the score beside {scores[0]}; give one")
+    attributions = {m: path for m, path in maps.items() if forms[m] == "attribution"}
+    return ({SCORE: scores[0]} if scores else {}) | attributions
 
 
 def _on_one_grid(name: str, maps: dict[str, Path], landcover: Path | None) -> SceneLayers:

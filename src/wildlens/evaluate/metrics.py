@@ -15,7 +15,7 @@ from wildlens.evaluate.intervals import interval
 from wildlens.evaluate.ranking import Ranking
 from wildlens.evaluate.rules import OTSU, VALIDATION, Outcome, masks_by_tile, outcome, tile_rules
 from wildlens.evaluate.samples import Sample
-from wildlens.evaluate.target_groups import TargetGroup
+from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,13 @@ def compare(
         for name, found in outcomes.items()
     ]
     return Comparison(method, group, threshold, metrics, rules, by_tile, replicates)
+
+
+def target_thresholds(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], float]:
+    """(reference, method) -> threshold of the target group."""
+    return {
+        (c.group.reference, c.method): c.threshold for c in comparisons if c.group.name == TARGETS
+    }
 
 
 def target_share(group: TargetGroup, sample: Sample) -> float:

@@ -13,10 +13,9 @@ import pandas as pd
 
 from wildlens.errors import WildLensError
 from wildlens.evaluate.intervals import leave_one_out
-from wildlens.evaluate.metrics import Comparison, compare
+from wildlens.evaluate.metrics import Comparison, compare, target_thresholds
 from wildlens.evaluate.ranking import rank
 from wildlens.evaluate.samples import Sample
-from wildlens.evaluate.scenes import scene_and_method
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 from wildlens.files.raster import grid_of, open_raster, read
 from wildlens.legend import CORINE
@@ -34,7 +33,7 @@ COLUMNS = [
 
 
 def scenes_table(
-    maps: Sequence[Path],
+    maps: Mapping[str, Mapping[str, Path]],
     truths: Mapping[str, Path],
     comparisons: Sequence[Comparison],
     settings: Evaluation,
@@ -42,25 +41,18 @@ def scenes_table(
     """scenes.csv: one row per scene with reference land cover and method.
 
     Args:
-        maps: attribution maps of whole scenes; truths: scene -> uint8 CORINE index on its grid.
+        maps: scene -> method -> attribution map; truths: scene -> uint8 CORINE index on its grid.
         comparisons: of the test tiles, for the thresholds.
 
     Raises:
         WildLensError: the grids differ, or land cover holds a value that is no CORINE index.
     """
-    thresholds = {
-        c.method: c.threshold
-        for c in comparisons
-        if (c.group.reference, c.group.name) == ("truth", TARGETS)
-    }
-    by_scene: dict[str, dict[str, Path]] = {scene: {} for scene in truths}
-    for path in maps:
-        scene, method = scene_and_method(path)
-        if scene in by_scene and method in thresholds:
-            by_scene[scene][method] = path
+    thresholds = target_thresholds(comparisons)
     rows = []
-    for scene, found in by_scene.items():
-        rows += _rows(scene, found, truths[scene], thresholds, settings)
+    for scene, truth in truths.items():
+        compared = {m: p for m, p in maps.get(scene, {}).items() if ("truth", m) in thresholds}
+        if compared:
+            rows += _rows(scene, compared, truth, thresholds, settings)
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -68,12 +60,10 @@ def _rows(
     scene: str,
     maps: Mapping[str, Path],
     truth: Path,
-    thresholds: Mapping[str, float],
+    thresholds: Mapping[tuple[str, str], float],
     settings: Evaluation,
 ) -> list[dict]:
     """Rows of one scene; only one method's values are in memory."""
-    if not maps:
-        return []
     classes, valid = _read_classes(truth, next(iter(maps.values()))), None
     for path in maps.values():
         finite = np.isfinite(_read_map(path))
@@ -89,9 +79,8 @@ def _rows(
     for method, path in maps.items():
         values = np.where(sample.valid, _tiles(_read_map(path), np.nan), np.float32(np.nan))
         ranking = rank(values, sample.valid)
-        found = compare(
-            method, group, thresholds[method], values, ranking, sample, weights, None
-        )  # fmt: skip
+        threshold = thresholds["truth", method]
+        found = compare(method, group, threshold, values, ranking, sample, weights, None)
         head = {"scene": scene, "reference": "truth", "method": method}
         rows.append(head | {name: found.metrics[name] for name in COLUMNS[3:]})
     return rows

@@ -4,11 +4,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from wildlens.errors import WildLensError
 from wildlens.evaluate.class_attribution import ClassTotals, map_totals
-from wildlens.evaluate.metrics import Comparison
-from wildlens.evaluate.target_groups import TARGETS, group_title
-from wildlens.files.raster import open_raster
+from wildlens.evaluate.metrics import Comparison, target_thresholds
+from wildlens.evaluate.target_groups import group_title
 from wildlens.progress import track
 from wildlens.settings import Evaluation
 
@@ -16,7 +14,7 @@ log = logging.getLogger(__name__)
 
 
 def scene_rows(
-    maps: Sequence[Path],
+    maps: Mapping[str, Mapping[str, Path]],
     covers: Mapping[str, Mapping[str, Path]],
     comparisons: Sequence[Comparison],
     settings: Evaluation,
@@ -24,45 +22,24 @@ def scene_rows(
     """Rows of all mapped scenes that have land cover; the others are named in the log.
 
     Args:
-        covers: reference -> scene -> land cover on the scene's grid.
+        maps: scene -> method -> map. covers: reference -> scene -> land cover on the scene's grid.
     """
-    thresholds = {
-        (c.group.reference, c.method): c.threshold for c in comparisons if c.group.name == TARGETS
-    }
-    rows, seen, without = [], {}, set()
-    for path in track(maps, "scenes", unit="map"):
-        scene, method = scene_and_method(path)
-        if (scene, method) in seen:
-            raise WildLensError(
-                f"{path}: a second map of scene '{scene}' by '{method}' "
-                f"beside {seen[scene, method]}; give one"
-            )
-        seen[scene, method] = path
-        if scene not in covers["corine"]:
-            without.add(scene)
+    thresholds = target_thresholds(comparisons)
+    listed = [(scene, *one) for scene, of_scene in maps.items() for one in of_scene.items()]
+    rows = []
+    for scene, method, path in track(listed, "scenes", unit="map"):
         if ("corine", method) not in thresholds:
             log.info("evaluate: %s: left out, no attributions of '%s' were given", path, method)
-            continue
         for reference, cover_of in covers.items():
             if scene in cover_of and (reference, method) in thresholds:
                 totals = map_totals(path, cover_of[scene], thresholds[reference, method])
                 rows += class_rows(method, reference, scene, totals, settings)
+    without = sorted(maps.keys() - covers["corine"].keys())
     if without:
         log.info(
-            "evaluate: scenes without land cover, left out of classes.csv: %s",
-            ", ".join(sorted(without)),
+            "evaluate: scenes without land cover, left out of classes.csv: %s", ", ".join(without)
         )
     return rows
-
-
-def scene_and_method(path: Path) -> tuple[str, str]:
-    """Scene and method of a map, from its tags."""
-    with open_raster(path) as dataset:
-        tags = dataset.tags()
-    try:
-        return tags["wildlens_scene"], tags["wildlens_method"]
-    except KeyError as error:
-        raise WildLensError(f"{path}: has no tag {error}; give a map of `wildlens map`") from None
 
 
 def class_rows(

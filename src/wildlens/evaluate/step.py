@@ -49,6 +49,7 @@ from wildlens.evaluate.tables import (
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
 from wildlens.evaluate.texture import texture_row
 from wildlens.files.atomic import write_text
+from wildlens.files.map_tags import maps_by_scene
 from wildlens.files.reflectance import to_reflectance
 from wildlens.progress import track
 from wildlens.registry.record import RANDOMISED
@@ -92,9 +93,10 @@ def evaluate(
     network, images = read_images(tiles, names[chosen], classifier, device)
     faithfulness = Faithfulness(network, images, chosen, settings)
     found = _compare_all(stores, samples, faithfulness, settings)
-    truths = dict(truths or {})
+    truths, by_scene = dict(truths or {}), maps_by_scene(maps)
     covers = {"corine": {path.stem: path for path in landcovers}, "truth": truths}
-    classes = found.classes + scene_rows(maps, covers, found.comparisons, settings)
+    scenes = scenes_table(by_scene, truths, found.comparisons, settings)
+    classes = found.classes + scene_rows(by_scene, covers, found.comparisons, settings)
     networks = (classifier, generators, device)
     scored = score_images(tiles, names, *networks, build_perturbations(settings))
     positions = choose_examples(scored.scores)
@@ -108,7 +110,7 @@ def evaluate(
         "groups": groups_table(found.comparisons),
         "tiles": tiles_table(found.comparisons, samples["test"]),
         "differences": differences_table(found.comparisons),
-        "scenes": scenes_table(maps, truths, found.comparisons, settings),
+        "scenes": scenes,
         "classes": pd.DataFrame(classes),
         "faithfulness": pd.DataFrame(found.faithfulness),
         "completeness": completeness_table(stores),

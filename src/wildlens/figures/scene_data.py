@@ -1,6 +1,5 @@
 """Data of the figures of whole scenes: rasters, read at the resolution of the figure."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,20 +16,6 @@ from wildlens.legend import CORINE
 from wildlens.registry import methods
 
 MOST_PIXELS = 800  # of a displayed scene's longer side
-
-
-def maps_by_scene(paths: Sequence[Path]) -> dict[str, dict[str, Path]]:
-    """Scene -> method -> map, from the tags of the maps."""
-    found: dict[str, dict[str, Path]] = {}
-    for path in paths:
-        with open_raster(path) as dataset:
-            tags = dataset.tags()
-        if not {"wildlens_scene", "wildlens_method"} <= tags.keys():
-            raise WildLensError(
-                f"{path}: has no tags of its scene and method; give a map of `wildlens map`"
-            )
-        found.setdefault(tags["wildlens_scene"], {})[tags["wildlens_method"]] = path
-    return found
 
 
 def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> SceneView:

@@ -13,10 +13,11 @@ from wildlens.figures.examples import draw_examples
 from wildlens.figures.footprints import draw_tiles
 from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import draw_overlays
-from wildlens.figures.scene_data import maps_by_scene, read_picture, read_scene
+from wildlens.figures.scene_data import read_picture, read_scene
 from wildlens.figures.scene_maps import SceneView, draw_maps
 from wildlens.figures.tile_data import read_examples, read_footprints, read_overlays
 from wildlens.figures.training_curves import draw_training
+from wildlens.files.map_tags import maps_by_scene
 from wildlens.tiles.store import class_names, open_tiles
 
 log = logging.getLogger(__name__)

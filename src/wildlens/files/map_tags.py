@@ -1,0 +1,42 @@
+"""Tags of the maps that `wildlens map` writes: scene, method and form."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from wildlens.errors import WildLensError
+from wildlens.files.raster import open_raster
+from wildlens.registry import methods
+from wildlens.registry.record import Form
+
+
+def maps_by_scene(paths: Iterable[Path]) -> dict[str, dict[str, Path]]:
+    """Scene -> method -> map, in the order in which they first appear.
+
+    Raises:
+        WildLensError: a file without the tags of a map, or two maps of one scene and method.
+    """
+    found: dict[str, dict[str, Path]] = {}
+    for path in paths:
+        with open_raster(path) as dataset:
+            tags = dataset.tags()
+        try:
+            scene, method = tags["wildlens_scene"], tags["wildlens_method"]
+        except KeyError as error:
+            raise WildLensError(
+                f"{path}: has no tags of its scene and method: it has no tag {error}; give a map of"
+                " `wildlens map`"
+            ) from None
+        others = found.setdefault(scene, {})
+        if method in others:
+            raise WildLensError(
+                f"{path}: a second map of scene '{scene}' by '{method}' beside {others[method]};"
+                " give one"
+            )
+        others[method] = path
+    return found
+
+
+def form_of_map(path: Path) -> Form:
+    """Whether a map holds an attribution, a score or an image."""
+    with open_raster(path) as dataset:
+        return methods.form_of(dataset.tags(), path.stem, dataset.dtypes[0])
