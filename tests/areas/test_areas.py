@@ -10,10 +10,11 @@ import pyogrio
 import pytest
 import shapely
 from odc.geo.geobox import GeoBox
+from protected_areas import read_areas
 from pyproj import Transformer
 from rasterio.transform import from_origin
 
-from wildlens.areas.polygons import rasterize_areas, read_areas
+from wildlens.areas.polygons import rasterize_areas
 from wildlens.errors import WildLensError
 
 CATEGORIES, STATUSES = ("Ia", "II"), ("Designated", "Inscribed")

@@ -9,9 +9,9 @@ import geopandas
 import pyogrio
 import pytest
 import shapely
+from protected_areas import read_areas
 from sqlite_edits import contents, leave_edit, merge
 
-from wildlens.areas.polygons import read_areas
 from wildlens.errors import WildLensError
 from wildlens.fetch.area import area_of
 from wildlens.files.raster import open_raster

@@ -7,15 +7,15 @@ import pandas as pd
 
 from wildlens.area_statistics.sites import TEXTS
 from wildlens.area_statistics.tables import INSIDE, RING
+from wildlens.areas.polygons import TERMS
 from wildlens.files import vector
 from wildlens.files.atomic import atomic
 from wildlens.files.geopackage import write_layer
 
 LAYER = "areas"
 NOTE = (
-    "Protected areas that count, whole; numbers are of the ground that mapped scenes cover. The"
-    " WDPA's terms forbid passing its polygons on without leave: remove areas.gpkg before you send"
-    " this folder to others."
+    "Protected areas that count, whole; numbers are of the ground that mapped scenes cover."
+    f" {TERMS}"
 )
 
 

@@ -1,7 +1,7 @@
 """Protected areas: polygons of the sites that count, clipped to a grid and rasterised."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas
@@ -21,32 +21,17 @@ from wildlens.areas.antimeridian import (
     unwrap,
     within_180,
 )
-from wildlens.areas.criteria import REALMS, Criteria, tally
+from wildlens.areas.criteria import Criteria, tally
 from wildlens.areas.layers import Layer, polygon_layers
 from wildlens.areas.sites import read_sites
 from wildlens.errors import WildLensError
 
 log = logging.getLogger(__name__)
 
-
-def read_areas(
-    path: Path,
-    categories: Sequence[str],
-    statuses: Sequence[str],
-    bounds: Bounds | None = None,
-    *,
-    realms: Sequence[str] = REALMS,
-    oecm: bool = False,
-) -> geopandas.GeoDataFrame:
-    """Read the protected areas of a file that count; parameters and errors as in `select_sites`.
-
-    Returns
-    -------
-    GeoDataFrame in EPSG:4326 with columns `site_id` (str), `category` (str) and valid polygons or
-    multipolygons as `geometry`, within -180..180 degrees.
-    """
-    sites = select_sites(path, Criteria(categories, statuses, realms, oecm), bounds)
-    return that_count(sites)
+TERMS = (  # said wherever polygons of others are among the results
+    "The WDPA's terms forbid passing its polygons on without leave: remove areas.gpkg before you"
+    " send this folder to others."
+)
 
 
 def select_sites(
@@ -102,7 +87,7 @@ def select_sites(
 
 
 def that_count(sites: geopandas.GeoDataFrame) -> geopandas.GeoDataFrame:
-    """The sites of `select_sites` that count, with the columns of `read_areas`."""
+    """The sites of `select_sites` that count: columns `site_id`, `category` and `geometry`."""
     columns = ["site_id", "category", "geometry"]
     return sites.loc[sites["reason"] == "", columns].reset_index(drop=True)
 

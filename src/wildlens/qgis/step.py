@@ -11,6 +11,7 @@ import pyogrio
 from pyproj import CRS
 
 from wildlens.areas.antimeridian import DEGREES, Bounds, bounding_box
+from wildlens.areas.polygons import TERMS
 from wildlens.errors import WildLensError
 from wildlens.files import vector
 from wildlens.files.raster import open_raster, read_grid
@@ -37,8 +38,7 @@ NOTE = (
 )
 AREAS_NOTE = (
     "Protected areas that count, by the mean score of the part that mapped scenes cover (attribute"
-    " covered_share). The WDPA's terms forbid passing its polygons on"
-    " without leave: remove areas.gpkg before you send this folder to others."
+    f" covered_share). {TERMS}"
 )
 
 
