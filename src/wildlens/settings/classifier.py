@@ -80,6 +80,13 @@ class Classifier(Section):
     head_rate: float = Field(
         1.0, gt=0, le=10, description="unet: rate of the head as a multiple of max_rate"
     )
+    restarts: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Further trainings, from other weights, while the classifier is at chance or"
+        " uses absent patterns (metrics/classifier/evidence.csv)",
+    )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and CutMix")
 

@@ -56,16 +56,22 @@ def _rise(network: nn.Module, images: Tensor, generator: np.random.Generator) ->
     return (torch.cat(logits) - network(blank[:1])).mean().item()
 
 
-def warnings_about_evidence(found: Evidence, architecture: str) -> list[str]:
-    """A warning if the classifier has little evidence for the target.
+def lacks_evidence(found: Evidence, architecture: str) -> bool:
+    """Whether a classifier has too little evidence for the target.
 
-    Not for architectures with local logits, whose logit of blank ground does not affect other
+    Never for architectures with local logits, whose logit of blank ground does not affect other
     locations.
     """
-    if found.presence >= LEAST or classifiers.find(architecture).local_logits:
+    return found.presence < LEAST and not classifiers.find(architecture).local_logits
+
+
+def warnings_about_evidence(found: Evidence, architecture: str) -> list[str]:
+    """A warning if the classifier has little evidence for the target."""
+    if not lacks_evidence(found, architecture):
         return []
     return [
         f"pieces of target tiles change the logit of blank ground by {found.target:+.2f}, pieces"
         f" of other tiles by {found.others:+.2f}: the classifier uses absent patterns, and maps"
-        " will not show the target's patterns well; train with classifier.cutmix_cells above 0"
+        " will not show the target's patterns well; train with classifier.cutmix_cells above 0, or"
+        " with more classifier.restarts"
     ]

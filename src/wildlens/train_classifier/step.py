@@ -20,13 +20,10 @@ from wildlens.networks.baselines import (
 )
 from wildlens.settings import Classifier
 from wildlens.train_classifier.accuracy import measure, warnings_about
-from wildlens.train_classifier.network import build, network_arguments
-from wildlens.train_classifier.presence import evidence, warnings_about_evidence
-from wildlens.train_classifier.task import ClassifierTask
-from wildlens.training.batch_layers import synchronise
+from wildlens.train_classifier.presence import warnings_about_evidence
+from wildlens.train_classifier.starts import train_until_sound
 from wildlens.training.classes import Classes
 from wildlens.training.data import TileSet, load_training_set
-from wildlens.training.loop import Loop
 from wildlens.training.session import Session
 from wildlens.warnings import write_warnings
 
@@ -38,7 +35,8 @@ MOST_TILES = 64  # validation tiles on which baselines are judged
 def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **session) -> None:
     """Train a classifier and write it, its training curve and its accuracy.
 
-    Keeps the weights of the epoch with the lowest validation loss. Writes `output` (safetensors),
+    Keeps the weights of the epoch with the lowest validation loss, of the first sound training
+    (`starts`). Writes `output` (safetensors),
     `metrics/training.csv` (one row per epoch), `metrics/accuracy.csv` (one row per split),
     `metrics/confusion.csv` (one row per split and class, one column per predicted class) and
     `metrics/warnings.txt`. Removes the checkpoints when all of these are written.
@@ -50,19 +48,8 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
     session = Session.open("classifier", settings, record, __name__, **session)
     data = load_training_set(tiles)
     classes = Classes(data.classes, settings.target)
-    torch.manual_seed(settings.seed)
-    arguments = network_arguments(settings, len(data.bands), data.tile_size, classes)
-    network = build(settings, arguments)
-    if settings.head_start == "mean" and hasattr(network, "start_as_mean"):
-        network.start_as_mean(classes.number if classes.outputs > 1 else 0)
-    network.standardise.set_statistics(data.mean, data.sd)
-    network.to(session.device, memory_format=torch.channels_last)
-
-    generator = np.random.default_rng(settings.seed)
-    network = synchronise(network, session.processes)
-    task = ClassifierTask(network, data, settings, session, generator)
-    Loop(task, session, generator).run()
-    network = task.finish()
+    trained = train_until_sound(data, classes, settings, session)
+    network, found = trained.network, trained.evidence
     if not session.processes.first:
         return
     accuracy, confusion = [], []
@@ -70,18 +57,20 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         row, table = measure(network, tile_set, classes, session.device)
         accuracy.append({"split": name, **row})
         confusion += [{"split": name, **row} for row in table]
-    write_table(metrics / "training.csv", task.history)
+    write_table(metrics / "training.csv", trained.history)
     write_table(metrics / "accuracy.csv", accuracy)
     write_table(metrics / "confusion.csv", confusion)
     distances = baseline_distances(network, data.splits["val"], classes, session.device)
-    found = evidence(network, data.splits["val"], classes.number, session.device)
-    log.info(
-        "classifier: pieces in blank ground change the logit by %+.2f (target) and %+.2f (others), "
-        "presence %.2f", found.target, found.others, found.presence,
-    )  # fmt: skip
     write_table(
         metrics / "evidence.csv",
-        [{"target": found.target, "others": found.others, "presence": found.presence}],
+        [
+            {
+                "target": found.target,
+                "others": found.others,
+                "presence": found.presence,
+                "start": trained.start,
+            }
+        ],
     )
     write_table(
         metrics / "baselines.csv",
@@ -94,7 +83,7 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         output,
         {"classifier": network},
         kind=settings.architecture,
-        arguments=arguments,
+        arguments=trained.arguments,
         bands=data.bands,
         tile_size=data.tile_size,
         provenance=record,
@@ -102,7 +91,8 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         target=classes.target,
         neutral_baseline=most_neutral(distances),
     )
-    session.checkpoints.remove()
+    for start in range(1 + settings.restarts):
+        session.of_start(start).checkpoints.remove()
 
 
 def baseline_distances(

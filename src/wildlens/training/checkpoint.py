@@ -64,6 +64,11 @@ class Checkpoints:
         """For a training without checkpoints."""
         return cls(None, "", {})
 
+    def renamed(self, suffix: str) -> "Checkpoints":
+        """The same with another name of the files: `name`-`suffix`."""
+        name = f"{self.name}-{suffix}"
+        return Checkpoints(self.folder, name, self.fingerprint, self.seconds, self.processes)
+
     def resume(self, restore: Callable[[dict], None]) -> None:
         """Pass the state of the newest usable checkpoint, if there is one, to `restore`.
 

@@ -1,7 +1,7 @@
 """Where a training runs: device, processes, checkpoints, prefetching threads."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -50,3 +50,9 @@ class Session:
         mark = fingerprint(name, settings, record, module)
         keeper = Checkpoints(checkpoints, name, mark, checkpoint_seconds, processes)
         return cls(chosen, processes, keeper, workers)
+
+    def of_start(self, start: int) -> "Session":
+        """The same with checkpoints of its own, if it is not the first training (0)."""
+        if start == 0:
+            return self
+        return replace(self, checkpoints=self.checkpoints.renamed(f"start-{start}"))
