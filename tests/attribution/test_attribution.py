@@ -325,6 +325,7 @@ class LinearWithLayer(Linear):
         super().__init__()
         torch.manual_seed(0)
         self.last_block = nn.Conv2d(2, 3, 3, padding=1)
+        self.blocks = [self.last_block]
         self.heads = torch.randn(3, 12, 12)
         self.requires_grad_(False)
 
@@ -356,7 +357,7 @@ def shift_before_normalisation(network):
 
 def scale_channels(network):
     """Scale channels of the last block, and the weights of the next layer by the inverse."""
-    block, local = network.last_block, hasattr(network, "evidence")
+    block, local = network.blocks[-1], hasattr(network, "evidence")
     channels = block[0].out_channels
     scale = torch.linspace(0.2, 5, channels)
     scaled, following = (block[1], network.evidence) if local else (block[0], network.head[1])
@@ -384,18 +385,19 @@ def test_gradcam_is_equal_for_equivalent_networks(models, method, change):
     assert torch.allclose(found, expected, atol=1e-4 * float(expected.abs().max()), rtol=1e-3)
 
 
+@pytest.mark.parametrize("before", [0, 1, 3])
 @pytest.mark.parametrize("swapped", [False, True])
-def test_gradcam_equals_naive_reference(models, swapped, tmp_path):
+def test_gradcam_equals_naive_reference(models, swapped, before, tmp_path):
     """Gradients in float64: weights are their means, the weighted sum is rectified and enlarged."""
     if swapped:  # values that were all positive are then all rectified to 0
         models = swap_labels(models, tmp_path / "swapped.safetensors")
     network = weights.load_classifier(models.classifier_path).double()
     batch, kept = images(3).double(), []
-    hook = network.last_block.register_forward_hook(lambda *a: kept.append(a[2]))
+    hook = network.blocks[-1 - before].register_forward_hook(lambda *a: kept.append(a[2]))
     logits = network(batch.requires_grad_())
     hook.remove()
     (gradients,) = torch.autograd.grad(logits.sum(), kept)
-    ours = GradCam(models.classifier)(batch.detach().float())
+    ours = GradCam(models.classifier, before)(batch.detach().float())
     for activation, gradient, image in zip(kept[0].detach(), gradients, ours, strict=True):
         cells = torch.zeros(activation.shape[1:], dtype=torch.float64)
         for channel, slope in zip(activation, gradient, strict=True):
@@ -596,6 +598,7 @@ class Small(nn.Module):
         torch.manual_seed(0)
         self.standardise = Standardise(2)
         self.first, self.last_block = nn.Conv2d(2, 4, 3), nn.Conv2d(4, 4, 3)
+        self.blocks = [self.first, self.last_block]
         self.activation, self.use = activation, use
         self.requires_grad_(False).eval()
 
@@ -660,8 +663,15 @@ def test_reused_last_block_is_refused_for_gradcam():
             x = self.last_block(self.first(self.standardise(images)))
             return self.last_block(x).mean(dim=(1, 2, 3))
 
-    with pytest.raises(WildLensError, match=r"'last_block' \(Conv2d\) 2 times"):
+    with pytest.raises(WildLensError, match=r"a block \(Conv2d\) 2 times"):
         supported.check_gradcam(Twice(nn.Identity(), as_module))
+
+
+def test_gradcam_block_that_the_classifier_lacks_is_refused(models):
+    blocks = len(models.classifier.blocks)
+    settings = SETTINGS.model_copy(update={"gradcam_block": blocks})
+    with pytest.raises(WildLensError, match=f"gradcam_block is {blocks}.*at most {blocks - 1}"):
+        create("gradcam", models, settings)
 
 
 def test_method_without_training_tiles_names_missing_option(models):

@@ -7,11 +7,11 @@ import torch
 
 from wildlens.errors import WildLensError
 from wildlens.networks import weights
+from wildlens.networks.blocks import find_blocks
 from wildlens.networks.classifier import LocalClassifier, PixelOcclusion, UNetClassifier
 from wildlens.networks.discriminator import PatchDiscriminator
 from wildlens.networks.generator import BOUND, Generator
 from wildlens.networks.images import to_images
-from wildlens.networks.last_block import find_last_block
 
 
 def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
@@ -28,7 +28,7 @@ def awake(network: torch.nn.Module, seed: int = 0) -> torch.nn.Module:
 def test_unet_classifier_gives_one_logit_and_8x8_cells(tile_size, strides):
     network = UNetClassifier(3, tile_size, strides=strides).eval()
     cells = []
-    network.last_block.register_forward_hook(lambda *args: cells.append(args[2].shape))
+    network.blocks[-1].register_forward_hook(lambda *args: cells.append(args[2].shape))
     assert network(torch.rand(2, 3, tile_size, tile_size)).shape == (2,)
     assert cells[0][-2:] == (8, 8)
 
@@ -194,7 +194,7 @@ class Residual(torch.nn.Module):
         return self.relu(x + self.two(self.relu(self.one(x))))
 
 
-def test_last_block_includes_its_activation():
+def test_blocks_include_their_activation():
     from torch import nn
 
     relu, residual = nn.ReLU(), Residual()
@@ -202,8 +202,9 @@ def test_last_block_includes_its_activation():
     head = [nn.MaxPool2d(2), nn.Flatten(), nn.LazyLinear(1)]
     images = torch.rand(1, 2, 12, 12)
     network = nn.Sequential(*block, *head)
-    assert find_last_block(network, images) is relu and network.training
+    assert find_blocks(network, images) == [relu] and network.training
     assert not any(module._forward_hooks for module in network.modules())
-    assert find_last_block(nn.Sequential(*block, residual, *head), images) is residual
+    found = find_blocks(nn.Sequential(*block, residual, *head), images)
+    assert found == [relu, residual.one, residual]
     with pytest.raises(WildLensError, match="no convolution"):
-        find_last_block(nn.Flatten(), images)
+        find_blocks(nn.Flatten(), images)

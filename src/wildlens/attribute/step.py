@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ def attribute_tiles(
     output: Path,
     settings: Attribution,
     device: str = "auto",
+    splits: Sequence[str] = SPLITS,
 ) -> None:
     """Attribute up to `max_tiles` tiles of each split; the same tiles for every method.
 
@@ -52,8 +54,9 @@ def attribute_tiles(
     attribute = create(method, models, settings)
     with models.open_tiles() as dataset:
         of_target = dataset["label"].values == models.classifier.target_label
-        splits = dataset["split"].values.astype(str)
-        chosen = choose_tiles(of_target, splits, models.classifier.target, settings)
+        of_split = dataset["split"].values.astype(str)
+        chosen = choose_tiles(of_target, of_split, models.classifier.target, settings)
+        chosen = chosen[np.isin(of_split[chosen], splits)]
         dataset = dataset.isel(tile=chosen)
         results = []
         batches = np.array_split(chosen, -(-len(chosen) // settings.batch_size))

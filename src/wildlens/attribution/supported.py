@@ -85,14 +85,23 @@ def check_guided(classifier: nn.Module) -> None:
     _refuse_modules("guided_gradcam", modules, (*LINEAR, *UNGUIDED, nn.ReLU))
 
 
-def check_gradcam(classifier: nn.Module) -> None:
-    """WildLensError unless the last block is called once: captum would see one call only."""
+def check_gradcam(classifier: nn.Module, before: int = 0) -> None:
+    """WildLensError unless there is such a block, called once: captum would see one call only.
+
+    Args:
+        before: number of the block, counted back from the last (0).
+    """
     probe, calls = copy.deepcopy(classifier).requires_grad_(False), Counter()
-    block = probe.last_block
-    block.register_forward_hook(lambda *_: calls.update(["last_block"]))
+    if before >= len(probe.blocks):
+        raise WildLensError(
+            f"attribution.gradcam_block is {before}, but the classifier has {len(probe.blocks)}"
+            f" convolution blocks: at most {len(probe.blocks) - 1} lie before the last"
+        )
+    block = probe.blocks[-1 - before]
+    block.register_forward_hook(lambda *_: calls.update(["block"]))
     probe(_mean_image(classifier))
-    if calls["last_block"] != 1:
-        _refuse("gradcam", f"'last_block' ({type(block).__name__}) {calls['last_block']} times")
+    if calls["block"] != 1:
+        _refuse("gradcam", f"a block ({type(block).__name__}) {calls['block']} times")
 
 
 def _observe(classifier: nn.Module) -> tuple[_Watch, dict[str, nn.Module]]:

@@ -23,9 +23,10 @@ class GuidedGradCam(Method):
 
     classifier: nn.Module
     sign_rule: str = "positive"
+    before: int = 0
 
     def __call__(self, images: Tensor) -> Tensor:
-        cam = GradCam(self.classifier)(images)
+        cam = GradCam(self.classifier, self.before)(images)
         with warnings.catch_warnings():
             # captum announces on every call that it hooks the rectifiers
             warnings.filterwarnings("ignore", message="Setting backward hooks on ReLU")
@@ -36,6 +37,6 @@ class GuidedGradCam(Method):
 
 def create(models, settings: Attribution) -> GuidedGradCam:
     """The method on the classifier; refused where captum would be silently wrong."""
-    check_gradcam(models.classifier)
+    check_gradcam(models.classifier, settings.gradcam_block)
     check_guided(models.classifier)
-    return GuidedGradCam(models.classifier, settings.sign)
+    return GuidedGradCam(models.classifier, settings.sign, settings.gradcam_block)

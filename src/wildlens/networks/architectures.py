@@ -7,8 +7,8 @@ from torch import Tensor, nn
 
 # built-in architectures: named here, since digests of code follow imports
 from wildlens.networks import classifier  # noqa: F401
+from wildlens.networks.blocks import find_blocks
 from wildlens.networks.generator import Generator
-from wildlens.networks.last_block import find_last_block
 from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.networks.standardise import Standardise
 from wildlens.registry import classifiers
@@ -67,8 +67,8 @@ class WrappedClassifier(nn.Module):
         return self.body(self.standardise(images))
 
     @cached_property
-    def last_block(self) -> nn.Module:
-        """The last convolution with its activation: GradCAM takes its output."""
+    def blocks(self) -> list[nn.Module]:
+        """Convolutions with their activations, in order: GradCAM takes the output of one."""
         mean = self.standardise.mean[:, None, None]
         images = self.standardise(mean.expand(1, -1, self.tile_size, self.tile_size))
-        return find_last_block(self.body, images)
+        return find_blocks(self.body, images)

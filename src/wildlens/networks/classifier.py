@@ -71,9 +71,9 @@ class UNetClassifier(nn.Module):
         self.against_rest = TargetLogit(outputs, target)
 
     @property
-    def last_block(self) -> nn.Module:
-        """The last convolution with its activation: GradCAM takes its output (paper, III.C)."""
-        return self.convolutions[-1]
+    def blocks(self) -> list[nn.Module]:
+        """The maps and the convolutions of the head: GradCAM takes one (paper: the last)."""
+        return [self.unet.out, *self.convolutions]
 
     @property
     def head_parameters(self) -> list[nn.Parameter]:
@@ -211,9 +211,9 @@ class LocalClassifier(nn.Module):
         self.against_rest = TargetLogit(outputs, target)
 
     @property
-    def last_block(self) -> nn.Module:
-        """The last convolution with its normalisation and activation: GradCAM takes its output."""
-        return self.features[-1]
+    def blocks(self) -> list[nn.Module]:
+        """Convolutions with normalisation and activation: GradCAM takes the output of one."""
+        return [layer for layer in self.features if isinstance(layer, nn.Sequential)]
 
     def forward(self, images: Tensor) -> Tensor:
         """(N, C, H, W) reflectance -> (N,) logits."""

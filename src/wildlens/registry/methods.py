@@ -83,8 +83,9 @@ BUILT_IN = (
         factory="wildlens.methods.gradcam:create",
         role="rival",
         unit="logit",
-        sign="0 or more; high where the last convolution block raises the score",
+        sign="0 or more; high where a convolution block (by default the last) raises the score",
         context="tile",
+        settings=("gradcam_block",),
         randomisable=True,
     ),
     MethodRecord(
@@ -104,7 +105,7 @@ BUILT_IN = (
         title="Guided GradCAM",
         factory="wildlens.methods.guided_gradcam:create",
         role="rival",
-        settings=("sign",),
+        settings=("sign", "gradcam_block"),
         **CONTRIBUTIONS | {"unit": "logit² per standard deviation of a band"},
     ),
     MethodRecord(

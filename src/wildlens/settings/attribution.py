@@ -96,6 +96,13 @@ class Attribution(Section):
         description="Views whose maps are averaged, for every method alike: the image as it is, or"
         " all turned and mirrored ones, at eight times the time",
     )
+    gradcam_block: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="GradCAM and guided GradCAM: convolution block whose output is taken, counted"
+        " back from the last one, 0 (paper)",
+    )
     gradient_steps: int = Field(
         32, ge=1, le=1000, description="Integrated gradients: points on the way from the baseline"
     )
