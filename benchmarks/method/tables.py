@@ -11,6 +11,9 @@ networks.csv     accuracy of the classifier, scores and sizes of the generated i
 covers.csv       mean attribution of single covers
 texture.csv      tiles with a periodic texture, of maps and of images
 faithfulness.csv insertion less deletion: does the score follow the map?
+tuned.csv        each method as it comes, and with settings chosen on validation tiles (tuning.py)
+
+Rows of experiments of which FOLDER has no run are kept.
 
 An interval over runs holds land, tiles and split fixed, and asks how a new training would come out;
 one over blocks holds the trained networks fixed, and asks how other tiles would.
@@ -18,6 +21,7 @@ one over blocks holds the trained networks fixed, and asks how other tiles would
 
 import argparse
 import itertools
+import json
 import re
 from pathlib import Path
 
@@ -41,10 +45,12 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder of the runs")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    found = read_runs(arguments.folder / "tables")
+    tables = tables_of(read_runs(arguments.folder / "tables"))
+    tables |= tuned_tables(arguments.folder / "tuned")
     arguments.output.mkdir(parents=True, exist_ok=True)
-    for name, table in tables_of(found).items():
+    for name, new in tables.items():
         path = arguments.output / f"{name}.csv"
+        table = with_kept(path, new)
         table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
         print(f"{path}: {len(table)} rows")
 
@@ -84,6 +90,44 @@ def tables_of(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         "texture": texture_table(found["texture"]),
         "faithfulness": faithfulness_table(found["faithfulness"]),
     }
+
+
+def with_kept(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """A table, and below it the rows of a file whose experiments it lacks."""
+    if not path.exists():
+        return table
+    old = pd.read_csv(path)
+    kept = old[~old["experiment"].isin(table["experiment"])]
+    return pd.concat([table, kept], ignore_index=True) if len(kept) else table
+
+
+def tuned_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    """The table of tuned methods, if any run has one.
+
+    `gain`: mean difference of the IoU on test tiles, tuned less as it comes, with its interval over
+    runs; `chosen`: the settings that most runs chose, and `agreeing` in how many.
+    """
+    paths = sorted(folder.glob("*/*.csv"))
+    if not paths:
+        return {}
+    runs = pd.concat([pd.read_csv(p).assign(experiment=p.parent.name) for p in paths])
+    rows = []
+    for (experiment, method), group in runs.groupby(["experiment", "method"], sort=False):
+        row = {"experiment": experiment, "method": method, "title": registry.title(method)}
+        row |= {"runs": len(group), "points": int(group["points"].iloc[0])}
+        for metric in METRICS[:3]:
+            for name in (metric, f"{metric}_tuned"):
+                row |= {f"{name}_mean": group[name].mean(), f"{name}_sd": group[name].std()}
+        gain = paired(group["iou_tuned"] - group["iou"])
+        row |= {f"gain_{name}": gain[name] for name in ("mean", "low", "high")}
+        chosen = group["settings"].value_counts()
+        row |= {"chosen": _in_words(chosen.index[0]), "agreeing": int(chosen.iloc[0])}
+        rows.append(row)
+    return {"tuned": _in_order(pd.DataFrame(rows))}
+
+
+def _in_words(settings: str) -> str:
+    return ", ".join(f"{name} {value}" for name, value in json.loads(settings).items())
 
 
 def methods_table(runs: pd.DataFrame) -> pd.DataFrame:

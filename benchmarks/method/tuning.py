@@ -29,7 +29,6 @@ from wildlens.evaluate.samples import build_sample, open_attributions, read_attr
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 from wildlens.evaluate.thresholds import iou
 from wildlens.settings import Attribution
-from wildlens.settings.configuration import Settings
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "truth"
@@ -54,17 +53,17 @@ GRIDS: Mapping[str, list[Point]] = {
 }
 
 
-def tune(run: Path, configuration: Settings) -> pd.DataFrame:
+def tune(run: Path, settings: Attribution, targets: list[int]) -> pd.DataFrame:
     """The table of a run; its methods that have no grid are left out.
 
     Args:
         run: folder with `results/tiles.zarr` and `results/models`.
+        settings: of the run. targets: CORINE codes of the target group.
     """
-    settings = configuration.attribution
     rows = []
     for method in (m for m in settings.methods if m in GRIDS):
         with tempfile.TemporaryDirectory() as scratch:
-            trials = Trials(run / "results", method, configuration, Path(scratch))
+            trials = Trials(run / "results", method, settings, targets, Path(scratch))
             own = trials.validate({})
             found = [(trials.validate(point), point) for point in GRIDS[method]]
             (best, threshold), point = max(found, key=lambda item: item[0][0])
@@ -81,11 +80,12 @@ def tune(run: Path, configuration: Settings) -> pd.DataFrame:
 class Trials:
     """Results of one method with several settings."""
 
-    def __init__(self, results: Path, method: str, configuration: Settings, scratch: Path):
+    def __init__(
+        self, results: Path, method: str, settings: Attribution, targets: list[int], scratch: Path
+    ):
         self.results, self.method, self.scratch = results, method, scratch
-        self.settings = configuration.attribution
-        codes = configuration.evaluation.targets
-        self.group = TargetGroup(REFERENCE, TARGETS, codes, float("nan"))
+        self.settings = settings
+        self.group = TargetGroup(REFERENCE, TARGETS, targets, float("nan"))
 
     def validate(self, point: Point) -> tuple[float, float]:
         """IoU at the best threshold of the validation tiles, and that threshold."""
@@ -131,7 +131,8 @@ def main() -> None:
     parser.add_argument("output", type=Path, help="CSV file to write")
     arguments = parser.parse_args()
     overlay = arguments.run / "settings.yaml"
-    table = tune(arguments.run, read_configuration([ROOT / "config.yaml", overlay]))
+    settings = read_configuration([ROOT / "config.yaml", overlay])
+    table = tune(arguments.run, settings.attribution, settings.evaluation.targets)
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     table.to_csv(arguments.output, index=False, float_format="%.6g", lineterminator="\n")
 

@@ -216,3 +216,23 @@ def test_the_command_writes_the_tables(runs, monkeypatch, capsys):
     assert f"{output / 'runs.csv'}: 24 rows" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no finished run lies in"):
         benchmark.read_runs(folder / "none")
+
+
+def test_rows_of_experiments_without_a_run_are_kept(runs, monkeypatch):
+    folder, _ = runs
+    output = folder / "out"
+    monkeypatch.setattr("sys.argv", ["method", str(folder), "--output", str(output)])
+    benchmark.main()
+    before = {path.stem: pd.read_csv(path) for path in output.iterdir()}
+    (folder / "tables/default").rename(folder / "tables/mixed")
+    benchmark.main()
+    for name, table in before.items():
+        found = pd.read_csv(output / f"{name}.csv")
+        assert len(found) == 2 * len(table)
+        kept = found[found["experiment"] == "default"].reset_index(drop=True)
+        pd.testing.assert_frame_equal(kept, table, check_dtype=False)
+
+
+def test_tuning_is_a_job_per_run_if_it_is_asked_for(tmp_path):
+    text = plan(tmp_path, "seeds=1", "threads=[1]", "tuned=true")
+    assert "output: tuned/default/seed-0-threads-1.csv" in text and text.count("rule tune:") == 1
