@@ -92,7 +92,7 @@ def train(
         arguments=arguments,
         bands=data.bands,
         tile_size=data.tile_size,
-        provenance=record,
+        provenance=record | data.origin,
     )
     session.checkpoints.remove()
 
