@@ -532,13 +532,15 @@ def test_attribution_style_ramps_from_zero_to_the_99th_percentile(tmp_path):
     assert renderer.get("type") == "singlebandpseudocolor" and renderer.get("band") == "1"
     shader = renderer.find("rastershader/colorrampshader")
     assert shader.get("colorRampType") == "INTERPOLATED"
-    steps = [float(item.get("value")) for item in shader]
+    items = shader.findall("item")
+    steps = [float(item.get("value")) for item in items]
     assert steps == sorted(steps) and steps[0] == 0
     assert steps[-1] == pytest.approx(np.nanpercentile(values, 99))
-    assert [item.get("color") for item in shader] == [
+    assert [item.get("color") for item in items] == [
         to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 1, len(steps))
     ]
-    assert shader[0].get("label").startswith('GAN <|X+ − X−|> & "more"')
+    assert items[0].get("label") == 'GAN <|X+ − X−|> & "more": 0, low'
+    assert items[-1].get("label").endswith(" or more, high")
 
 
 def test_ramp_of_a_large_map_is_from_percentiles(tmp_path):

@@ -37,7 +37,7 @@ from wildlens.files.raster import (
 from wildlens.files.reflectance import to_stored
 from wildlens.map.streaming import Source, Tiles, Windows
 from wildlens.map.strips import keeping
-from wildlens.map.unfamiliar import warnings_about_scene
+from wildlens.map.unfamiliar import warning_about_scene
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.registry import methods
 from wildlens.registry.record import MethodRecord
@@ -167,11 +167,13 @@ def _origin_tags(source: Source, models: Models, scene: str) -> dict[str, str]:
         values.cpu().double().numpy().ravel()
         for values in (network.standardise.mean, network.standardise.sd)
     )
-    warnings = warnings_about_scene(
+    warning = warning_about_scene(
         source.dataset, source.indices, network.bands, mean, sd, scene, origin
     )
-    log_warnings("map", warnings)
-    return {TAG: origin} | {WARNING_TAG: warning for warning in warnings}
+    if not warning:
+        return {TAG: origin}
+    log_warnings("map", [warning])
+    return {TAG: origin, WARNING_TAG: warning}
 
 
 def _form(record: MethodRecord, plan: Windows | Tiles, bands: Sequence[str]) -> dict:

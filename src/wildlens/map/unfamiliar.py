@@ -26,7 +26,7 @@ SD_RATIO = 2.0  # largest ratio of both sd, in either direction
 MOST_BLOCKS = 64  # read of a scene; smaller scenes are read completely
 
 
-def warnings_about_scene(
+def warning_about_scene(
     dataset: rasterio.DatasetReader,
     indices: list[int],
     bands: list[str],
@@ -34,8 +34,8 @@ def warnings_about_scene(
     sd: np.ndarray,
     scene: str,
     origin: str,
-) -> list[str]:
-    """One line if a scene is unlike the training tiles, else nothing.
+) -> str:
+    """One line if a scene is unlike the training tiles, else empty.
 
     Args:
         dataset: scene, uint16 reflectance x 10000, 0 = no data; indices: numbers of its bands.
@@ -44,7 +44,7 @@ def warnings_about_scene(
     """
     statistics = scene_statistics(dataset, indices)
     if statistics is None:
-        return []
+        return ""
     sd = np.maximum(sd, 1 / SCALE)  # of a band that is constant in all training tiles
     shift, ratio = (statistics[0] - mean) / sd, statistics[1] / sd
     found = [
@@ -53,11 +53,11 @@ def warnings_about_scene(
         if abs(values[0]) > MOST_SHIFT or not 1 / SD_RATIO <= values[1] <= SD_RATIO
     ]
     if not found:
-        return []
-    return [
+        return ""
+    return (
         f"{scene} is unlike the tiles that the classifier was trained on, so scores and maps may be"
-        f" meaningless: {'; '.join(found)}. The models: {origin}"
-    ]
+        f" meaningless: {'; '.join(found)}. Models: {origin}"
+    )
 
 
 def scene_statistics(

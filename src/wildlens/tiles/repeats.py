@@ -73,7 +73,8 @@ def same_overpass(one: str, two: str) -> bool:
         one, two: times in ISO 8601; of scenes of several products joined by ' + '. Empty if
             unknown, which is no overpass.
     """
-    gaps = [abs((a - b).total_seconds()) for a in acquisition_times(one) for b in acquisition_times(two)]
+    first, second = acquisition_times(one), acquisition_times(two)
+    gaps = [abs((a - b).total_seconds()) for a in first for b in second]
     return min(gaps, default=np.inf) < OVERPASS_SECONDS
 
 

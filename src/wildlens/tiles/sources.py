@@ -18,7 +18,7 @@ class Source:
         truth: the true land cover, if it is known (simulated scenes).
         bands: names of the scene's bands.
         sensed: when its products were sensed, as they state it; empty if unknown.
-        simulated: whether its products say that they are simulated, or its true land cover is known.
+        simulated: whether its products say so, or its true land cover is known.
     """
 
     scene: Path

@@ -1,4 +1,4 @@
-"""The origin of a training set: what its training split was cut from, to be stated by its models."""
+"""The origin of a training set, which its models state: what its training split was cut from."""
 
 from collections.abc import Mapping
 
