@@ -6,7 +6,7 @@ import crossing
 import geopandas
 import numpy as np
 import shapely
-from attributed import BOG, FOREST, grid_at
+from attributed import BOG, FOREST, TRAINED_ON, grid_at
 from odc.geo.geobox import GeoBox
 
 from wildlens.areas.antimeridian import to_degrees
@@ -20,7 +20,6 @@ SIDE = 96
 BANDS = ("B02", "B03", "B04", "B08")
 TAKEN = {"product_sensing_time": "2021-07-19T10:05:59.024Z"}
 VERSION = {"wildlens_version": "0.1.0"}
-TRAINED_ON = "trained on simulated land (745 tiles of 4 scenes)"
 UNLIKE = "lake is unlike the tiles that the classifier was trained on"
 
 

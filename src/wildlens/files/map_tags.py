@@ -1,6 +1,7 @@
 """Tags of the maps that `wildlens map` writes: scene, method and form."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from wildlens.errors import WildLensError
@@ -38,10 +39,10 @@ def maps_by_scene(paths: Iterable[Path]) -> dict[str, dict[str, Path]]:
 
 
 def tags_of(paths: Iterable[Path], name: str) -> list[str]:
-    """The different values of a tag of maps; maps without it are skipped."""
+    """The different values of a tag of maps; maps without it, or that are damaged, are skipped."""
     found = {}
     for path in paths:
-        with open_raster(path) as dataset:
+        with suppress(WildLensError), open_raster(path) as dataset:
             found[dataset.tags().get(name)] = None
     return [value for value in found if value]
 
