@@ -130,7 +130,8 @@ class Sheet:
     def _add_footer(self, text: str) -> Bbox:
         """Write text below the figure; the box of both, inches."""
         lines = textwrap.wrap(text, int((self.width - 2 * MARGIN) / LETTER))
-        tall = LINE * len(lines) + MARGIN if lines else 0.0
+        # in whole pixels, so that the figure itself does not change
+        tall = round((LINE * len(lines) + MARGIN) * DPI) / DPI if lines else 0.0
         below = Rectangle((0, -tall / self.height), 1, tall / self.height, clip_on=False)
         below.set(transform=self.figure.transFigure, facecolor="white", zorder=-1)
         self.figure.add_artist(below)
