@@ -772,7 +772,7 @@ def test_figures_run_no_network(evaluated, monkeypatch):
     monkeypatch.setattr("torch.nn.Module.__call__", fail)
     monkeypatch.setattr("wildlens.networks.weights.load_classifier", fail)
     run_draw(evaluated, "no-network")
-    assert len(list(evaluated.path("no-network").iterdir())) == len(FIGURES)
+    assert len(list(evaluated.path("no-network").glob("*.png"))) == len(FIGURES)
 
 
 def test_examples_are_the_tiles_and_images_of_the_evaluation(evaluated):

@@ -167,9 +167,7 @@ def _origin_tags(source: Source, models: Models, scene: str) -> dict[str, str]:
         values.cpu().double().numpy().ravel()
         for values in (network.standardise.mean, network.standardise.sd)
     )
-    warning = warning_about_scene(
-        source.dataset, source.indices, network.bands, mean, sd, scene, origin
-    )
+    warning = warning_about_scene(source.dataset, source.indices, network.bands, mean, sd, scene)
     if not warning:
         return {TAG: origin}
     log_warnings("map", [warning])

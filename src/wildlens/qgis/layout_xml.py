@@ -16,7 +16,7 @@ PAGE, MAP, PICTURE, LABEL, LEGEND, SCALE_BAR = (
     "65638", "65639", "65640", "65641", "65642", "65646",
 )  # fmt: skip
 WIDTH, HEIGHT, MARGIN, GAP = 297.0, 210.0, 10.0, 3.0  # mm
-TOP, BOTTOM, SIDE = 20.0, 16.0, 78.0  # mm: title; notes; legend and scale bar to the right
+TOP, BOTTOM, SIDE = 20.0, 22.0, 78.0  # mm: title; notes; legend and scale bar to the right
 CAPTION = 6.0  # mm above each map of several
 NORTH_ARROW = ":/images/north_arrows/layout_default_north_arrow.svg"  # inside QGIS
 FONT = "Sans Serif,{size},-1,5,{weight},0,0,0,0,0"  # as Qt writes fonts; 50 normal, 75 bold
