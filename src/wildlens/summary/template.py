@@ -17,7 +17,7 @@ a { color: #0072b2; }
 figure { margin: 1.5rem 0 2.2rem; } img { max-width: 100%; height: auto; }
 figcaption { color: #444; max-width: 46rem; }
 table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }
-th, td { padding: .2rem .5rem; text-align: left; border-bottom: 1px solid #e4e4e4;
+th, td { padding: .2rem .4rem; text-align: left; border-bottom: 1px solid #e4e4e4;
   vertical-align: top; font-variant-numeric: tabular-nums; }
 th { color: #666; font-weight: 600; }
 td:first-child, .nowrap { white-space: nowrap; }
@@ -91,7 +91,9 @@ marking every pixel: {{ row.target_share | rounded }}
 <img src="{{ item.picture }}" alt="{{ item.name }}">
 {% else %}
 <table>
-<tr>{% for column in item.rows[0] %}<th>{{ column }}</th>{% endfor %}</tr>
+<tr>{% for column in item.rows[0] %}<th>
+{%- for word in column.split("_") %}{{ word }}{% if not loop.last %}_<wbr>{% endif %}{% endfor %}
+</th>{% endfor %}</tr>
 {% for row in item.rows %}
 <tr>{% for value in row.values() %}<td>
 {%- set found = value | parts %}
