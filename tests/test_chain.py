@@ -182,6 +182,7 @@ def test_figures_are_pictures(results):
     }
     for path in figures.values():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+        assert path.with_suffix(".pdf").read_bytes()[:5] == b"%PDF-"
 
 
 def test_every_step_logs_what_it_made(results):

@@ -16,6 +16,7 @@ import numpy as np
 import pystac
 import pytest
 import rasterio
+import safetensors.torch
 import shapely
 from attributed import BOG
 from jsonschema import Draft7Validator
@@ -24,11 +25,21 @@ from pystac.extensions.mlm import AssetGeneralMLMExtension, MLMExtension
 from pystac.extensions.projection import ProjectionExtension
 from pystac.validation.local_validator import get_local_schema_cache
 from referencing import Registry, Resource
-from result_folder import BANDS, SIDE, CrossingResults, Results, write_map, write_stack
+from result_folder import (
+    BANDS,
+    SIDE,
+    TRAINED_ON,
+    UNLIKE,
+    CrossingResults,
+    Results,
+    write_map,
+    write_stack,
+)
 
 from wildlens import provenance
 from wildlens.catalogue.step import build_catalogue
 from wildlens.errors import WildLensError
+from wildlens.files.origin import UNKNOWN, Origin
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
 from wildlens.networks.generator import Generator
@@ -197,6 +208,8 @@ def test_map_has_unit_statistics_and_provenance(results):
     assert band["statistics"]["mean"] == pytest.approx(np.nanmean(values, dtype=float))
     assert asset.extra_fields["wildlens:inputs"] == {"lake.tif": "3e8b"}
     assert asset.extra_fields["wildlens:version"] == "0.1.0"
+    assert asset.extra_fields["wildlens:trained_on"] == TRAINED_ON
+    assert asset.extra_fields["wildlens:warning"] == UNLIKE
 
 
 def test_land_cover_lists_its_classes_with_colours_and_counts(results):
@@ -225,6 +238,25 @@ def test_models_have_input_output_and_parameters(results):
     assert item.common_metadata.start_datetime == item.common_metadata.end_datetime
     outputs = MLMExtension.ext(models.get_item("generators")).output
     assert [output.name for output in outputs] == ["maximizer", "minimizer"]
+
+
+def test_model_of_another_region_has_the_area_and_time_that_it_states(results):
+    item = results.build().get_child("models").get_item("classifier")
+    assert item.assets["model"].extra_fields["wildlens:trained_on"] == UNKNOWN
+    origin = Origin(
+        tiles=9, scenes=2, first="2018-07-12", last="2019-07-19", bounds=(10, 50, 11, 51)
+    )
+    path = results.folder / "models/classifier.safetensors"
+    with safetensors.safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    tensors = safetensors.torch.load_file(path)
+    weights.write_tensors(path, tensors, metadata | origin.attributes())
+    item = results.build().get_child("models").get_item("classifier")
+    assert item.bbox == [10, 50, 11, 51]
+    times = item.common_metadata
+    assert times.start_datetime.isoformat() == "2018-07-12T00:00:00+00:00"
+    assert times.end_datetime.isoformat() == "2019-07-19T23:59:59+00:00"
+    assert item.assets["model"].extra_fields["wildlens:trained_on"] == origin.in_words()
 
 
 def test_classifier_of_several_classes_has_explained_class_and_rest(results):

@@ -42,6 +42,7 @@ from wildlens.demo.rasters import CLASS_INDEX, scene_grid
 from wildlens.demo.safe import digital_numbers
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
+from wildlens.scene.products import open_product
 from wildlens.settings import Demo
 
 SIZE, MAPPING_SIZE, SEED = 512, 256, 3
@@ -290,6 +291,7 @@ def test_metadata_describe_the_product(region, product):
     assert texts("PRODUCT_START_TIME")[0][:4] == product.name[11:15]
     listed = {path + ".jp2" for path in texts("IMAGE_FILE")}
     folder = region / product.name
+    assert open_product(folder).description["simulated"] == "true", "so that scenes can say it"
     assert listed == {str(path.relative_to(folder)) for path in folder.rglob("*.jp2")}
 
 

@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, World, grid_at
+from attributed import BANDS, BOG, FOREST, HEATH, ROCK, SIDE, TRAINED_ON, World, grid_at
 from defusedxml import ElementTree
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,6 +24,7 @@ from wildlens.figures import imagery, style
 from wildlens.figures.class_bars import draw_classes
 from wildlens.figures.examples import Example, draw_examples
 from wildlens.figures.footprints import draw_tiles
+from wildlens.figures.land_cover_legend import LandCoverLegend
 from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import (
     Overlaid,
@@ -44,6 +45,7 @@ from wildlens.figures.tile_data import (
 from wildlens.figures.training_curves import draw_training, smooth
 from wildlens.files.cog import writing_cog
 from wildlens.files.map_tags import maps_by_scene
+from wildlens.files.origin import TAG
 from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 from wildlens.qgis import qml
@@ -150,7 +152,7 @@ def test_scale_bars_have_round_lengths(metres, bar):
 def test_legend_shows_frequent_classes_and_counts_others():
     sheet = style.Sheet(6, 4, "title")
     classes = np.repeat([0, BOG, FOREST, HEATH, ROCK], [500, 9, 30, 20, 2]).astype(np.uint8)
-    imagery.land_cover_legend(sheet, 0, 1, [classes], TARGETS, most=3)
+    LandCoverLegend([classes], TARGETS, most=3, width=6).draw(sheet, 0, 1)
     legend = sheet.figure.legends[0]
     labels = {t.get_text(): t.get_fontweight() for t in legend.get_texts()}
     # the rare target class stays, the rarer of the others goes
@@ -160,6 +162,18 @@ def test_legend_shows_frequent_classes_and_counts_others():
         "412 Peat bogs": "bold",
     }
     assert "1 rarer class" in legend.get_title().get_text()
+
+
+@pytest.mark.parametrize("width", [2.7, 6.2, 20])
+def test_legend_shows_complete_names_and_fits_its_space(width):
+    every = np.arange(1, len(CORINE.classes) + 1, dtype=np.uint8)
+    legend = LandCoverLegend([every], TARGETS, most=44, width=width)
+    sheet = style.Sheet(width + 0.4, legend.height + 0.6, "title")
+    legend.draw(sheet, 0.2, 0.5)
+    check_layout(sheet)
+    shown = {" ".join(text.split()) for text in words(sheet)}
+    assert {f"{c.code} {c.name}" for c in CORINE.classes} <= shown
+    assert 1 <= legend.columns <= 3
 
 
 # --- examples -----------------------------------------------------------------------------------
@@ -532,13 +546,15 @@ def test_attribution_style_ramps_from_zero_to_the_99th_percentile(tmp_path):
     assert renderer.get("type") == "singlebandpseudocolor" and renderer.get("band") == "1"
     shader = renderer.find("rastershader/colorrampshader")
     assert shader.get("colorRampType") == "INTERPOLATED"
-    steps = [float(item.get("value")) for item in shader]
+    items = shader.findall("item")
+    steps = [float(item.get("value")) for item in items]
     assert steps == sorted(steps) and steps[0] == 0
     assert steps[-1] == pytest.approx(np.nanpercentile(values, 99))
-    assert [item.get("color") for item in shader] == [
+    assert [item.get("color") for item in items] == [
         to_hex(colormaps["viridis"](x)) for x in np.linspace(0, 1, len(steps))
     ]
-    assert shader[0].get("label").startswith('GAN <|X+ − X−|> & "more"')
+    assert items[0].get("label") == 'GAN <|X+ − X−|> & "more": 0, low'
+    assert items[-1].get("label").endswith(" or more, high")
 
 
 def test_ramp_of_a_large_map_is_from_percentiles(tmp_path):
@@ -682,20 +698,38 @@ def drawn(evaluated):
 
 def test_all_figures_are_drawn_from_files(drawn):
     written = {path.name for path in drawn.path("figures").iterdir()}
-    assert written == {f"{name}.png" for name in FIGURES}
+    assert written == {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")}
     for name in FIGURES:
         with Image.open(drawn.path(f"figures/{name}.png")) as image:
             assert image.info["dpi"] == pytest.approx((150, 150), abs=0.1)
             assert image.info["wildlens_step"] == "figures"
             assert "landcover/lake.tif" in json.loads(image.info["wildlens_inputs"])
+            assert image.info[TAG] == TRAINED_ON
+            assert "targets:" in image.info["wildlens_settings"]
             assert len(image.convert("RGB").getcolors(2**24)) > 20
 
 
 def test_same_inputs_give_the_same_figures(drawn):
     run_draw(drawn, "again")
-    for name in FIGURES:
-        one, two = (drawn.path(f"{f}/{name}.png").read_bytes() for f in ("figures", "again"))
+    for name in (f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf")):
+        one, two = (drawn.path(f"{folder}/{name}").read_bytes() for folder in ("figures", "again"))
         assert one == two, name
+
+
+def test_figure_is_extended_by_its_footer(tmp_path):
+    for name, footer in (("without", ""), ("with", "Models: unknown. " * 20)):
+        sheet = style.Sheet(4, 1, "title")
+        sheet.save(tmp_path / f"{name}.png", {"key": "value"}, footer)
+    without, extended = (
+        np.asarray(Image.open(tmp_path / f"{name}.png").convert("RGB"))
+        for name in ("without", "with")
+    )
+    assert without.shape == (150, 600, 3) and extended.shape[1] == 600
+    assert np.array_equal(extended[:150], without)
+    margin = int(0.1 * 150)
+    below = extended[150:]
+    assert (below < 200).any() and (below[:, -margin:] == 255).all()
+    assert (below[-margin:] == 255).all(), "no line is cut"
 
 
 def test_scene_is_resampled_with_maps_and_land_cover(evaluated):
@@ -738,7 +772,7 @@ def test_figures_run_no_network(evaluated, monkeypatch):
     monkeypatch.setattr("torch.nn.Module.__call__", fail)
     monkeypatch.setattr("wildlens.networks.weights.load_classifier", fail)
     run_draw(evaluated, "no-network")
-    assert len(list(evaluated.path("no-network").iterdir())) == len(FIGURES)
+    assert len(list(evaluated.path("no-network").glob("*.png"))) == len(FIGURES)
 
 
 def test_examples_are_the_tiles_and_images_of_the_evaluation(evaluated):

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 import result_folder
 from defusedxml import ElementTree
-from result_folder import SIDE, write_stack
+from result_folder import SIDE, TRAINED_ON, UNLIKE, write_stack
 
 from wildlens.errors import WildLensError
 from wildlens.qgis.step import build_project
@@ -85,6 +85,51 @@ def test_sources_are_relative_and_exist(results):
         assert (results.folder / source.partition("|")[0]).is_file()
     ids = [layer.findtext("id") for layer in layers]
     assert len(set(ids)) == 9 and min(map(len, ids)) > 10, "QGIS replaces shorter ids"
+
+
+def test_project_states_what_the_models_were_trained_on(results):
+    root = results.build()
+    assert root.findtext("title") == f"WildLens: lake, field; models: {TRAINED_ON}"
+    assert TRAINED_ON in root.findtext("projectMetadata/abstract")
+    notes = {
+        layer.findtext("layername"): layer.findtext("resourceMetadata/abstract")
+        for layer in root.iterfind(".//maplayer")
+    }
+    for title in ("GAN |X+ − X−|", "Occlusion"):
+        assert f"Models: {TRAINED_ON}. Warning: {UNLIKE}." in notes[title]
+    assert "Models:" not in notes["X (true colour)"]
+    labels = [item.get("labelText", "") for item in root.iter("LayoutItem")]
+    notes = f"Models: {TRAINED_ON}.\nWarning: {UNLIKE}."
+    assert sum(notes in text for text in labels) == 2
+
+
+def test_signed_map_diverges_from_zero_with_unit_and_ends(results):
+    root = results.build()
+    occlusion, gan = (
+        next(item for item in root.iterfind(".//maplayer") if name in item.findtext("datasource"))
+        for name in ("occlusion.tif", "gan.tif")
+    )
+    values, labels = ([i.get(k) for i in occlusion.iter("item")] for k in ("value", "label"))
+    numbers = [float(value) for value in values]
+    assert numbers[len(numbers) // 2] == 0 and numbers[0] == -numbers[-1]
+    assert labels[len(labels) // 2] == "0"
+    assert labels[0].startswith("−0.0") and labels[0].endswith(" reflectance or less, low")
+    assert labels[-1].endswith(" reflectance or more, high")
+    assert occlusion.find(".//rampLegendSettings").get("useContinuousLegend") == "0"
+    assert gan.find(".//item").get("label") == "0 reflectance, low"
+
+
+def test_themes_without_land_cover_and_second_method(results):
+    root = results.build(landcovers=[], maps=results.maps[1:2])
+    names = [theme.get("name") for theme in root.iter("visibility-preset")]
+    assert names == ["Image", "Attribution"]
+    root = results.build(maps=[])
+    names = [theme.get("name") for theme in root.iter("visibility-preset")]
+    assert names == ["Image", "Comparison: land cover"]
+    first = next(root.iter("Layout"))
+    assert [item.get("followPresetName") for item in first if item.get("type") == "65639"] == [
+        "Image"
+    ]
 
 
 def test_land_cover_lists_classes_of_the_raster(results):
@@ -190,6 +235,7 @@ def draw(project: Path, folder: Path) -> dict:
         [SYSTEM_PYTHON, DRAW, project, folder], capture_output=True, text=True, env=environment
     )
     assert done.returncode == 0, done.stderr
+    assert "may only be partially supported" not in done.stderr, "a GeoPackage is too new"
     return json.loads(done.stdout)
 
 
@@ -222,3 +268,37 @@ def test_qgis_draws_every_layer_of_a_moved_folder(results, tmp_path):
     legends = {layer["title"]: layer["legend"] for layer in seen["layers"]}
     assert "412 Peat bogs" in legends["Land cover (CORINE)"]
     assert "protected, training" in legends["Tiles: label and split"]
+    # no data is transparent: in scenes and maps a corner, in land cover a third of the pixels
+    for layer in seen["layers"]:
+        if layer["source"].endswith(".tif"):
+            share = 1 / 3 if "landcover" in layer["source"] else 20 * 30 / SIDE**2
+            assert layer["nodata"] and layer["transparent"] == pytest.approx(share, abs=0.03), layer
+    check_themes(seen["themes"])
+    check_layouts(seen["layouts"])
+
+
+def check_themes(themes):
+    """What QGIS says of the map themes."""
+    areas, image = "Protected areas: mean score", "X (true colour)"
+    assert {name: theme["layers"] for name, theme in themes.items()} == {
+        "Image": [areas, image, image],
+        "Attribution": [areas, "GAN |X+ − X−|", image, image],
+        "Comparison: other method": [areas, "Occlusion", image, image],
+        "Comparison: land cover": [areas, *["Land cover (CORINE)"] * 2],
+    }
+    for theme in themes.values():
+        assert theme["colours"] > 1 and not theme["errors"]
+
+
+def check_layouts(layouts):
+    """What QGIS says of the print layouts, and exports of them."""
+    assert list(layouts) == ["Map", "Comparison"]
+    assert layouts["Map"]["themes"] == ["Attribution"]
+    assert layouts["Map"]["legend"] == ["GAN |X+ − X−|", "Protected areas: mean score"]
+    assert len(layouts["Comparison"]["themes"]) == 4
+    for layout in layouts.values():
+        assert layout["exported"] and layout["colours"] > 10
+        assert any("scene lake" in text for text in layout["labels"])
+        assert any(TRAINED_ON in text for text in layout["labels"])
+        assert layout["bars"] in ([["m", 100]], [["m", 200]]) and layout["arrows"] == [False]
+        assert not layout["outside"]

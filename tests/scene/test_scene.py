@@ -88,6 +88,8 @@ def test_scene_has_profile_descriptions_and_tags(tmp_path, safe, caplog):
         assert dataset.nodata == 0
         assert dataset.block_shapes == [(512, 512)] * 2
         assert dataset.compression.value == "DEFLATE"
+        assert [dataset.overviews(band) for band in dataset.indexes] == [[2, 4]] * 2
+        assert "product_simulated" not in dataset.tags(), "a product of ESA's form"
         tags = dataset.tags()
         valid = np.mean(dataset.read(1) > 0)
     assert json.loads(tags["offset_applied"]) == {"B08": -900, "B02": -1000}

@@ -3,12 +3,16 @@
 import json
 import re
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
+from result_folder import TRAINED_ON, UNLIKE, write_map
+from safetensors.numpy import save_file
 
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
+from wildlens.files.origin import UNKNOWN
 from wildlens.summary.digest import as_text, read_summary
 from wildlens.summary.run import parse_run
 from wildlens.summary.step import write_page
@@ -74,6 +78,43 @@ def test_text_of_an_unfinished_run_has_what_exists(tmp_path):
     assert "none yet" in text and "none" in text
 
 
+@pytest.fixture
+def mapped(results):
+    """The results with a map that states its models' origin, and logs of conditions."""
+    path = results / "maps/lake/gan.tif"
+    write_map(path, "gan", np.ones((40, 40)))
+    line = "gan: conditions: 2026-07-01 12:00 UTC, Linux x86_64, 2 cores, 2 threads, <b>CPU</b>"
+    log = results / "logs/train_gan.log"
+    log.write_text(f"{line.replace('12:00', '11:00')}\n{line}\nmap: WARNING: {UNLIKE}\n")
+    return results
+
+
+def test_digest_states_origin_of_models_and_warning_once(mapped):
+    summary = read_summary(mapped)
+    assert summary.origin == TRAINED_ON
+    assert summary.warnings.count(f"map: {UNLIKE}") == 1, "in the log and in the map's tags"
+    assert f"Models\n  {TRAINED_ON}\n" in as_text(summary)
+
+
+def test_page_states_origin_and_conditions(mapped):
+    write_page(mapped, None, mapped / "summary.html")
+    page = " ".join((mapped / "summary.html").read_text(encoding="utf-8").split())
+    assert f"The models of this run: {TRAINED_ON}." in page
+    assert "2026-07-01 12:00 UTC, Linux x86_64, 2 cores, 2 threads, &lt;b&gt;CPU" in page
+    assert "11:00" not in page, "of several attempts the last"
+    assert re.search(r"this page</td><td class=\"text\">\d{4}-\d\d-\d\d .* cores, Python 3", page)
+
+
+def test_origin_is_of_models_without_maps(results):
+    save_file({"w": np.zeros(1)}, make(results / "models/classifier.safetensors"), {"kind": "x"})
+    assert read_summary(results).origin == UNKNOWN
+
+
+def make(path):
+    path.parent.mkdir()
+    return path
+
+
 def test_command_prints_the_text(results):
     done = CliRunner().invoke(cli, ["summary", str(results)])
     assert done.exit_code == 0 and "Main numbers" in done.output
@@ -109,7 +150,10 @@ def test_page_holds_figures_captions_settings_and_needs_no_network(results, tmp_
     assert text.count("data:image/webp;base64,") == 1
     assert "a &lt;b&gt;tiny&lt;/b&gt; step" in text, "what a log says is text, not HTML"
     assert "<script" not in text
-    assert not re.findall('(?:src|href)="(?!data:|#)', text)
+    assert not re.findall('src="(?!data:)', text)
+    links = set(re.findall('href="([^#"][^"]*)"', text))
+    assert {"wildlens.qgz", "maps/lake/gan.tif", "figures/methods.png"} <= links
+    assert all((results / link).exists() for link in links)
 
 
 def test_page_compares_with_the_best_rival_and_shortens_tables(results):
@@ -118,9 +162,10 @@ def test_page_compares_with_the_best_rival_and_shortens_tables(results):
     text = " ".join(output.read_text(encoding="utf-8").split())
     assert "95 % interval 0.348 to 0.479" in text
     assert "the best other method, occlusion: 0.510" in text, "a control is no rival"
-    assert "<td>0.420 (0.348 to 0.479)</td>" in text
-    assert "<th>iou_low</th>" not in text
-    assert "All columns: <code>evaluation/methods.csv</code>" in text
+    parts = ("0.420", "(0.348 to 0.479)")
+    assert " ".join(f'<span class="nowrap">{part}</span>' for part in parts) in text
+    assert "target_<wbr>share" in text and "iou_<wbr>low" not in text
+    assert 'All columns: <a href="evaluation/methods.csv">evaluation/methods.csv</a>' in text
 
 
 @pytest.mark.parametrize(
@@ -259,7 +304,8 @@ def test_page_has_the_largest_sites_beside_their_rings(results):
     assert "Protected areas" in page and "Fell 29 &lt;b&gt;long" in page and "0.39" in page
     assert "Fell 9 " not in page and "long " * 20 not in page
     assert page.index("Fell 29") < page.index("Fell 10")
-    assert "All columns: <code>area_statistics.csv</code>" in page
+    link = '<a href="area_statistics.csv">area_statistics.csv</a>'
+    assert f"All columns: {link}" in " ".join(page.split())
 
 
 def test_page_without_sites_has_no_table_of_them(results):

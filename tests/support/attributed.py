@@ -14,6 +14,7 @@ from odc.geo.geobox import GeoBox
 
 from wildlens.evaluate.step import evaluate
 from wildlens.files.cog import writing_cog
+from wildlens.files.origin import TAG
 from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 from wildlens.networks import weights
@@ -26,6 +27,7 @@ SIDE = 32
 BANDS = ["B02", "B03", "B04"]
 BOG, ROCK, FOREST, HEATH = (CORINE.index_of(code) for code in (412, 332, 312, 322))
 SETTINGS = Evaluation(faithfulness_tiles=4)
+TRAINED_ON = "trained on simulated land (745 tiles of 4 scenes)"
 
 
 class World:
@@ -75,7 +77,7 @@ class World:
             {"attribution": (("tile", "y", "x"), values)},
             coords={n: ("tile", v) for n, v in
                     {"name": self.names, "split": self.split, "block": self.block}.items()},
-            attrs={"wildlens_method": method},
+            attrs={"wildlens_method": method, TAG: TRAINED_ON},
         )  # fmt: skip
         store = store.isel(tile=keep)
         store.to_zarr(self.path(f"{method}.zarr"), mode="w", consolidated=True)

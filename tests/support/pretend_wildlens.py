@@ -17,7 +17,8 @@ TABLES = {
         *("scenes.csv", "texture.csv", "examples.npz", "warnings.txt", "provenance.json"),
     ],
     "figures": [
-        f"{name}.png"
+        f"{name}.{suffix}"
+        for suffix in ("png", "pdf")
         for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
     ],
     "catalogue": ["catalog.json"],

@@ -6,11 +6,13 @@ import crossing
 import geopandas
 import numpy as np
 import shapely
-from attributed import BOG, FOREST, grid_at
+from attributed import BOG, FOREST, TRAINED_ON, grid_at
 from odc.geo.geobox import GeoBox
 
 from wildlens.areas.antimeridian import to_degrees
 from wildlens.files.cog import writing_cog
+from wildlens.files.geopackage import write_layer
+from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
 
@@ -18,6 +20,7 @@ SIDE = 96
 BANDS = ("B02", "B03", "B04", "B08")
 TAKEN = {"product_sensing_time": "2021-07-19T10:05:59.024Z"}
 VERSION = {"wildlens_version": "0.1.0"}
+UNLIKE = "lake is unlike the tiles that the classifier was trained on"
 
 
 def write_stack(path: Path, values, bands, dtype, tags=None) -> Path:
@@ -34,7 +37,8 @@ def write_stack(path: Path, values, bands, dtype, tags=None) -> Path:
 def write_map(path: Path, method: str, values) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     tags = {"wildlens_method": method, "wildlens_scene": path.parent.name, "unit": "reflectance",
-            "wildlens_inputs": '{"lake.tif": "3e8b"}', "wildlens_version": "0.1.0"}  # fmt: skip
+            "wildlens_inputs": '{"lake.tif": "3e8b"}', "wildlens_version": "0.1.0",
+            TAG: TRAINED_ON, WARNING_TAG: UNLIKE}  # fmt: skip
     with writing_cog(path, grid_at(500_000, values), tags=tags, descriptions=(method,)) as dataset:
         dataset.write(values.astype(np.float32), 1)
     return path
@@ -73,11 +77,11 @@ class Results:
         tiles = {"scene": ["field", "field", "lake"],
                  "label": ["protected", "anthropogenic", "unlabelled"],
                  "split": ["train", "test", None], "geometry": [box] * 3}  # fmt: skip
-        geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
+        write_layer(self.footprints, geopandas.GeoDataFrame(tiles, crs=4326), "tiles")
         self.areas = at("areas.gpkg")
         sites = {"name": ["Lake", "Fell"], "score_mean": [0.93, None],
                  "geometry": [box.buffer(-0.001), box.buffer(0.001)]}  # fmt: skip
-        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas, layer="areas")
+        write_layer(self.areas, geopandas.GeoDataFrame(sites, crs=4326), "areas")
         self.output = at("wildlens.qgz")
 
 
@@ -100,8 +104,8 @@ class CrossingResults(Results):
         tiles = {"scene": ["wrangel"] * 3, "label": ["protected", "anthropogenic", "protected"],
                  "split": ["train"] * 3, "geometry": to_degrees(outlines)}  # fmt: skip
         self.footprints.unlink()
-        geopandas.GeoDataFrame(tiles, crs=4326).to_file(self.footprints, layer="tiles")
+        write_layer(self.footprints, geopandas.GeoDataFrame(tiles, crs=4326), "tiles")
         both = [shapely.box(179.98, 68.88, 180, 68.9), shapely.box(-180, 68.88, -179.97, 68.9)]
         sites = {"name": ["Wrangel"], "score_mean": [0.5], "geometry": [shapely.union_all(both)]}
         self.areas.unlink()
-        geopandas.GeoDataFrame(sites, crs=4326).to_file(self.areas, layer="areas")
+        write_layer(self.areas, geopandas.GeoDataFrame(sites, crs=4326), "areas")

@@ -6,8 +6,11 @@ import numpy as np
 import torch
 import xarray as xr
 
+from wildlens.files.origin import Origin
 from wildlens.training.data import TileSet
 from wildlens.training.statistics import band_statistics
+
+ORIGIN = Origin(tiles=48, scenes=1, bounds=(20, 65, 21, 66))
 
 
 def tile_set(random, count=24, bands=2, side=32) -> TileSet:
@@ -48,7 +51,7 @@ def write_tiles(path: Path, seed: int = 5) -> Path:
             "landcover": (("tile", "y", "x"), np.full((count, 32, 32), 27, np.uint8)),
         },
         coords={k: ("tile", v) for k, v in on_tile.items()} | {"band": ["B04", "B08"]},
-        attrs={"wildlens_step": "tiles", "tile_size": 32},
+        attrs={"wildlens_step": "tiles", "tile_size": 32, **ORIGIN.attributes()},
     )
     dataset.to_zarr(path, consolidated=True, zarr_format=3)
     return path

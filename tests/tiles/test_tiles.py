@@ -22,6 +22,7 @@ from tile_region import (
 )
 
 from wildlens.errors import WildLensError
+from wildlens.files.origin import read_origin
 from wildlens.provenance import digest
 from wildlens.settings import Tiles
 from wildlens.tiles.store import open_tiles
@@ -179,6 +180,13 @@ def test_training_set_is_compact_documented_and_reproducible(regions):
     digests = json.loads(tiles.attrs["wildlens_inputs"])
     assert digest(regions.areas) in digests.values()
     assert digest(regions.scenes[1]) in digests.values()
+    origin = read_origin(tiles.attrs)
+    train = tiles["split"].values == "train"
+    assert (origin.tiles, origin.scenes) == (train.sum(), len(set(tiles["scene"].values[train])))
+    assert origin.simulated and origin.first is None, "true land cover is known of simulations only"
+    outlines = geopandas.read_file(regions.footprints)
+    box = outlines[outlines["split"] == "train"].total_bounds
+    assert origin.bounds == pytest.approx(box, abs=1e-4)
     layer = pyogrio.read_info(regions.footprints, layer="tiles")
     assert layer["layer_metadata"]["wildlens_step"] == "tiles"
     first = digest(regions.output)

@@ -74,7 +74,8 @@ def folder(tmp_path_factory):
 
 def rows(folder: Path, run: str, kind: str) -> list[list[float]]:
     with (folder / run / kind / "training.csv").open(newline="") as file:
-        return [list(map(float, row)) for row in list(csv.reader(file))[1:]]
+        table = [{k: v for k, v in row.items() if k != "loss_unit"} for row in csv.DictReader(file)]
+        return [list(map(float, row.values())) for row in table]
 
 
 @pytest.mark.parametrize("kind", SETTINGS)

@@ -9,9 +9,10 @@ import pytest
 import torch
 import xarray
 from safetensors.torch import load_file
-from trainable import tile_set, write_tiles
+from trainable import ORIGIN, tile_set, write_tiles
 
 from wildlens.errors import WildLensError
+from wildlens.files.origin import origin_of_models
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.settings import Classifier, Gan
@@ -372,6 +373,7 @@ def test_both_trainings_end_to_end_repeat_bit_equal(tiles, tmp_path):
     accuracy = {row["split"]: row for row in rows(tmp_path / "a" / "accuracy.csv")}
     assert float(accuracy["test"]["accuracy"]) > 0.9 and int(accuracy["train"]["tiles"]) == 48
     curve = rows(tmp_path / "a" / "gan" / "training.csv")
+    assert {row.pop("loss_unit") for row in curve} == {gan_settings.loss_unit}
     assert len(curve) == 12 and all(math.isfinite(float(v)) for v in curve[-1].values())
     for name in ("c.safetensors", "g.safetensors"):
         first, second = (load_file(tmp_path / run / name) for run in ("a", "b"))
@@ -379,6 +381,8 @@ def test_both_trainings_end_to_end_repeat_bit_equal(tiles, tmp_path):
         assert all(torch.equal(first[key], second[key]) for key in first)
     maximizer, _ = weights.load_generators(tmp_path / "a" / "g.safetensors")
     assert maximizer.bands == ["B04", "B08"] and maximizer.tile_size == 32
+    models = [tmp_path / "a" / name for name in ("c.safetensors", "g.safetensors")]
+    assert origin_of_models(models) == ORIGIN.in_words(), "the origin travels inside the models"
 
 
 def test_gan_refuses_classifier_of_other_bands(tiles, tmp_path):

@@ -1,6 +1,7 @@
 # Figures: images of the report; their captions are in workflow/report.
 #
-# Input: tiles, attributions, maps and tables; no network runs. Output: results/figures/*.png.
+# Input: tiles, attributions, maps and tables; no network runs. Output: results/figures/*.png, and a
+# PDF beside each, whose text and lines are sharp at any size.
 
 
 rule figures:
@@ -68,6 +69,12 @@ rule figures:
             caption="../report/classes.rst",
             category="5 What they highlight",
             labels={"what": "Attribution by land cover", "kind": "figure"},
+        ),
+        pdfs=update(
+            expand(
+                "results/figures/{name}.pdf",
+                name=["tiles", "training", "examples", "overlays", "map", "methods", "classes"],
+            )
         ),
         checksum="results/checksums/figures.txt",
     log:

@@ -31,6 +31,7 @@ from wildlens.tiles.repeats import repeated_in
 from wildlens.tiles.splits import DROPPED, SPLITS, drop_near, whole_groups
 from wildlens.tiles.step import coordinates_of
 from wildlens.tiles.store import STEP, write_tileset
+from wildlens.tiles.training_origin import training_origin
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,8 @@ def build_tiles(
     }
     with atomic(output) as target:
         coordinates = coordinates_of(chosen, scene.bands)
-        coordinates.attrs = {**provenance, "tile_size": SIZE}
+        origin = training_origin(chosen, dataset="AnthroProtect")
+        coordinates.attrs = {**provenance, "tile_size": SIZE, **origin.attributes()}
         write_tileset(target, coordinates, _pixels(chosen["file"], tile))
         write_footprints(footprints, tiles, TWO_CLASSES, provenance)
     log.info("%s: %d tiles of %d x %d px and bands %s, from AnthroProtect", output, len(chosen),

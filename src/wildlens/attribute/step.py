@@ -18,9 +18,11 @@ from wildlens.attribution.method import Additive, Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
+from wildlens.files.origin import TAG
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
 from wildlens.progress import track
+from wildlens.registry import methods
 from wildlens.settings import Attribution, fields_read
 from wildlens.tiles.store import consolidate
 
@@ -69,6 +71,8 @@ def attribute_tiles(
         attributes = describe(method, settings) | provenance.record(
             "attribute", settings, models.paths, fields_read(method, "attribute")
         )
+        if methods.find(method).uses_network:
+            attributes |= {TAG: models.origin}
         result = xr.Dataset(
             {
                 name: (DIMENSIONS[: results[0][name].ndim], np.concatenate(parts))

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wildlens.attribution.randomisation import randomised
 from wildlens.errors import WildLensError
+from wildlens.files.origin import origin_of_models
 from wildlens.networks import weights
 from wildlens.networks.images import to_images
 from wildlens.tiles.store import open_tiles
@@ -74,6 +75,11 @@ class Models:
         stored = tiles["reflectance"].isel(tile=np.sort(rows)).values
         images, _ = to_images(stored, self.classifier.standardise.mean.cpu())
         return images.to(self.device)
+
+    @property
+    def origin(self) -> str:
+        """What the networks were trained on, in words."""
+        return origin_of_models(filter(None, (self.classifier_path, self.generators_path)))
 
     @property
     def paths(self) -> list[Path]:

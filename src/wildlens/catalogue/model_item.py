@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, time
 from pathlib import Path
 
 import pyogrio
@@ -16,6 +17,7 @@ from wildlens.areas.antimeridian import Bounds, bounding_box, box_polygon
 from wildlens.catalogue.raster_item import FILE, Place, file_fields, origin
 from wildlens.errors import WildLensError, one_line
 from wildlens.files import vector
+from wildlens.files.origin import TAG, in_words, read_origin
 from wildlens.files.reflectance import SCALE
 
 MLM = "https://stac-extensions.github.io/mlm/v1.4.0/schema.json"
@@ -38,13 +40,14 @@ def model_item(
     """The item of a model: input, output, and the area and time of its training data.
 
     Args:
-        path: safetensors file; footprints: GeoPackage of the tiles; without, all scenes count.
+        path: safetensors file; its metadata tell area and time.
+        footprints: GeoPackage of the tiles, for a model that does not state its area and time;
+            without, all scenes count.
         places: scene -> location and time; root: folder of the catalogue, absolute.
     """
     metadata, parameters, size = _read(path)
     kind, bands = metadata["kind"], json.loads(metadata["bands"])
-    bounds, names = _learnt_from(footprints, places)
-    known = [places[name] for name in names if name in places] or list(places.values())
+    bounds, start, end = _training_extent(metadata, footprints, places)
     properties = {
         "mlm:name": f"wildlens {path.stem}",
         "mlm:architecture": ARCHITECTURES.get(kind, kind),
@@ -62,14 +65,14 @@ def model_item(
         list(bounds),
         None,
         properties,
-        min(place.start for place in known),
-        max(place.end for place in known),
+        start,
+        end,
         [MLM, CLASSIFICATION, FILE],
     )
     fields = {
         "mlm:artifact_type": "safetensors",
         "bands": [{"name": band} for band in bands],
-        **origin(metadata),
+        **origin(metadata | {TAG: in_words(metadata)}),
         **file_fields(path),
     }
     item.add_asset(
@@ -159,6 +162,22 @@ def _settings(metadata: Mapping[str, str]) -> dict:
     """The settings that the model was trained with."""
     settings = yaml.safe_load(metadata.get("wildlens_settings", "") or "{}")
     return settings if isinstance(settings, dict) else {}
+
+
+def _training_extent(
+    metadata: Mapping[str, str], footprints: Path | None, places: Mapping[str, Place]
+) -> tuple[Bounds, datetime, datetime]:
+    """Box (degrees), start and end of the training data, as the model states them, if it does."""
+    stated = read_origin(metadata)
+    if stated and stated.bounds and stated.first and stated.last:
+        start, end = (
+            datetime.combine(day, hour, UTC)
+            for day, hour in ((stated.first, time.min), (stated.last, time(23, 59, 59)))
+        )
+        return stated.bounds, start, end
+    bounds, names = _learnt_from(footprints, places)
+    known = [places[name] for name in names if name in places] or list(places.values())
+    return bounds, min(place.start for place in known), max(place.end for place in known)
 
 
 def _learnt_from(footprints: Path | None, places: Mapping[str, Place]) -> tuple[Bounds, list[str]]:

@@ -209,7 +209,7 @@ def _classes(path: Path) -> list[dict]:
 
 def origin(tags: Mapping[str, str]) -> dict:
     """Provenance fields of a file (`provenance.record`)."""
-    names = ("step", "version", "settings", "method")
+    names = ("step", "version", "settings", "method", "trained_on", "warning")
     found = {
         f"wildlens:{name}": tags[f"wildlens_{name}"]
         for name in names

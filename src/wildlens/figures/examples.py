@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from wildlens.figures import imagery
+from wildlens.figures.land_cover_legend import LandCoverLegend
 from wildlens.figures.style import (
     ATTRIBUTION,
     MARGIN,
@@ -19,7 +20,8 @@ from wildlens.legend import CORINE
 from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: image, gap, distance of two rows
-HEAD, BAND, LEGEND = 1.05, 3.65, 1.35
+HEAD, BAND, FOOT = 1.05, 3.65, 0.75
+KEY = 2.8  # inches from the left edge to the legend of the land cover
 PIXEL_M = 10  # of every scene
 LETTERS = 19  # of a title as wide as an image
 FEWEST_COLUMNS = 6  # space for the title and the legend
@@ -58,9 +60,12 @@ def draw_examples(
     """
     methods, references = list(examples[0].attributions), list(examples[0].references)
     columns = max(len(methods), 4 + len(references), FEWEST_COLUMNS)
+    width = 2 * MARGIN + columns * (PANEL + GAP)
+    classes = [classes for e in examples for classes in e.references.values()]
+    legend = LandCoverLegend(classes, targets, MOST_CLASSES, width - KEY - MARGIN)
     sheet = Sheet(
-        2 * MARGIN + columns * (PANEL + GAP),
-        HEAD + len(examples) * BAND + LEGEND,
+        width,
+        HEAD + len(examples) * BAND + max(FOOT, legend.height) + MARGIN,
         "Example tiles with generated images and attributions",
         "Protected test tiles, chosen by the classifier's scores alone. Images share one stretch;"
         " each method has one colour scale for all tiles\n(1st to 99th percentile)."
@@ -68,7 +73,7 @@ def draw_examples(
         " higher.\n"
         f"Lines: borders of the target group ({', '.join(map(str, targets))}); on attributions, in"
         f" the {reference_title(references[-1]).lower().replace('corine', 'CORINE')}."
-        " Light grey: no data.",
+        f" Light grey: no data.",
     )
     stretch = imagery.stretch_for(bands, [e.images[0][:, e.valid] for e in examples])
     change = _change_limit(examples, stretch)
@@ -93,8 +98,7 @@ def draw_examples(
     sheet.colour_key(
         MARGIN, foot, 2.2, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution (evidence for natural)"
     )
-    shown = [classes for e in examples for classes in e.references.values()]
-    imagery.land_cover_legend(sheet, 2.8, foot, shown, targets, MOST_CLASSES, columns=3)
+    legend.draw(sheet, KEY, foot)
     return sheet
 
 

@@ -1,4 +1,4 @@
-"""Images from arrays: true colour, land cover and attribution; scale bar, legend and outlines."""
+"""Images from arrays: true colour, land cover and attribution; scale bar and outlines."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
-from matplotlib.patches import Patch, Rectangle
+from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from wildlens.figures.style import INK, MISSING, MUTED, SMALL, Sheet
+from wildlens.figures.style import INK, MISSING, SMALL
 from wildlens.legend import CORINE
 
 TRUE_COLOUR = ("B04", "B03", "B02")
@@ -71,46 +71,6 @@ def land_cover_picture(classes: np.ndarray) -> np.ndarray:
     for index, colour in CORINE.colormap.items():
         table[index] = colour
     return table[classes]
-
-
-def land_cover_legend(
-    sheet: Sheet,
-    x: float,
-    y: float,
-    classes: Iterable[np.ndarray],
-    targets: Sequence[int],
-    most: int,
-    columns: int = 1,
-) -> None:
-    """Legend of at most `most` classes of several arrays: the target group's, in bold, and then
-    the most frequent ones.
-
-    Args:
-        x, y: upper left corner, inches.
-        classes: uint8 arrays of CORINE indices; targets: CORINE codes.
-    """
-    counts = sum(np.bincount(c.ravel(), minlength=len(CORINE.classes) + 1) for c in classes)
-    counts[0] = 0
-    present = np.flatnonzero(counts)
-    wanted = set(CORINE.indices_of(targets))
-    # target classes first, however rare
-    ranked = sorted(present, key=lambda index: (index not in wanted, -counts[index]))
-    members = [CORINE.of_index(int(index)) for index in sorted(ranked[:most])]
-    handles = [
-        Patch(facecolor=np.array(c.rgb) / 255, edgecolor=MUTED, linewidth=0.4, label=_label(c))
-        for c in members
-    ]
-    title = "Land cover; bold: target group"
-    if len(present) > most:
-        title += f"\n(not listed: {len(present) - most} rarer classes)"
-    legend = sheet.legend(x, y, handles, title=title, ncols=columns)
-    for text, member in zip(legend.get_texts(), members, strict=True):
-        text.set_fontweight("bold" if member.code in targets else "normal")
-
-
-def _label(member) -> str:
-    name = member.name
-    return f"{member.code} {name if len(name) <= 36 else name[:35].rstrip() + '…'}"
 
 
 def scale_bar(axes: Axes, pixel_m: float, shape: tuple[int, int]) -> None:

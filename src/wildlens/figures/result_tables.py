@@ -59,8 +59,8 @@ def _flaw(frame: pd.DataFrame, table: Table) -> str | None:
     return f"has no numbers in {', '.join(wrong)}" if wrong else None
 
 
-def read_targets(evaluation: Path) -> list[int]:
-    """CORINE codes of the target group of an evaluation."""
+def read_settings(evaluation: Path) -> Evaluation:
+    """The settings of an evaluation, the target group among them."""
     path = evaluation / "provenance.json"
     try:
         text = json.loads(path.read_text(encoding="utf-8"))["wildlens_settings"]
@@ -70,4 +70,4 @@ def read_targets(evaluation: Path) -> list[int]:
         raise WildLensError(
             f"{path}: lacks the settings of the evaluation ({reason}); run wildlens evaluate"
         ) from None
-    return validate(data, Evaluation, str(path)).targets
+    return validate(data, Evaluation, str(path))

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
 from wildlens.figures import imagery
+from wildlens.figures.land_cover_legend import LandCoverLegend
 from wildlens.figures.style import (
     ATTRIBUTION,
     MARGIN,
@@ -20,7 +21,7 @@ from wildlens.legend import CORINE
 from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, TITLE, COLUMNS = 2.7, 0.12, 0.42, 4  # inches, inches, inches, images
-HEAD, SCENE_HEAD, KEY, ENTRY = 0.9, 0.6, 0.6, 0.165
+HEAD, SCENE_HEAD, KEY = 0.9, 0.6, 0.6
 MOST_CLASSES = 12
 
 
@@ -62,7 +63,8 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
         return Sheet(
             6, 0.75, "Maps of whole scenes", "No scene was mapped: inputs.mapping is empty."
         )
-    blocks = [_block_height(scene) for scene in scenes]
+    legends = [_legend(scene, targets) for scene in scenes]
+    blocks = [_block_height(scene, legend) for scene, legend in zip(scenes, legends, strict=True)]
     sheet = Sheet(
         2 * MARGIN + COLUMNS * PANEL + (COLUMNS - 1) * GAP,
         HEAD + sum(blocks),
@@ -72,25 +74,36 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
         " of the target group.",
     )
     y = HEAD
-    for scene, block in zip(scenes, blocks, strict=True):
-        _draw_scene(sheet, y, scene, targets)
+    for scene, block, legend in zip(scenes, blocks, legends, strict=True):
+        _draw_scene(sheet, y, scene, targets, legend)
         y += block
     return sheet
 
 
-def _block_height(scene: SceneView) -> float:
+def _legend(scene: SceneView, targets: Sequence[int]) -> LandCoverLegend | None:
+    if scene.landcover is None:
+        return None
+    return LandCoverLegend([scene.landcover], targets, MOST_CLASSES, PANEL)
+
+
+def _block_height(scene: SceneView, classes: LandCoverLegend | None) -> float:
     # the legend takes the place of one more image
     pictures = 1 + (scene.landcover is not None) + len(scene.maps)
     lines, legend_column = divmod(pictures, COLUMNS)
     tall, legend = PANEL * scene.aspect + TITLE, KEY
-    if scene.landcover is not None:
-        classes = np.count_nonzero(np.unique(scene.landcover))
-        legend += ENTRY * (min(classes, MOST_CLASSES) + 3)  # and two lines of title
+    if classes is not None:
+        legend += classes.height
     last = max(tall * (legend_column > 0), legend)
     return SCENE_HEAD + lines * tall + last + 0.1
 
 
-def _draw_scene(sheet: Sheet, y: float, scene: SceneView, targets: Sequence[int]) -> None:
+def _draw_scene(
+    sheet: Sheet,
+    y: float,
+    scene: SceneView,
+    targets: Sequence[int],
+    legend: LandCoverLegend | None,
+) -> None:
     sheet.text(MARGIN, y, f"Scene {scene.name} ({scene.crs})", fontsize=NORMAL, fontweight="bold")
 
     def place(number: int) -> tuple[float, float]:
@@ -125,8 +138,8 @@ def _draw_scene(sheet: Sheet, y: float, scene: SceneView, targets: Sequence[int]
     sheet.colour_key(
         x, top, 1.9, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution (evidence for natural)"
     )
-    if scene.landcover is not None:
-        imagery.land_cover_legend(sheet, x, top + KEY, [scene.landcover], targets, MOST_CLASSES)
+    if legend is not None:
+        legend.draw(sheet, x, top + KEY)
 
 
 def span(limits: Normalize, unit: str) -> str:

@@ -15,9 +15,10 @@ from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import draw_overlays
 from wildlens.figures.scene_data import read_picture, read_scene
 from wildlens.figures.scene_maps import SceneView, draw_maps
-from wildlens.figures.tile_data import read_examples, read_footprints, read_overlays
+from wildlens.figures.tile_data import read_examples, read_footprints, read_origins, read_overlays
 from wildlens.figures.training_curves import draw_training
 from wildlens.files.map_tags import maps_by_scene
+from wildlens.files.origin import TAG
 from wildlens.tiles.store import class_names, open_tiles
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,10 @@ def draw(
     metrics: Path,
     output: Path,
 ) -> None:
-    """Draw all figures as PNGs into the folder `output`; no network runs.
+    """Draw all figures as PNGs and PDFs into the folder `output`; no network runs.
+
+    Each states below what the models were trained on, and in its metadata the inputs and the
+    settings of the evaluation.
 
     Args:
         tiles: tiles.zarr; attributions: one zarr store per method.
@@ -45,7 +49,8 @@ def draw(
         evaluation: folder that `wildlens evaluate` wrote.
         metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
     """
-    targets = result_tables.read_targets(evaluation)
+    settings = result_tables.read_settings(evaluation)
+    targets = settings.targets
     of_methods, of_tiles, of_classes = (
         result_tables.read_table(evaluation, table)
         for table in (result_tables.METHODS, result_tables.TILES, result_tables.CLASSES)
@@ -69,9 +74,11 @@ def draw(
         "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
     }
     inputs = [tiles, evaluation / EXAMPLES, *attributions, *scenes, *maps, *landcovers]
-    record = provenance.record("figures", None, inputs)
+    origin = read_origins(attributions, maps)
+    record = provenance.record("figures", settings, inputs)
+    record |= {TAG: origin} if origin else {}
     for name, sheet in figures.items():
-        sheet.save(output / f"{name}.png", record)
+        sheet.save(output / f"{name}.png", record, f"Models: {origin}." if origin else "")
     log.info("figures: %s -> %s", ", ".join(f"{name}.png" for name in figures), output)
 
 

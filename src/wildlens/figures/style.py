@@ -4,16 +4,21 @@ Colours are from Okabe and Ito's palette, which is safe for colour-blind readers
 perceptually uniform maps. No pyplot: figures are objects, nothing is global.
 """
 
+import json
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from wildlens.files.atomic import atomic
 from wildlens.registry import methods
@@ -21,6 +26,7 @@ from wildlens.registry import methods
 DPI = 150
 SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0  # points
 MARGIN = 0.14  # inches
+LETTER, LINE = 0.066, 0.155  # inches: width of a letter, height of a line, of small text
 INK, MUTED, FAINT, MISSING = "#222222", "#666666", "#d9d9d9", "#ececec"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 CLASS_COLOURS = (VERMILLION, GREEN, BLUE, PURPLE, "#e69f00", "#56b4e9")  # of tiles, by label
@@ -103,11 +109,34 @@ class Sheet:
         labels[-1].set_horizontalalignment("right")
         key.outline.set_linewidth(0.4)
 
-    def save(self, path: Path, provenance: Mapping[str, str]) -> None:
-        """Write a PNG atomically, with its provenance as text chunks."""
+    def save(self, path: Path, provenance: Mapping[str, str], footer: str = "") -> None:
+        """Write a PNG, with its provenance as text chunks, and a PDF of the same stem, atomically.
+
+        In the PDF text and lines stay sharp at any size; its provenance is JSON under Keywords.
+
+        Args:
+            footer: text below the figure, which is extended for it.
+        """
         FigureCanvasAgg(self.figure)
+        box = self._add_footer(footer)
+        options = {"dpi": DPI, "bbox_inches": box}
         with atomic(path) as temporary:
-            self.figure.savefig(temporary, format="png", dpi=DPI, metadata=dict(provenance))
+            self.figure.savefig(temporary, format="png", metadata=dict(provenance), **options)
+        # without a date, so that the same figure gives the same file
+        metadata = {"Keywords": json.dumps(dict(provenance)), "CreationDate": None}
+        with atomic(path.with_suffix(".pdf")) as temporary, rc_context({"pdf.fonttype": 42}):
+            self.figure.savefig(temporary, format="pdf", metadata=metadata, **options)
+
+    def _add_footer(self, text: str) -> Bbox:
+        """Write text below the figure; the box of both, inches."""
+        lines = textwrap.wrap(text, int((self.width - 2 * MARGIN) / LETTER))
+        # in whole pixels, so that the figure itself does not change
+        tall = round((LINE * len(lines) + MARGIN) * DPI) / DPI if lines else 0.0
+        below = Rectangle((0, -tall / self.height), 1, tall / self.height, clip_on=False)
+        below.set(transform=self.figure.transFigure, facecolor="white", zorder=-1)
+        self.figure.add_artist(below)
+        self.text(MARGIN, self.height, "\n".join(lines), color=MUTED, linespacing=1.35)
+        return Bbox.from_extents(0, -tall, self.width, self.height)
 
 
 def plain_axes(axes: Axes, title: str = "", x: str = "", y: str = "") -> Axes:

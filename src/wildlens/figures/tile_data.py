@@ -13,6 +13,8 @@ from wildlens.evaluate.samples import REFERENCES, open_attributions, read_attrib
 from wildlens.evaluate.target_groups import in_group
 from wildlens.figures.examples import Example
 from wildlens.figures.overlays import Overlaid, choose_by_fit, fits_of
+from wildlens.files.map_tags import tags_of
+from wildlens.files.origin import TAG
 from wildlens.files.reflectance import to_reflectance
 from wildlens.registry import methods
 from wildlens.tiles.store import open_tiles
@@ -80,6 +82,12 @@ def read_overlays(
     ]
     ranked = int(np.isfinite(fits).sum())
     return overlaid, ranked, method, store["band"].values.tolist(), reference
+
+
+def read_origins(attributions: Sequence[Path], maps: Sequence[Path]) -> str:
+    """What the models of attributions and maps were trained on, in words; empty if not stated."""
+    stated = [store.attrs.get(TAG) for store in open_attributions(attributions).values()]
+    return "; ".join(filter(None, dict.fromkeys([*stated, *tags_of(maps, TAG)])))
 
 
 def with_pictures(given: Iterable[str]) -> list[str]:

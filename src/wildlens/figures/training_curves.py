@@ -25,7 +25,7 @@ DOTS = {"marker": "o", "markersize": 3, "linewidth": 1.4}
 # panel: title, label and scale of the y axis, and (column, colour, label) of its curves
 GENERATOR_PANELS = (
     (
-        "(d) Generators: distance to the image", "L1 loss (unit: gan.loss_unit)", "log",
+        "(d) Generators: distance to the image", "L1 loss", "log",
         (
             ("similarity_max", VERMILLION, "similarity, X+"),
             ("similarity_min", BLUE, "similarity, X−"),
@@ -69,6 +69,7 @@ def draw_training(classifier: pd.DataFrame, gan: pd.DataFrame, accuracy: pd.Data
     _draw_accuracy(third, accuracy)
     for axes, panel in zip(below, GENERATOR_PANELS, strict=True):
         _draw_steps(axes, gan, *panel)
+    below[0].set_ylabel(f"L1 loss{_unit(gan)}", fontsize=SMALL)
     below[2].set_ylim(-0.02, 1.02)
     return sheet
 
@@ -113,6 +114,12 @@ def _draw_steps(axes: Axes, table: pd.DataFrame, title: str, unit: str, scale: s
             axes.plot(table["step"], smooth(values), color=colour, linewidth=1.6, label=label)
     axes.set_yscale(scale)
     _add_key(axes)
+
+
+def _unit(table: pd.DataFrame) -> str:
+    """Unit of the L1 losses, in brackets; empty for a table of an earlier version."""
+    units = {"standardised": " (sd of each band)", "reflectance": " (reflectance)"}
+    return units.get(str(table["loss_unit"].iloc[0]), "") if "loss_unit" in table else ""
 
 
 def smooth(values: pd.Series) -> pd.Series:

@@ -1,9 +1,11 @@
 """Tags of the maps that `wildlens map` writes: scene, method and form."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from wildlens.errors import WildLensError
+from wildlens.files.origin import TAG
 from wildlens.files.raster import open_raster
 from wildlens.registry import methods
 from wildlens.registry.record import Form
@@ -34,6 +36,20 @@ def maps_by_scene(paths: Iterable[Path]) -> dict[str, dict[str, Path]]:
             )
         others[method] = path
     return found
+
+
+def tags_of(paths: Iterable[Path], name: str) -> list[str]:
+    """The different values of a tag of maps; maps without it, or that are damaged, are skipped."""
+    found = {}
+    for path in paths:
+        with suppress(WildLensError), open_raster(path) as dataset:
+            found[dataset.tags().get(name)] = None
+    return [value for value in found if value]
+
+
+def origin_of_maps(paths: Iterable[Path]) -> str:
+    """What the models of maps were trained on, in words; empty if no map states it."""
+    return "; ".join(tags_of(paths, TAG))
 
 
 def form_of_map(path: Path) -> Form:

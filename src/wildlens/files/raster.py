@@ -13,7 +13,7 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Resampling
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError, one_line
@@ -179,8 +179,14 @@ def writing_geotiff(
     nodata: float,
     tags: Mapping[str, str],
     descriptions: Sequence[str] = (),
+    overviews: Resampling | None = None,
 ) -> Iterator[rasterio.io.DatasetWriter]:
-    """A new GeoTIFF to write windows to; it appears under `path` only when it is complete."""
+    """A new GeoTIFF to write windows to; it appears under `path` only when it is complete.
+
+    Args:
+        overviews: how pixels are combined in its overviews, which programs draw when they zoom out;
+            None: without overviews.
+    """
     options = profile(grid, count=count, dtype=dtype, nodata=nodata)
     with atomic(path) as temporary:
         with rasterio.open(temporary, "w", **options) as dataset:
@@ -188,25 +194,46 @@ def writing_geotiff(
             for band, description in enumerate(descriptions, start=1):
                 dataset.set_band_description(band, description)
             yield dataset
+        if overviews is not None and max(grid.shape) > BLOCK:
+            _add_overviews(temporary, overviews)
         check_complete(temporary)
 
 
+def _add_overviews(path: Path, resampling: Resampling) -> None:
+    """Add overviews inside a GeoTIFF, each of half the size, until one fits into a block."""
+    with rasterio.open(path, "r+") as dataset:
+        predictor = dataset.tags(ns="IMAGE_STRUCTURE").get("PREDICTOR", "1")
+        factors, side = [2], max(dataset.shape)
+        while side / factors[-1] > BLOCK:
+            factors.append(2 * factors[-1])
+        with rasterio.Env(PREDICTOR_OVERVIEW=predictor, GDAL_TIFF_OVR_BLOCKSIZE=BLOCK):
+            dataset.build_overviews(factors, resampling)
+
+
 def check_complete(path: Path) -> None:
-    """Raise OSError unless all blocks of a GeoTIFF can be read back.
+    """Raise OSError unless all blocks of a GeoTIFF and of its overviews can be read back.
 
     GDAL writes the last blocks and the directory when a file is closed, and rasterio does not
     report that this failed: on a full disk a truncated file would look finished.
     """
     try:
         with rasterio.open(path) as dataset:
-            for band in dataset.indexes:
-                for (row, column), window in dataset.block_windows(band):
-                    # a block without length reads as no data; the others have a checksum
-                    if not dataset.get_tag_item(f"BLOCK_SIZE_{column}_{row}", "TIFF", bidx=band):
-                        raise OSError("it is incomplete: is the disk full?")
-                    dataset.read(band, window=window)
+            levels = range(len(dataset.overviews(1)))
+            _check_blocks(dataset)
+        for level in levels:
+            with rasterio.open(path, OVERVIEW_LEVEL=level) as dataset:
+                _check_blocks(dataset)
     except rasterio.errors.RasterioIOError:
         raise OSError("it is incomplete: is the disk full?") from None
+
+
+def _check_blocks(dataset: rasterio.DatasetReader) -> None:
+    for band in dataset.indexes:
+        for (row, column), window in dataset.block_windows(band):
+            # a block without length reads as no data; the others have a checksum
+            if not dataset.get_tag_item(f"BLOCK_SIZE_{column}_{row}", "TIFF", bidx=band):
+                raise OSError("it is incomplete: is the disk full?")
+            dataset.read(band, window=window)
 
 
 def tags_json(**values) -> dict[str, str]:

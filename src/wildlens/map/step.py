@@ -25,6 +25,7 @@ from wildlens.attribution.method import Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.cog import writing_cog
+from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import (
     gdal,
     grid_of,
@@ -36,10 +37,12 @@ from wildlens.files.raster import (
 from wildlens.files.reflectance import to_stored
 from wildlens.map.streaming import Source, Tiles, Windows
 from wildlens.map.strips import keeping
+from wildlens.map.unfamiliar import warning_about_scene
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.registry import methods
 from wildlens.registry.record import MethodRecord
 from wildlens.settings import Attribution, fields_read
+from wildlens.warnings import log_warnings
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +80,14 @@ def map_scene(
         dataset = stack.enter_context(open_raster(scene))
         attribute = create(method, models, settings)
         stack.enter_context(in_precision(precision(method, settings), models.device))
-        plan = _plan(Source(dataset, models), attribute, record, settings)
+        source = Source(dataset, models)
+        plan = _plan(source, attribute, record, settings)
         numbers = _share(len(plan.strips), part, scene)
         rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]
         form = _form(record, plan, models.classifier.bands)
         tags = describe(method, settings) | {"wildlens_scene": scene.stem}
+        if record.uses_network:
+            tags |= _origin_tags(source, models, scene.stem)
         tags |= provenance.record(
             "map", settings, [scene, *models.paths], fields_read(method, "map")
         )
@@ -152,6 +158,20 @@ def _plan(
     if method.halo is None:
         return Tiles(source, method, source.tile_size, settings)
     return Windows(source, method, settings, len(source.indices) if record.form == "image" else 1)
+
+
+def _origin_tags(source: Source, models: Models, scene: str) -> dict[str, str]:
+    """What the models were trained on; with a warning, also logged, if the scene is unlike it."""
+    origin, network = models.origin, models.classifier
+    mean, sd = (
+        values.cpu().double().numpy().ravel()
+        for values in (network.standardise.mean, network.standardise.sd)
+    )
+    warning = warning_about_scene(source.dataset, source.indices, network.bands, mean, sd, scene)
+    if not warning:
+        return {TAG: origin}
+    log_warnings("map", [warning])
+    return {TAG: origin, WARNING_TAG: warning}
 
 
 def _form(record: MethodRecord, plan: Windows | Tiles, bands: Sequence[str]) -> dict:

@@ -33,6 +33,7 @@ class Layer:
         shown: whether it is visible; expanded: whether its legend is open.
         note: how to read it, shown in its properties.
         labels: `labeling` of polygons; None: without labels.
+        kind: "image", "attribution", "land cover" or "areas", which themes are made of; or empty.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Layer:
     expanded: bool = False
     note: str = ""
     labels: ElementTree.Element | None = None
+    kind: str = ""
 
     @property
     def raster(self) -> bool:
@@ -68,15 +70,25 @@ class Group:
 
 
 def write_project(
-    path: Path, title: str, members: Sequence[Layer | Group], crs: CRS, extent: Extent, note: str
+    path: Path,
+    title: str,
+    members: Sequence[Layer | Group],
+    crs: CRS,
+    extent: Extent,
+    note: str,
+    themes: ElementTree.Element,
+    layouts: Sequence[ElementTree.Element],
 ) -> None:
     """Write a project that shows `members`, the first on top, and opens at `extent` of `crs`.
 
     Args:
         path: `.qgz`: the zipped `.qgs`, with fixed times, so that it is the same in each run.
         note: description, shown in the project's properties.
+        themes: see `themes.presets`; layouts: see `layout.print_layout`.
     """
     root = _project(title, members, crs, extent, note)
+    root.append(themes)
+    _child(root, "Layouts").extend(layouts)
     ElementTree.indent(root)
     text = DOCTYPE + ElementTree.tostring(root, encoding="unicode") + "\n"
     entry = zipfile.ZipInfo(f"{path.stem}.qgs")
@@ -128,16 +140,7 @@ def _project(title, members, crs: CRS, extent: Extent, note: str) -> ElementTree
 
 def _tree(parent: ElementTree.Element, member: Layer | Group) -> None:
     if isinstance(member, Layer):
-        _child(
-            parent,
-            "layer-tree-layer",
-            id=member.id,
-            name=member.title,
-            source=member.source,
-            providerKey="gdal" if member.raster else "ogr",
-            checked=_checked(member.shown),
-            expanded=_flag(member.expanded),
-        )
+        add_layer(parent, member)
         return
     group = _child(
         parent,
@@ -152,6 +155,20 @@ def _tree(parent: ElementTree.Element, member: Layer | Group) -> None:
         group.set("mutually-exclusive-child", str(shown.index(True) if any(shown) else -1))
     for inner in member.members:
         _tree(group, inner)
+
+
+def add_layer(parent: ElementTree.Element, layer: Layer) -> ElementTree.Element:
+    """Add a layer to a layer tree, of the panel or of a legend."""
+    return _child(
+        parent,
+        "layer-tree-layer",
+        id=layer.id,
+        name=layer.title,
+        source=layer.source,
+        providerKey="gdal" if layer.raster else "ogr",
+        checked=_checked(layer.shown),
+        expanded=_flag(layer.expanded),
+    )
 
 
 def _layer(layer: Layer) -> ElementTree.Element:

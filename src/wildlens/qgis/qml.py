@@ -4,21 +4,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
-
 from wildlens.files.atomic import atomic
-from wildlens.files.raster import open_raster, read
+from wildlens.files.raster import open_raster
 from wildlens.legend import CORINE
+from wildlens.qgis.ramps import attribution_renderer
 from wildlens.registry.methods import form_of
 
-# viridis in nine steps, as in the figures
-RAMP = (
-    "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c",
-    "#28ae80", "#5ec962", "#addc30", "#fde725",
-)  # fmt: skip
 TRUE_COLOUR = ("B04", "B03", "B02")
 BRIGHT = 1800  # reflectance x 10000 that is shown white, above that of land without snow
-SAMPLE = 1000  # pixels per side of the resampled map
 
 
 def write_map_style(path: Path, method_title: str) -> Path:
@@ -39,64 +32,8 @@ def write_map_style(path: Path, method_title: str) -> Path:
 
 
 def write_attribution_style(map_path: Path, method_title: str) -> Path:
-    """Write the style of an attribution map: a colour ramp, no data transparent.
-
-    The ramp runs from 0 (from the 1st percentile for methods with negative values) to the 99th
-    percentile, as in the figures; a map of the score, or one without values, gets 0 to 1.
-
-    Args:
-        map_path: attribution map, float32 GeoTIFF.
-        method_title: heads the legend.
-
-    Returns:
-        Path of the style.
-    """
+    """Write the style of an attribution map; see `ramps.attribution_renderer`."""
     return _write(attribution_renderer(map_path, method_title), map_path)
-
-
-def attribution_renderer(map_path: Path, method_title: str) -> ElementTree.Element:
-    """Renderer of an attribution map; see `write_attribution_style`."""
-    bottom, top = _limits(map_path)
-    renderer = _renderer("singlebandpseudocolor")
-    renderer.set("band", "1")
-    renderer.set("classificationMin", repr(bottom))
-    renderer.set("classificationMax", repr(top))
-    shader = ElementTree.SubElement(
-        ElementTree.SubElement(renderer, "rastershader"),
-        "colorrampshader",
-        colorRampType="INTERPOLATED",
-        classificationMode="1",
-        clip="0",
-        minimumValue=repr(bottom),
-        maximumValue=repr(top),
-    )
-    for step, colour in enumerate(RAMP):
-        value = bottom + (top - bottom) * step / (len(RAMP) - 1)
-        label = f"{value:.3g}"
-        if step == 0:
-            label = f"{method_title}: {label}, low"
-        elif step == len(RAMP) - 1:
-            label += " or more, high"
-        ElementTree.SubElement(
-            shader, "item", value=repr(value), color=colour, alpha="255", label=label
-        )
-    return renderer
-
-
-def _limits(map_path: Path) -> tuple[float, float]:
-    """Lower and upper end of the ramp, from percentiles of a resampled map."""
-    with open_raster(map_path) as dataset:
-        if form_of(dataset.tags(), map_path.stem, dataset.dtypes[0]) == "score":
-            return 0.0, 1.0
-        factor = max(1.0, max(dataset.shape) / SAMPLE)
-        shape = tuple(max(1, round(side / factor)) for side in dataset.shape)
-        values = read(dataset, 1, out_shape=shape)
-    finite = values[np.isfinite(values)]
-    if not finite.size:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(finite, [1, 99]))
-    bottom = low if low < 0 else 0.0
-    return bottom, high if high > bottom else bottom + 1
 
 
 def write_scene_style(path: Path, bands: Sequence[str]) -> Path:

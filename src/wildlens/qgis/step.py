@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +14,16 @@ from wildlens.areas.antimeridian import DEGREES, Bounds, bounding_box
 from wildlens.areas.polygons import TERMS
 from wildlens.errors import WildLensError
 from wildlens.files import vector
+from wildlens.files.map_tags import origin_of_maps, tags_of
+from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.landcover.class_counts import count_classes
+from wildlens.qgis.layouts import layouts_of
 from wildlens.qgis.project_xml import Extent, Group, Layer, layers_of, write_project
-from wildlens.qgis.qml import (
-    attribution_renderer,
-    landcover_renderer,
-    scene_renderer,
-    write_vector_style,
-)
+from wildlens.qgis.qml import landcover_renderer, scene_renderer, write_vector_style
+from wildlens.qgis.ramps import attribution_renderer
 from wildlens.qgis.symbols import areas_labels, areas_renderer, tiles_renderer
+from wildlens.qgis.themes import presets, themes_of
 from wildlens.registry import methods
 from wildlens.settings import Tiles
 
@@ -80,10 +80,23 @@ def build_project(
         members.append(
             _scene(path, maps_of.get(name, []), landcover_of.get(name), folder, number == 0)
         )
-    crs, extent = _place(ordered[0])
-    title = f"WildLens: {', '.join(path.stem for path in ordered)}"
-    write_project(output, title, members, crs, extent, NOTE)
     layers = list(layers_of(members))
+    crs, extent = _place(ordered[0])
+    origin = origin_of_maps(maps)
+    title = f"WildLens: {', '.join(path.stem for path in ordered)}"
+    themes = themes_of(layers)
+    notes = [NOTE, f"Models: {origin}."] if origin else [NOTE]
+    warnings = [f"Warning: {warning}." for warning in tags_of(maps, WARNING_TAG)]
+    write_project(
+        output,
+        f"{title}; models: {origin}" if origin else title,
+        members,
+        crs,
+        extent,
+        " ".join([*notes, *warnings]),
+        presets(themes),
+        layouts_of(themes, ordered[0].stem, [*notes, *warnings], extent, crs.is_projected),
+    )
     outside = [layer.source for layer in layers if layer.source.startswith("../")]
     if outside:
         log.warning(
@@ -91,6 +104,12 @@ def build_project(
             ", ".join(outside),
         )
     log.info("qgis: %d layers of %d scenes -> %s", len(layers), len(scenes), output)
+
+
+def _of_models(tags: Mapping[str, str]) -> str:
+    """What the models of a map were trained on, and the warning about its scene, if any."""
+    models = f" Models: {tags[TAG]}." if TAG in tags else ""
+    return models + (f" Warning: {tags[WARNING_TAG]}." if WARNING_TAG in tags else "")
 
 
 def _scene(
@@ -109,6 +128,7 @@ def _scene(
         Layer(
             "X (true colour)", _relative(path, folder), crs, extent, scene_renderer(bands),
             shown=True, note="Reflectance x 10000; transparent for no data and clouds.",
+            kind="image",
         ),
     ]))  # fmt: skip
     if landcover is not None:
@@ -116,6 +136,7 @@ def _scene(
             "Land cover (CORINE)", _relative(landcover, folder), *_place(landcover),
             landcover_renderer((np.flatnonzero(count_classes(landcover)[1:]) + 1).tolist()),
             note="CORINE has a minimum mapping unit of 25 ha and omits small bogs and rocks.",
+            kind="land cover",
         ))  # fmt: skip
     return Group(path.stem, members, expanded=first)
 
@@ -131,15 +152,20 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
         method = tags.get("wildlens_method", path.stem)
         title = methods.title(method)
         if form == "image":
-            images.append(Layer(title, source, *place, scene_renderer(bands)))
+            note = f"Reflectance x 10000.{_of_models(tags)}"
+            images.append(Layer(title, source, *place, scene_renderer(bands), note=note))
             continue
         unit = f"Unit: {tags.get('unit', 'unknown')}. {tags.get('sign', '')}."
-        renderer = attribution_renderer(path, title)
+        renderer = attribution_renderer(path)
         if form == "score":
-            note = f"{unit} Score of the tiles around a pixel, 0 anthropogenic, 1 natural."
+            note = "Score of the tiles around a pixel, 0 anthropogenic, 1 natural."
+            note = f"{unit} {note}{_of_models(tags)}"
             scores.append(Layer(title, source, *place, renderer, note=note))
             continue
-        attributions[method] = Layer(title, source, *place, renderer, note=f"{unit} {NOTE}")
+        attributions[method] = Layer(
+            title, source, *place, renderer, note=f"{unit} {NOTE}{_of_models(tags)}",
+            kind="attribution",
+        )  # fmt: skip
     ordered = sorted(attributions, key=methods.position)
     shown = next((method for method in (*SHOWN_FIRST, *ordered) if method in attributions), None)
     layers = [
@@ -176,7 +202,7 @@ def _areas(path: Path, folder: Path) -> Layer:
     return Layer(
         "Protected areas: mean score", f"{_relative(path, folder)}|layername={name}",
         CRS.from_user_input(areas.crs), extent, renderer, shown=True, note=AREAS_NOTE,
-        labels=labels,
+        labels=labels, kind="areas",
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
 from wildlens.figures.style import MUTED, class_colour
-from wildlens.qgis.qml import RAMP
+from wildlens.qgis.ramps import RAMP
 from wildlens.settings import classes_in_order
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles
@@ -86,11 +86,12 @@ def areas_labels() -> ElementTree.Element:
     labels = ElementTree.Element("labeling", type="simple")
     settings = ElementTree.SubElement(labels, "settings", calloutType="simple")
     style = ElementTree.SubElement(
-        settings, "text-style", fieldName=AREA_LABEL, isExpression="1", fontSize="9",
-        fontSizeUnit="Point", textColor="34,34,34,255", textOpacity="1",
+        settings, "text-style", fieldName=AREA_LABEL, isExpression="1", fontSize="8",
+        fontSizeUnit="Point", fontFamily="Sans Serif", fontWeight="50", textColor="34,34,34,255",
+        textOpacity="1",
     )  # fmt: skip
     ElementTree.SubElement(
-        style, "text-buffer", bufferDraw="1", bufferSize="1", bufferSizeUnits="MM",
+        style, "text-buffer", bufferDraw="1", bufferSize="0.6", bufferSizeUnits="MM",
         bufferColor="255,255,255,255", bufferOpacity="1",
     )  # fmt: skip
     ElementTree.SubElement(settings, "placement", placement="1")  # around the centre

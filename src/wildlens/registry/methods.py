@@ -267,6 +267,14 @@ def _ordered(found: Iterable[MethodRecord]) -> list[MethodRecord]:
     return sorted([*controls, *found], key=lambda record: ROLES.index(record.role))
 
 
+def is_signed(tags: Mapping[str, str], name: str) -> bool:
+    """Whether values below zero of a map on disk have a meaning; False if its origin is unknown."""
+    record = records().get(tags.get("wildlens_method", name))
+    if record is not None and record.signed is not None:
+        return record.signed
+    return tags.get("sign_rule") == "signed"
+
+
 def form_of(tags: Mapping[str, str], name: str, dtype: str) -> Form:
     """Form of a map on disk: by its tag, by its method, or, of unknown origin, by its dtype."""
     record = records().get(tags.get("wildlens_method", name))

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError
@@ -76,6 +77,7 @@ def build_scene(
                 nodata=MISSING,
                 tags=_tags(layers, settings),
                 descriptions=settings.bands,
+                overviews=Resampling.average,
             )
         )
         valid, saturated = _convert(layers, grid, target)

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wildlens.errors import WildLensError, one_line
+from wildlens.files.conditions import MARK
+from wildlens.files.map_tags import origin_of_maps, tags_of
+from wildlens.files.origin import WARNING_TAG, origin_of_models
 from wildlens.progress import duration
 from wildlens.registry import methods
 from wildlens.summary.run import Run, everything_in
@@ -14,6 +17,7 @@ from wildlens.warnings import NONE as NO_WARNING
 
 log = logging.getLogger(__name__)
 
+MODELS = "models/*.safetensors"
 WARNING = "WARNING: "  # marks warnings in the log lines of the steps
 ONE_TRAINING = (
     "Intervals: other tiles, with these networks. Another training gives other maps: see"
@@ -53,6 +57,8 @@ class Summary:
         warnings: one line each, with the step that logged it.
         seconds: step -> computing time of all its jobs, s.
         settings: section -> YAML text.
+        origin: what the models were trained on, in words; empty without models.
+        conditions: step -> date, machine, threads and commit, as its log states them.
     """
 
     folder: Path
@@ -65,6 +71,8 @@ class Summary:
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
+    origin: str = ""
+    conditions: dict[str, str] = field(default_factory=dict)
 
     def best_rival(self, reference: str) -> Row | None:
         """The row of methods.csv with the highest IoU among rivals of the paper's method."""
@@ -90,9 +98,14 @@ def read_summary(folder: Path, run: Run | None = None) -> Summary:
         raise WildLensError(f"{folder}: is no folder of results; run snakemake first")
     run = run or everything_in(folder)
     maps: dict[str, list[str]] = {}
+    paths = []
     for scene, method in run.maps:
-        if (folder / "maps" / scene / f"{method}.tif").is_file():
+        path = folder / "maps" / scene / f"{method}.tif"
+        if path.is_file():
             maps.setdefault(scene, []).append(method)
+            paths.append(path)
+    warnings = [*_saved(folder), *_logged(folder / "logs", run.jobs)]
+    warnings += [f"map: {warning}" for warning in tags_of(paths, WARNING_TAG)]
     return Summary(
         folder=folder,
         places=[(name, what) for name, what in PLACES if (folder / name).exists()],
@@ -101,9 +114,11 @@ def read_summary(folder: Path, run: Run | None = None) -> Summary:
         methods=_rows(folder / "evaluation/methods.csv"),
         scores=_rows(folder / "evaluation/scores.csv"),
         areas=_rows(folder / "area_statistics.csv"),
-        warnings=list(dict.fromkeys([*_saved(folder), *_logged(folder / "logs", run.jobs)])),
+        warnings=list(dict.fromkeys(warnings)),
         seconds=_seconds(folder / "benchmarks", run.jobs),
         settings=_settings(folder / "settings", run.settings),
+        origin=origin_of_maps(paths) or origin_of_models(sorted(folder.glob(MODELS))),
+        conditions=dict(_conditions(folder / "logs", run.jobs)),
     )
 
 
@@ -111,6 +126,7 @@ def as_text(summary: Summary) -> str:
     """The digest as text for a console."""
     sections = [
         (f"Results in {summary.folder}/", _results(summary)),
+        ("Models", [f"  {summary.origin}"] if summary.origin else []),
         ("Main numbers", _numbers(summary)),
         ("Warnings", [f"  ! {line}" for line in summary.warnings] or ["  none"]),
     ]
@@ -208,6 +224,15 @@ def _logged(logs: Path, jobs: Iterable[str]) -> Iterator[str]:
             step, marked, message = line.partition(WARNING)
             if marked:
                 yield f"{step}{message}"
+
+
+def _conditions(logs: Path, jobs: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Step and conditions of the trainings, from their logs; of several attempts, the last."""
+    for path in _files(logs, jobs, ".log"):
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+            step, marked, text = line.partition(f": {MARK}")
+            if marked:
+                yield step, text
 
 
 def _seconds(benchmarks: Path, jobs: Iterable[str]) -> dict[str, float]:

@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from PIL import Image
 from wildlens import __version__
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.atomic import write_text
+from wildlens.files.conditions import conditions
 from wildlens.progress import duration
 from wildlens.summary.areas import site_rows
 from wildlens.summary.digest import REFERENCES, Summary, read_summary, rounded
@@ -50,6 +52,7 @@ PLACES = {
     "scores.csv": "evaluation",
     "methods.csv": "evaluation",
 }
+_INTERVAL = re.compile(r"(\S+) (\(\S+ to \S+\))")  # as `_with_interval` writes it
 AREAS = "areas.csv"  # made of area_statistics.csv, site by site
 
 
@@ -57,14 +60,15 @@ AREAS = "areas.csv"  # made of area_statistics.csv, site by site
 class Item:
     """A figure (data URI) or a table (rows as text), with its caption as HTML.
 
-    `more` is where a table lies that has more columns than are shown.
+    `file` is where it lies, from the page's folder; `cut` whether a table has more columns there.
     """
 
     name: str
     caption: str
     picture: str = ""
     rows: tuple[dict[str, str], ...] = ()
-    more: str = ""
+    file: str = ""
+    cut: bool = False
 
 
 def write_page(folder: Path, captions: Path | None, output: Path, run: Run | None = None) -> None:
@@ -80,13 +84,14 @@ def write_page(folder: Path, captions: Path | None, output: Path, run: Run | Non
         for title, names in STORY
     ]
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"duration": duration, "number": _shown, "rounded": rounded}
+    environment.filters |= {"duration": duration, "parts": _parts, "rounded": rounded}
     text = environment.from_string(TEMPLATE).render(
         summary=summary,
         version=__version__,
         sections=[(title, items) for title, items in sections if items],
         references=REFERENCES,
         inputs=_inputs(folder / "evaluation/provenance.json"),
+        now=conditions(),
     )
     write_text(output, text)
     if len(text.encode()) > MOST_BYTES:
@@ -104,14 +109,16 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
             return None
         if name == AREAS:
             caption = _caption(captions, TABLES[name])
-            return Item(name, caption, rows=tuple(site_rows(rows)), more="area_statistics.csv")
+            rows = tuple(site_rows(rows))
+            return Item(name, caption, rows=rows, file="area_statistics.csv", cut=True)
         shown = tuple(_short(row, COLUMNS.get(name, tuple(row))) for row in rows)
-        more = f"{PLACES[name]}/{name}" if len(shown[0]) < len(rows[0]) else ""
-        return Item(name, _caption(captions, TABLES[name]), rows=shown, more=more)
+        cut = len(shown[0]) < len(rows[0])
+        caption = _caption(captions, TABLES[name])
+        return Item(name, caption, rows=shown, file=f"{PLACES[name]}/{name}", cut=cut)
     path = summary.folder / "figures" / name
     if not path.is_file():
         return None
-    return Item(name, _caption(captions, path.stem), _picture(path))
+    return Item(name, _caption(captions, path.stem), _picture(path), file=f"figures/{name}")
 
 
 def _picture(path: Path) -> str:
@@ -165,6 +172,12 @@ def _with_interval(row: dict[str, str], name: str) -> str:
     if not (row[name] and low and high):
         return row[name]
     return f"{rounded(row[name])} ({rounded(low)} to {rounded(high)})".replace("-", "−")
+
+
+def _parts(value: str) -> list[str]:
+    """A table's value, or a number and its interval, between which a line may be broken."""
+    match = _INTERVAL.fullmatch(value or "")
+    return list(match.groups()) if match else [_shown(value)]
 
 
 def _shown(value: str) -> str:

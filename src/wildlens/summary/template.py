@@ -17,9 +17,10 @@ a { color: #0072b2; }
 figure { margin: 1.5rem 0 2.2rem; } img { max-width: 100%; height: auto; }
 figcaption { color: #444; max-width: 46rem; }
 table { border-collapse: collapse; font-size: .85rem; display: block; overflow-x: auto; }
-th, td { padding: .2rem .6rem; text-align: left; border-bottom: 1px solid #e4e4e4;
-  white-space: nowrap; font-variant-numeric: tabular-nums; }
+th, td { padding: .2rem .4rem; text-align: left; border-bottom: 1px solid #e4e4e4;
+  vertical-align: top; font-variant-numeric: tabular-nums; }
 th { color: #666; font-weight: 600; }
+td:first-child, .nowrap { white-space: nowrap; }
 .warnings { border-left: 4px solid #d55e00; background: #fdf3ec; padding: .1rem 1rem; }
 .calm { border-left: 4px solid #d9d9d9; padding: .1rem 1rem; }
 .numbers { display: flex; flex-wrap: wrap; gap: 1rem; padding: 0; list-style: none; }
@@ -42,6 +43,10 @@ protected land (score 1) from land shaped by people (score 0). Two further netwo
 with as little change as possible, an image with a higher score (X+) and one with a lower score
 (X−). The <em>attribution map</em> is the difference of the two generated images: it is high where
 the classifier finds evidence for protected nature.</p>
+{% if summary.origin %}
+<p class="{{ "warnings" if "simulated" in summary.origin else "calm" }}"><b>The models of this run:
+{{ summary.origin }}.</b></p>
+{% endif %}
 <ul class="numbers">
 {% for row in summary.accuracy if row.split == "test" %}
 <li><b>{{ row.accuracy | rounded }}</b>accuracy on {{ row.tiles }} test tiles</li>
@@ -65,9 +70,16 @@ marking every pixel: {{ row.target_share | rounded }}
 </div>
 <h3>Results</h3>
 <table>
-{% for name, what in summary.places %}<tr><td>{{ name }}</td><td>{{ what }}</td></tr>{% endfor %}
+{% for name, what in summary.places %}
+<tr><td><a href="{{ name | urlencode }}">{{ name }}</a></td><td class="text">{{ what }}</td></tr>
+{% endfor %}
 {% for scene, methods in summary.maps.items() %}
-<tr><td>maps/{{ scene }}/</td><td>{{ methods | join(", ") }}</td></tr>
+<tr><td><a href="maps/{{ scene | urlencode }}">maps/{{ scene }}/</a></td><td class="text">
+{% for method in methods %}
+<a href="maps/{{ scene | urlencode }}/{{ method | urlencode }}.tif">{{ method }}</a>
+{%- if not loop.last %}, {% endif %}
+{% endfor %}
+</td></tr>
 {% endfor %}
 </table>
 
@@ -79,14 +91,22 @@ marking every pixel: {{ row.target_share | rounded }}
 <img src="{{ item.picture }}" alt="{{ item.name }}">
 {% else %}
 <table>
-<tr>{% for column in item.rows[0] %}<th>{{ column }}</th>{% endfor %}</tr>
+<tr>{% for column in item.rows[0] %}<th>
+{%- for word in column.split("_") %}{{ word }}{% if not loop.last %}_<wbr>{% endif %}{% endfor %}
+</th>{% endfor %}</tr>
 {% for row in item.rows %}
-<tr>{% for value in row.values() %}<td>{{ value | number }}</td>{% endfor %}</tr>
+<tr>{% for value in row.values() %}<td>
+{%- set found = value | parts %}
+{%- for part in found %}
+{%- if found | length > 1 %}<span class="nowrap">{{ part }}</span> {% else %}{{ part }}{% endif %}
+{%- endfor %}</td>
+{%- endfor %}</tr>
 {% endfor %}
 </table>
 {% endif %}
 <figcaption>{{ item.caption | safe }}
-{% if item.more %}<p>All columns: <code>{{ item.more }}</code></p>{% endif %}</figcaption>
+{% if item.file %}<p>{{ "All columns" if item.cut else "File" }}:
+<a href="{{ item.file | urlencode }}">{{ item.file }}</a></p>{% endif %}</figcaption>
 </figure>
 {% endfor %}
 {% endfor %}
@@ -96,6 +116,13 @@ marking every pixel: {{ row.target_share | rounded }}
 {% for name, text in summary.settings.items() %}
 <details><summary>{{ name }}</summary><pre>{{ text }}</pre></details>
 {% endfor %}
+<h3>Conditions</h3>
+<table>
+{% for step, text in summary.conditions.items() %}
+<tr><td>training: {{ step }}</td><td class="text">{{ text }}</td></tr>
+{% endfor %}
+<tr><td>this page</td><td class="text">{{ now }}</td></tr>
+</table>
 {% if summary.seconds %}
 <h3>Computing time</h3>
 <table><tr><th>step</th><th>sum over its jobs</th></tr>

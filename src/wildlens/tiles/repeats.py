@@ -73,11 +73,13 @@ def same_overpass(one: str, two: str) -> bool:
         one, two: times in ISO 8601; of scenes of several products joined by ' + '. Empty if
             unknown, which is no overpass.
     """
-    gaps = [abs((a - b).total_seconds()) for a in _times(one) for b in _times(two)]
+    first, second = acquisition_times(one), acquisition_times(two)
+    gaps = [abs((a - b).total_seconds()) for a in first for b in second]
     return min(gaps, default=np.inf) < OVERPASS_SECONDS
 
 
-def _times(text: str) -> list[datetime]:
+def acquisition_times(text: str) -> list[datetime]:
+    """Times of a scene's products, joined by ' + ' in its tag; without a zone they are in UTC."""
     times = []
     for part in filter(None, text.split(" + ")):
         with suppress(ValueError):

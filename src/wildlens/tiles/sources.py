@@ -18,6 +18,7 @@ class Source:
         truth: the true land cover, if it is known (simulated scenes).
         bands: names of the scene's bands.
         sensed: when its products were sensed, as they state it; empty if unknown.
+        simulated: whether its products say so, or its true land cover is known.
     """
 
     scene: Path
@@ -26,6 +27,7 @@ class Source:
     grid: GeoBox
     bands: tuple[str, ...]
     sensed: str
+    simulated: bool = False
 
     @property
     def name(self) -> str:
@@ -76,8 +78,10 @@ def _open(scene: Path, landcover: Path, truth: Path | None) -> Source:
             raise WildLensError(
                 f"{scene}: is no scene (uint16, named bands); make it with 'wildlens scene'"
             )
-        bands, sensed = tuple(dataset.descriptions), dataset.tags().get("product_sensing_time", "")
-        source = Source(scene, landcover, truth, grid_of(dataset), bands, sensed)
+        bands, tags = tuple(dataset.descriptions), dataset.tags()
+        simulated = truth is not None or "product_simulated" in tags
+        sensed = tags.get("product_sensing_time", "")
+        source = Source(scene, landcover, truth, grid_of(dataset), bands, sensed, simulated)
     for path in (landcover, truth):
         if path is not None:
             _check_landcover(path, source)

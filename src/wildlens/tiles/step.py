@@ -19,6 +19,7 @@ from wildlens.areas.criteria import Criteria
 from wildlens.areas.polygons import degree_bounds, select_sites, that_count
 from wildlens.areas.report import log_left_out, write_sites
 from wildlens.files.atomic import atomic
+from wildlens.files.origin import Origin
 from wildlens.files.raster import open_raster, read
 from wildlens.progress import track
 from wildlens.provenance import record
@@ -31,6 +32,7 @@ from wildlens.tiles.repeats import repeated_in, report_repeats
 from wildlens.tiles.sources import Source, open_sources
 from wildlens.tiles.splits import DROPPED, SPLITS, assign_splits, block_names
 from wildlens.tiles.store import STEP, write_tileset
+from wildlens.tiles.training_origin import training_origin
 
 log = logging.getLogger(__name__)
 
@@ -93,7 +95,8 @@ def build_tiles(
     provenance = record(STEP, settings, inputs)
     coordinates = coordinates_of(tiles[selected], sources[0].bands)
     attributes = {"tile_size": settings.size, "classes": list(settings.classes)}
-    coordinates.attrs = {**provenance, **attributes}
+    origin = _origin(tiles, sources)
+    coordinates.attrs = {**provenance, **attributes, **origin.attributes()}
     with atomic(output) as folder:
         write_tileset(folder, coordinates, _cut(sources, tiles[selected], settings.size))
         write_footprints(footprints, tiles, settings.classes, provenance)
@@ -103,6 +106,16 @@ def build_tiles(
         "%s: %d tiles of %d x %d px and bands %s, from %d scenes", output, selected.sum(),
         settings.size, settings.size, ", ".join(sources[0].bands), len(sources),
     )  # fmt: skip
+
+
+def _origin(tiles: geopandas.GeoDataFrame, sources: Sequence[Source]) -> Origin:
+    """What models trained on these tiles will state of their origin."""
+    used = set(tiles["scene"][tiles["split"] == "train"])
+    return training_origin(
+        tiles,
+        {source.name: source.sensed for source in sources},
+        any(source.simulated for source in sources if source.name in used),
+    )
 
 
 def _select_sites(

@@ -86,7 +86,7 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         arguments=trained.arguments,
         bands=data.bands,
         tile_size=data.tile_size,
-        provenance=record,
+        provenance=record | data.origin,
         classes=classes.names,
         target=classes.target,
         neutral_baseline=most_neutral(distances),

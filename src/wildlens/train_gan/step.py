@@ -81,7 +81,8 @@ def train(
         "X+ %.3f, X- %.3f",
         settings.steps, *scores, *inference.values(),
     )  # fmt: skip
-    write_table(metrics / "training.csv", task.history)
+    unit = {"loss_unit": settings.loss_unit}  # of the similarity and cycle losses
+    write_table(metrics / "training.csv", [row | unit for row in task.history])
     training = dict(zip(("score_max", "score_min"), scores[1:], strict=True))
     warnings = warnings_about(*scores[1:]) + warnings_about_inference(training, inference)
     write_warnings(metrics / "warnings.txt", "gan", warnings)
@@ -92,7 +93,7 @@ def train(
         arguments=arguments,
         bands=data.bands,
         tile_size=data.tile_size,
-        provenance=record,
+        provenance=record | data.origin,
     )
     session.checkpoints.remove()
 

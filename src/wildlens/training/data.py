@@ -1,13 +1,14 @@
 """The training set, in memory or read from disk batch by batch."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from wildlens.files.origin import copied
 from wildlens.networks.images import to_images
 from wildlens.settings import TWO_CLASSES
 from wildlens.tiles.store import TilesOnDisk, class_names, open_tiles
@@ -63,6 +64,7 @@ class TrainingSet:
     bands: list[str]
     tile_size: int
     classes: Sequence[str] = TWO_CLASSES  # by label
+    origin: Mapping[str, str] = field(default_factory=dict)  # metadata for models, see files.origin
 
 
 def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
@@ -77,11 +79,11 @@ def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
         labels = torch.from_numpy(dataset["label"].values.astype(np.float32))
         split = dataset["split"].values.astype(str)
         bands = [str(band) for band in dataset["band"].values]
-        classes = class_names(dataset)
+        classes, origin = class_names(dataset), copied(dataset.attrs)
     rows = {name: np.flatnonzero(split == name) for name in ("train", "val", "test")}
     mean, sd = band_statistics(stored, rows["train"])
     splits = {
         name: TileSet(stored, labels[torch.from_numpy(those)], mean, those)
         for name, those in rows.items()
     }
-    return TrainingSet(splits, mean, sd, bands, stored.shape[-1], classes)
+    return TrainingSet(splits, mean, sd, bands, stored.shape[-1], classes, origin)

@@ -1,5 +1,6 @@
 """Where a training runs: device, processes, checkpoints, prefetching threads."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -7,11 +8,14 @@ from pathlib import Path
 
 import torch
 
+from wildlens.files.conditions import MARK, conditions
 from wildlens.networks.device import choose_device
 from wildlens.settings import Section
 from wildlens.training.checkpoint import SECONDS, Checkpoints, fingerprint
 from wildlens.training.prefetch import WORKERS
 from wildlens.training.processes import Processes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class Session:
         """
         chosen = choose_device(device)
         processes = Processes.joined(chosen)
+        log.info("%s: %s%s", name, MARK, conditions(*_computing(chosen)))
         mark = fingerprint(name, settings, record, module)
         keeper = Checkpoints(checkpoints, name, mark, checkpoint_seconds, processes)
         return cls(chosen, processes, keeper, workers)
@@ -56,3 +61,8 @@ class Session:
         if start == 0:
             return self
         return replace(self, checkpoints=self.checkpoints.renamed(f"start-{start}"))
+
+def _computing(device: torch.device) -> tuple[str, ...]:
+    """GPU, threads and torch's version."""
+    gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return gpu, f"{torch.get_num_threads()} threads", f"torch {torch.__version__}"

@@ -26,6 +26,7 @@ BAND_IDS = (
 )  # fmt: skip
 
 _IMAGE_NAME = re.compile(r".*_(B\d\d|B8A|SCL)_(\d\d)m")
+_SIMULATED = "_TL_DEMO_"  # processing centre in the names of the demo's granules
 _TILE = re.compile(r"T\d\d[A-Z]{3}(?=_)")
 _WHOLE_NUMBER = re.compile(r"[+-]?\d{1,5}(\.0*)?", re.ASCII)
 _FIRST_FORMAT = re.compile(r"S2[A-D]_[A-Z]{4}_MTD_SAFL(1C|2A)_.*\.xml", re.IGNORECASE)
@@ -43,7 +44,8 @@ class Metadata:
         images: paths of the images relative to the product's folder, without extension.
         offset: DN to add, by band; empty where there is no such element (baselines below 04.00).
         quantification: DN of reflectance 1.
-        description: product_uri, sensing_time, baseline, spacecraft, relative_orbit.
+        description: product_uri, sensing_time, baseline, spacecraft, relative_orbit, tile, and
+            simulated for products of the demo.
     """
 
     images: tuple[PurePosixPath, ...]
@@ -141,6 +143,9 @@ def _description(root: Element, images: tuple[PurePosixPath, ...]) -> dict[str, 
         "spacecraft": safe_xml.text_at(root, "SPACECRAFT_NAME"),
         "relative_orbit": safe_xml.text_at(root, "SENSING_ORBIT_NUMBER"),
     }
+    granules = safe_xml.all_of(root, "Granule")
+    if any(_SIMULATED in granule.get("granuleIdentifier", "") for granule in granules):
+        texts["simulated"] = "true"
     tiles = sorted({t for image in images for t in _TILE.findall(image.name)})
     texts["tile"] = " ".join(tiles)
     return {key: text for key, text in texts.items() if text}

@@ -1,0 +1,92 @@
+"""Colour ramps of maps, with the unit and the meaning of both ends in their legends."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+from wildlens.files.raster import open_raster, read
+from wildlens.registry.methods import form_of, is_signed
+
+# viridis in nine steps, as in the figures
+RAMP = (
+    "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c",
+    "#28ae80", "#5ec962", "#addc30", "#fde725",
+)  # fmt: skip
+# purple to orange in five steps, as in the figure of the classes: zero is nearly white
+DIVERGING = ("#5e3c99", "#b2abd2", "#f7f7f7", "#fdb863", "#e66101")
+SAMPLE = 1000  # pixels per side of the resampled map
+
+
+def attribution_renderer(map_path: Path, title: str = "") -> ElementTree.Element:
+    """Renderer of an attribution or a score: a colour ramp, no data transparent.
+
+    The ramp runs from 0 to the 99th percentile. That of a method with negative values diverges from
+    0 in its middle to the larger of both percentiles (1st and 99th), up and down. A map of the
+    score, or one without values, gets 0 to 1.
+
+    Args:
+        map_path: float32 GeoTIFF; title: heads the legend.
+    """
+    head = f"{title}: " if title else ""
+    with open_raster(map_path) as dataset:
+        tags, dtype = dataset.tags(), dataset.dtypes[0]
+        factor = max(1.0, max(dataset.shape) / SAMPLE)
+        shape = tuple(max(1, round(side / factor)) for side in dataset.shape)
+        values = read(dataset, 1, out_shape=shape)
+    values = values[np.isfinite(values)]
+    if form_of(tags, map_path.stem, dtype) == "score":
+        return _renderer(0.0, 1.0, RAMP, (f"{head}0 anthropogenic", "1 natural"))
+    unit = tags.get("unit", "")
+    unit = f" {unit}" if unit not in ("", "none") else ""
+    if is_signed(tags, map_path.stem) or (values < 0).any():
+        limit = _limit(np.abs(values))
+        ends = f"{head}−{limit:.3g}{unit} or less, low", f"{limit:.3g}{unit} or more, high"
+        return _renderer(-limit, limit, DIVERGING, ends)
+    top = _limit(values)
+    return _renderer(0.0, top, RAMP, (f"{head}0{unit}, low", f"{top:.3g}{unit} or more, high"))
+
+
+def _limit(values: np.ndarray) -> float:
+    """99th percentile of values of 0 and more; 1 if there is nothing above 0."""
+    return float(np.percentile(values, 99)) or 1.0 if values.size else 1.0
+
+
+def _renderer(
+    bottom: float, top: float, colours: Sequence[str], ends: tuple[str, str]
+) -> ElementTree.Element:
+    """Pseudocolour of the first band; `ends` are the labels of the lowest and the highest value."""
+    renderer = ElementTree.Element(
+        "rasterrenderer", type="singlebandpseudocolor", opacity="1", alphaBand="-1",
+        nodataColor="", band="1", classificationMin=repr(bottom), classificationMax=repr(top),
+    )  # fmt: skip
+    shader = ElementTree.SubElement(
+        ElementTree.SubElement(renderer, "rastershader"),
+        "colorrampshader",
+        colorRampType="INTERPOLATED",
+        classificationMode="1",
+        clip="0",
+        minimumValue=repr(bottom),
+        maximumValue=repr(top),
+    )
+    last = len(colours) - 1
+    for step, colour in enumerate(colours):
+        value = bottom + (top - bottom) * step / last
+        label = {0: ends[0], last: ends[1]}.get(step, f"{value:.3g}".replace("-", "−"))
+        ElementTree.SubElement(
+            shader, "item", value=repr(value), color=colour, alpha="255", label=label
+        )
+    ElementTree.SubElement(
+        shader,
+        "rampLegendSettings",
+        # a continuous legend labels both ends only: zero in the middle needs one of single steps
+        useContinuousLegend="0" if bottom < 0 else "1",
+        minimumLabel=ends[0],
+        maximumLabel=ends[1],
+        prefix="",
+        suffix="",
+        orientation="2",
+        direction="0",
+    )
+    return renderer

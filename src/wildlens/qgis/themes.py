@@ -1,0 +1,52 @@
+"""Map themes of the project: sets of layers that are switched on together."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from xml.etree import ElementTree
+
+from wildlens.qgis.project_xml import Layer
+
+IMAGE, ATTRIBUTION = "Image", "Attribution"
+OTHER_METHOD, LAND_COVER = "Comparison: other method", "Comparison: land cover"
+
+
+def themes_of(layers: Iterable[Layer]) -> dict[str, list[Layer]]:
+    """Theme -> its layers; themes that would lack what they are named after are left out.
+
+    The attribution is the one that is shown when the project opens; the other method is the first
+    of the remaining ones, in the order of the methods. Outlines of protected areas are in all
+    themes.
+    """
+    layers = list(layers)
+    of_kind = {
+        kind: [layer for layer in layers if layer.kind == kind]
+        for kind in ("areas", "image", "attribution", "land cover")
+    }
+    areas, images, maps = (of_kind[kind] for kind in ("areas", "image", "attribution"))
+    others = first_of_each_scene(layer for layer in maps if not layer.shown)
+    themes = {
+        IMAGE: (images, []),
+        ATTRIBUTION: ([layer for layer in maps if layer.shown], images),
+        OTHER_METHOD: (others, images),
+        LAND_COVER: (of_kind["land cover"], []),
+    }
+    return {name: [*areas, *found, *below] for name, (found, below) in themes.items() if found}
+
+
+def first_of_each_scene(layers: Iterable[Layer]) -> list[Layer]:
+    """The first layer of each folder: maps of a scene are in one of its name."""
+    found: dict[str, Layer] = {}
+    for layer in layers:
+        found.setdefault(layer.source.rpartition("/")[0], layer)
+    return list(found.values())
+
+
+def presets(themes: Mapping[str, Sequence[Layer]]) -> ElementTree.Element:
+    """The themes as QGIS stores them; groups stay as they are."""
+    root = ElementTree.Element("visibility-presets")
+    for name, layers in themes.items():
+        preset = ElementTree.SubElement(root, "visibility-preset", name=name)
+        for layer in layers:
+            ElementTree.SubElement(
+                preset, "layer", id=layer.id, style="default", visible="1", expanded="1"
+            )
+    return root
