@@ -88,6 +88,33 @@ def test_rules_include_the_validation_threshold(evaluated):
         shares = rules.sort_index().loc[key]["share_high"]
         assert shares["highest 10 % of each tile"] == pytest.approx(0.1, abs=0.01)
         assert shares["highest 25 % of each tile"] == pytest.approx(0.25, abs=0.01)
+        expected = validation_share(evaluated.world, key[1])
+        (share,) = (s for name, s in shares.items() if "target's share" in name)
+        assert share == pytest.approx(expected, abs=0.01)
+
+
+def validation_share(world, reference):
+    """Share of the targets on the validation tiles."""
+    classes = {"corine": world.landcover, "truth": world.truth}[reference]
+    known = np.isfinite(world.attributions["gan"]) & (classes > 0) & validation(world)
+    return np.isin(classes[known], [BOG, ROCK]).mean()
+
+
+def validation(world):
+    return (world.split == "val")[:, None, None]
+
+
+def test_tiles_state_their_share_of_the_target(evaluated):
+    world = evaluated.world
+    table = evaluated.tables["tiles"].query("method == 'gan' and reference == 'truth'")
+    position = {name: number for number, name in enumerate(world.names)}
+    assert len(table) == 12
+    for name, pixels, share in table[["tile", "pixels", "target_share"]].itertuples(index=False):
+        number = position[name]
+        valid = np.isfinite(world.attributions["gan"][number])
+        assert pixels == valid.sum()
+        expected = np.isin(world.truth[number][valid], [BOG, ROCK]).mean()
+        assert share == pytest.approx(expected, rel=1e-5)
 
 
 def test_differences_hold_all_pairs_and_metrics(evaluated):

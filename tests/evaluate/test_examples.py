@@ -10,11 +10,15 @@ from wildlens.evaluate.examples import Examples, choose_examples, read_examples,
 
 
 def test_examples_are_chosen_by_their_scores():
-    original = np.array([0.5, 0.9, 0.2, 0.7, 0.6])
-    lowered = np.array([0.4, 0.1, 0.1, 0.2, 0.5])
-    chosen = choose_examples(np.stack([original, original, lowered], axis=1))
-    assert list(chosen) == [1, 4, 2, 3]  # tile 1 falls most, but is shown already
-    assert chosen[1] == "highest score" and chosen[3].startswith("largest fall")
+    original = np.array([0.5, 0.9, 0.2, 0.7, 0.6, 0.4, 0.3])
+    raised = np.array([0.9, 0.95, 0.99, 0.8, 0.7, 0.6, 0.97])
+    lowered = np.array([0.1, 0.1, 0.1, 0.2, 0.55, 0.35, 0.02])
+    chosen = choose_examples(np.stack([original, raised, lowered], axis=1))
+    # tiles 1 and 3 fall most; tile 1 is shown already, and tile 6 is lowest but falls less
+    assert list(chosen.items()) == [
+        (1, "highest score"), (0, "median score"), (2, "lowest score"),
+        (3, "largest fall of the score to X−"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
@@ -58,5 +62,7 @@ def test_pickled_or_unmatched_arrays_are_refused(tmp_path):
     with pytest.raises(WildLensError, match="cannot be read as examples"):
         read_examples(path)
     write_examples(path, dataclasses.replace(examples(), scores=np.zeros((2, 3), np.float32)))
+    with pytest.raises(ValueError, match="allow_pickle"):
+        write_examples(path, dataclasses.replace(examples(), names=np.array([{}] * 3, object)))
     with pytest.raises(WildLensError, match="do not belong together"):
         read_examples(path)

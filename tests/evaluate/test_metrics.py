@@ -139,6 +139,13 @@ def test_tile_metrics_equal_naive_ones():
     assert np.isnan(alone[0]) and alone[1] == 0.5
 
 
+@pytest.mark.parametrize("values", [[5, 5, 3], [5, 3, 3], [5, 4, 5]])
+def test_ranking_with_two_values_is_not_constant(values):
+    ranking = rank(np.array(values, np.float32), np.ones(3, bool))
+    assert not ranking.constant
+    assert ranking.best_threshold(np.array(values) == 5) == 5
+
+
 def test_pointing_game_of_a_constant_map_is_the_share():
     known = np.ones((1, 4, 5), bool)
     target = known & (np.arange(5) < 2)

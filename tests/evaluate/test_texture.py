@@ -37,6 +37,38 @@ def test_peak_is_the_share_of_variance_of_the_stripes():
     assert periodic_peak(values) == pytest.approx(0.5, abs=0.05)
 
 
+@pytest.mark.parametrize("direction", [(0, 1), (1, 0), (1, 1), (1, -1)])
+def test_texture_that_repeats_in_one_direction_only_is_found(direction):
+    """Each line in this direction is a wave of 6 px that starts anywhere."""
+    along, across = X, Y
+    if direction != (0, 1):
+        along, across = Y, X - direction[1] * Y  # across: number of the line that a pixel is on
+    starts = np.random.default_rng(2).random(3 * SIDE)
+    values = np.sin(2 * np.pi * (along / 6 + starts[across.astype(int) + SIDE]))
+    assert periodic_peak(values) > 0.8
+    others = {(0, 1), (1, 0), (1, 1), (1, -1)} - {direction}
+    valid = np.ones(values.shape, bool)
+    for other in others:
+        assert np.abs(autocorrelation(values, valid, other, range(1, 21))).max() < 0.15
+
+
+def test_trend_is_a_gaussian_mean_of_the_valid_pixels():
+    rng = np.random.default_rng(7)
+    values, valid = rng.normal(3, 1, (40, 50)), rng.random((40, 50)) < 0.3
+    kernel = np.exp(-0.5 * (np.arange(-40, 41) / 10) ** 2)
+    naive = np.zeros(values.shape)
+    for y, x in np.argwhere(valid):
+        # mirrored beyond the border, the edge pixel twice
+        rows, columns = (
+            np.pad(np.arange(n), 40, mode="symmetric")[i : i + 81]
+            for n, i in zip(values.shape, (y, x), strict=True)
+        )
+        weight = kernel[:, None] * kernel * valid[np.ix_(rows, columns)]
+        naive[y, x] = values[y, x] - np.average(values[np.ix_(rows, columns)], weights=weight)
+    expected = np.where(valid, naive - naive[valid].mean(), 0)
+    assert np.allclose(remove_trend(values, valid), expected, atol=1e-6)
+
+
 def test_grid_and_checkerboard_are_found():
     assert periodic_peak(((X % 6 < 2) & (Y % 6 < 2)).astype(np.float32)) > 0.8
     assert periodic_peak((X + Y) % 2) > 0.8

@@ -62,6 +62,7 @@ class Session:
             return self
         return replace(self, checkpoints=self.checkpoints.renamed(f"start-{start}"))
 
+
 def _computing(device: torch.device) -> tuple[str, ...]:
     """GPU, threads and torch's version."""
     gpu = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
