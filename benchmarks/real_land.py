@@ -3,8 +3,8 @@
     python -m benchmarks.real_land FOLDER --work WORK
 
 FOLDER holds scenes with masks (s2-amazon-forest); folders beside it, s2-europe-forest-fields and
-eurosat100-ms, give the mosaics of the grid pointing game, if they are there. Trains networks of each
-seed in WORK, which is resumed; writes to docs/results/real_land:
+eurosat100-ms, give the mosaics of the grid pointing game, if they are there. Trains networks of
+each seed in WORK, which is resumed; writes to docs/results/real_land:
 
 runs.csv        one row per land, seed, generators and method, with intervals over scenes
 methods.csv     the same over the seeds: mean, lowest, highest
@@ -13,8 +13,8 @@ classifiers.csv accuracy of the classifiers
 origin.csv      commit, machine, command and seconds of each run
 tiles.csv       number of tiles and scenes of each set
 
-Generators `default`: the repository's settings; `mixed`: with gan.mixed 0.5. Thresholds are those of
-the validation scenes.
+Generators `default`: the repository's settings; `mixed`: with gan.mixed 0.5. Thresholds are those
+of the validation scenes.
 """
 
 import argparse
