@@ -2,7 +2,7 @@
 
     python -m benchmarks.real_land_figure WORK FIGURE.png
 
-By default no imagery is drawn: the licence of the scenes was not to be read (see docs/real-land.md).
+By default no imagery is drawn: see docs/real-land.md for the licence of the scenes.
 `--imagery` adds X, X+ and X-, to look at and not to publish.
 """
 

@@ -1,4 +1,4 @@
-"""The benchmark on real land, on a small simulated folder of the same form: no real data is needed."""
+"""The benchmark on real land, on a small simulated folder of the same form, without real data."""
 
 import csv
 
