@@ -44,13 +44,14 @@ def write(lands, work: Path, seeds: int, output: Path) -> None:
                 generators.append({**key, "generators": variant, **row})
     if not runs:
         raise SystemExit(f"{work}: holds no finished run")
+    finished = {row["land"] for row in generators}
     found = {
         "runs": pd.DataFrame(runs),
         "methods": over_seeds(pd.DataFrame(runs)),
         "generators": pd.DataFrame(generators),
         "classifiers": pd.concat(classifiers, ignore_index=True),
         "origin": pd.concat(origins, ignore_index=True),
-        "tiles": pd.DataFrame(sizes(lands)),
+        "tiles": pd.DataFrame(sizes(land for land in lands if land.name in finished)),
     }
     for name, table in found.items():
         path = output / f"{name}.csv"
