@@ -51,7 +51,12 @@ def draw(work: Path, figure: Path, seed: int, count: int, imagery: bool) -> None
             names = (
                 store["name"].values[store["split"].values == "test"] if names is None else names
             )
-            columns.append((registry.title(method) + title, read_attribution(store, names)))
+            columns.append(
+                (
+                    registry.title(method).replace("contributions ", "contrib.\n") + title,
+                    read_attribution(store, names),
+                )
+            )
     chosen = np.linspace(0, len(names) - 1, count).round().astype(int)  # no choice by the result
     place = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
     rows = [place[name] for name in names[chosen].tolist()]

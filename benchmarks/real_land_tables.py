@@ -102,7 +102,9 @@ def positive_inside(values: np.ndarray, known: np.ndarray, target: np.ndarray) -
 def generator_scores(land, folder: Path, variant: str) -> dict[str, float]:
     """Mean scores of X, X+ and X- in training, at inference on the same tiles, and on test tiles.
 
-    `in_order`: share of the test tiles whose X+ scores higher than X, and X- lower.
+    `change_*`: mean absolute change of the test tiles, reflectance x 10000, of which 1 is the step in
+    which tiles are stored (20: that of the 8-bit pictures). `in_order`: share of the test tiles whose
+    X+ scores higher than X, and X- lower.
     """
     classifier = weights.load_classifier(folder / "classifier.safetensors")
     maximizer, minimizer = weights.load_generators(folder / f"generators-{variant}.safetensors")
@@ -124,6 +126,8 @@ def generator_scores(land, folder: Path, variant: str) -> dict[str, float]:
         "test_x": own.mean(),
         "test_max": high.mean(),
         "test_min": low.mean(),
+        "change_max": _change(images, maximizer),
+        "change_min": _change(images, minimizer),
         "raised": (high > own).mean(),
         "lowered": (low < own).mean(),
         "in_order": ((high > own) & (own > low)).mean(),
@@ -136,6 +140,12 @@ def _scores(classifier, images: torch.Tensor, generator) -> np.ndarray:
         classifier(generator(part) if generator else part).sigmoid() for part in images.split(16)
     ]
     return torch.cat(scores).numpy().ravel()
+
+
+@torch.no_grad()
+def _change(images: torch.Tensor, generator) -> float:
+    parts = images.split(16)
+    return 10000 * np.mean([(generator(part) - part).abs().mean().item() for part in parts])
 
 
 def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
