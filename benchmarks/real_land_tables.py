@@ -102,9 +102,8 @@ def positive_inside(values: np.ndarray, known: np.ndarray, target: np.ndarray) -
 def generator_scores(land, folder: Path, variant: str) -> dict[str, float]:
     """Mean scores of X, X+ and X- in training, at inference on the same tiles, and on test tiles.
 
-    `change_*`: mean absolute change of the test tiles, reflectance x 10000, of which 1 is the step in
-    which tiles are stored (20: that of the 8-bit pictures). `in_order`: share of the test tiles whose
-    X+ scores higher than X, and X- lower.
+    `change_*`: mean absolute change of the test tiles, reflectance x 10000; a step of the 8-bit
+    pictures is 20. `in_order`: share of the test tiles whose X+ scores higher than X, and X- lower.
     """
     classifier = weights.load_classifier(folder / "classifier.safetensors")
     maximizer, minimizer = weights.load_generators(folder / f"generators-{variant}.safetensors")
