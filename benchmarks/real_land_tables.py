@@ -107,7 +107,8 @@ def generator_scores(land, folder: Path, variant: str) -> dict[str, float]:
     """
     classifier = weights.load_classifier(folder / "classifier.safetensors")
     maximizer, minimizer = weights.load_generators(folder / f"generators-{variant}.safetensors")
-    last = pd.read_csv(folder / f"generators-{variant}" / "training.csv").tail(LAST).mean()
+    history = pd.read_csv(folder / f"generators-{variant}" / "training.csv")
+    last = history.tail(LAST).mean(numeric_only=True)
     training = load_training_set(land.training).splits["train"].only(classifier.target_label)
     batches = image_batches(training, SCORED, None, torch.device("cpu"))
     pair = {"maximizer": maximizer, "minimizer": minimizer}
