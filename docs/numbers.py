@@ -13,8 +13,9 @@ Two kinds of places are filled, both marked by comments that do not show:
     ...
     <!-- end -->
 
-`format` is of Python's format language, `.2f` by default; `scale` multiplies before it. A column of
-a table may put several of a file together: `{"{iou} ({iou_low} to {iou_high})": "IoU"}`.
+`format` is of Python's format language, `.2f` by default; `formats` has others by column of the
+file; `scale` multiplies before formatting. A column of a table may put several of a file together:
+`{"{iou} ({iou_low} to {iou_high})": "IoU"}`.
 """
 
 import argparse
@@ -49,19 +50,19 @@ def rows_of(request: dict) -> list[dict[str, str]]:
     return rows
 
 
-def shown(text: str, request: dict) -> str:
+def shown(text: str, column: str, request: dict) -> str:
     """A cell as the page shows it: numbers rounded, text as it is."""
     try:
         number = float(text) * request.get("scale", 1)
     except ValueError:
         return text.replace("|", "\\|") or "-"  # a bar would end the cell
-    return format(number, request.get("format", ".2f"))
+    return format(number, request.get("formats", {}).get(column, request.get("format", ".2f")))
 
 
 def cell(row: dict[str, str], column: str, request: dict) -> str:
     if column in row:
-        return shown(row[column], request)
-    return FIELD.sub(lambda match: shown(row[match.group(1)], request), column)
+        return shown(row[column], column, request)
+    return FIELD.sub(lambda match: shown(row[match[1]], match[1], request), column)
 
 
 def fill(match: re.Match) -> str:

@@ -8,6 +8,7 @@ runs.csv         one row per run and method
 methods.csv      one row per experiment and method: mean, standard deviation, lowest and highest
 differences.csv  paired differences within runs, of each map of the generators to each rival
 networks.csv     accuracy of the classifier, scores and sizes of the generated images
+classifiers.csv  one row per run: presence and accuracy of the classifier, AUROC of the maps
 covers.csv       mean attribution of single covers
 texture.csv      tiles with a periodic texture, of maps and of images
 faithfulness.csv insertion less deletion: does the score follow the map?
@@ -86,6 +87,7 @@ def tables_of(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
         "methods": methods_table(runs),
         "differences": differences_table(runs),
         "networks": networks_table(found),
+        "classifiers": classifiers_table(found, runs),
         "covers": covers_table(found["classes"]),
         "texture": texture_table(found["texture"]),
         "faithfulness": faithfulness_table(found["faithfulness"]),
@@ -219,6 +221,16 @@ def networks_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
         for experiment, group in series.groupby(experiments)
     ]
     return pd.DataFrame(rows)
+
+
+def classifiers_table(found: dict[str, pd.DataFrame], runs: pd.DataFrame) -> pd.DataFrame:
+    """What is known of each run's classifier without land cover, and the AUROC of each method."""
+    key = ["experiment", "seed", "threads"]
+    accuracy = found["accuracy"].query("split == 'test'")[[*key, "accuracy", "fgsm_accuracy"]]
+    table = found["evidence"][[*key, "presence"]].merge(accuracy, on=key)
+    aurocs = runs.pivot(index=key, columns="method", values="auroc")
+    explanations = [name for name in registry.names("paper", "rival") if name in aurocs]
+    return table.merge(aurocs[explanations].reset_index(), on=key)
 
 
 def covers_table(classes: pd.DataFrame) -> pd.DataFrame:

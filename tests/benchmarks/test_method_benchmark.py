@@ -186,6 +186,16 @@ def test_differences_are_paired_within_runs(runs):
     assert not len(table.query("map == rival"))
 
 
+def test_each_classifier_has_a_row_with_what_its_maps_reach(runs):
+    folder, values = runs
+    table = benchmark.tables_of(benchmark.read_runs(folder / "tables"))["classifiers"]
+    assert len(table) == 6 and set(table.columns) >= {"presence", "accuracy", "gan", "deeplift"}
+    assert "brightness" not in table  # a control
+    for row in table.to_dict("records"):
+        assert row["gan"] == values["gan"][row["seed"], row["threads"]]
+        assert (row["presence"], row["accuracy"]) == (0.3, 0.95)
+
+
 def test_periodic_tiles_are_counted_beyond_those_of_the_images(runs):
     folder, _ = runs
     tables = benchmark.tables_of(benchmark.read_runs(folder / "tables"))
@@ -211,7 +221,8 @@ def test_the_command_writes_the_tables(runs, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["method", str(folder), "--output", str(output)])
     benchmark.main()
     assert {p.stem for p in output.iterdir()} == {
-        "runs", "methods", "differences", "networks", "covers", "texture", "faithfulness"
+        "runs", "methods", "differences", "networks", "classifiers", "covers", "texture",
+        "faithfulness",
     }  # fmt: skip
     assert f"{output / 'runs.csv'}: 24 rows" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no finished run lies in"):
