@@ -1,4 +1,4 @@
-"""Tests that the map of any cut of a scene equals the whole scene's map, to the last bit."""
+"""Tests that the map of any cut of a scene equals the whole scene's map, up to rounding."""
 
 import numpy as np
 import pytest
@@ -116,13 +116,19 @@ def cut_of(values, cut, height=120, width=90):
 
 
 def assert_equal_inside(cut_map, whole_map, cut, margin):
-    """Assert that maps are equal to the last bit, except for a margin along the cut's borders."""
+    """Assert that maps are equal up to rounding, except for a margin along the cut's borders.
+
+    Most processors give equal bits; on some, the order of sums in a convolution depends on the
+    width of the window. A lattice that is off by a pixel gives differences of some per cent.
+    """
     expected = cut_of(whole_map, cut)
     assert cut_map.shape == expected.shape and min(cut_map.shape[1:]) > 2 * margin + 4
     inside = slice(margin, -margin or None)
     found, expected = cut_map[:, inside, inside], expected[:, inside, inside]
     assert np.isfinite(found[0]).any() and np.nanstd(found[0].astype(float)) > 0
-    assert found.tobytes() == expected.tobytes()
+    assert np.array_equal(np.isnan(found), np.isnan(expected))
+    rounding = 1 if found.dtype.kind == "u" else 1e-5 * np.nanmax(np.abs(expected))
+    assert np.nanmax(np.abs(found.astype(np.float64) - expected)) <= rounding
 
 
 def corner_of(cut):
