@@ -60,14 +60,24 @@ include: "workflow/rules/demo.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/scene.smk"
 include: "workflow/rules/landcover.smk"
-include: "workflow/rules/anthroprotect.smk" if settings.anthroprotect else "workflow/rules/tiles.smk"
-include: "workflow/rules/train_classifier.smk"
-include: "workflow/rules/train_gan.smk"
+
+if TRAINS:
+
+    include: "workflow/rules/anthroprotect.smk" if settings.anthroprotect else "workflow/rules/tiles.smk"
+    include: "workflow/rules/train_classifier.smk"
+    include: "workflow/rules/train_gan.smk"
+    include: "workflow/rules/attribute.smk"
+
+
 include: "workflow/rules/map.smk"
-include: "workflow/rules/attribute.smk"
-include: "workflow/rules/evaluate.smk"
+
+if TRAINS:
+
+    include: "workflow/rules/evaluate.smk"
+
+
 include: "workflow/rules/area_statistics.smk"
-include: "workflow/rules/figures.smk"
+include: "workflow/rules/figures.smk" if TRAINS else "workflow/rules/scene_figures.smk"
 include: "workflow/rules/qgis.smk"
 include: "workflow/rules/catalogue.smk"
 include: "workflow/rules/summary.smk"
@@ -78,7 +88,7 @@ rule all:
     input:
         MAPS,
         EXTRA_MAPS,
-        rules.evaluate.output,
+        rules.evaluate.output if TRAINS else [],
         rules.area_statistics.output if AREAS else [],
         rules.figures.output,
         rules.qgis.output,

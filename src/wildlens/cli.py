@@ -94,7 +94,8 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, area-statistics,
     figures, qgis, catalogue, summary. `snakemake` runs them all; anthroprotect replaces tiles if
-    that dataset is given. `doctor` checks for problems before a run, `networks` describes the
+    that dataset is given. `init` makes a project in a folder of its own, `run` runs snakemake there.
+    `doctor` checks for problems before a run, `networks` describes the
     networks.
     """
     use_own_data()
@@ -431,19 +432,31 @@ def area_statistics(settings: Path | None, tiles_settings: Path | None, **paths)
 
 
 @cli.command()
-@click.option("--tiles", type=existing, required=True)
-@click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
+@click.option("--tiles", type=existing)
+@click.option("--attribution", "attributions", type=existing, multiple=True)
 @click.option("--scene", "scenes", type=existing, multiple=True, help="Scenes, named by file.")
 @click.option("--map", "maps", type=existing, multiple=True, help="Maps of whole scenes.")
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
-@click.option("--evaluation", type=existing, required=True, help="Folder that evaluate wrote.")
-@click.option("--metrics", type=existing, required=True, help="Folder of both trainings' curves.")
+@click.option("--evaluation", type=existing, help="Folder that evaluate wrote.")
+@click.option("--metrics", type=existing, help="Folder of both trainings' curves.")
 @output
-def figures(**paths) -> None:
-    """Draw the figures of the report, from tables and maps; no network runs."""
-    from wildlens.figures.step import draw
+def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output) -> None:
+    """Draw the figures of the report, from tables and maps; no network runs.
 
-    draw(**paths)
+    Without tiles, attributions, evaluation and metrics, only that of the mapped scenes.
+    """
+    from wildlens.figures.step import draw, draw_scenes
+
+    of_training = [tiles, attributions, evaluation, metrics]
+    if not any(of_training):
+        draw_scenes(scenes, maps, landcovers, output)
+    elif all(of_training):
+        draw(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output)
+    else:
+        raise WildLensError(
+            "figures: --tiles, --attribution, --evaluation and --metrics belong together: give all"
+            " of them, or none"
+        )
 
 
 @cli.command()
@@ -545,6 +558,38 @@ def doctor(configurations: tuple[Path, ...]) -> None:
     problems = sum(finding.state == "fix" for finding in findings)
     if problems:
         raise WildLensError(f"doctor: {problems} to fix, see above")
+
+
+@cli.command()
+@click.argument("folder", type=new)
+@click.option(
+    "--models",
+    "results",
+    type=existing,
+    help="Results folder of another run, whose models map the scenes; default: train.",
+)
+@click.option("--product", "products", type=existing, multiple=True, help="Product to map.")
+@click.option("--landcover", type=existing, help="Land cover (CORINE).")
+@click.option("--areas", type=existing, help="Protected areas (WDPA).")
+def init(folder: Path, **inputs) -> None:
+    """Make a project in FOLDER: a short configuration to fill in, and a Snakefile."""
+    from wildlens.project.init import init as run
+
+    run(folder, **inputs)
+    click.echo(f"{folder / 'config.yaml'}: fill in what it says, then `wildlens run` in {folder}")
+
+
+@cli.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def run(arguments: tuple[str, ...]) -> None:
+    """Run the workflow with the config.yaml of the working directory.
+
+    ARGUMENTS go to snakemake: -n lists the jobs, --cores 4 limits the cores, --profile NAME runs on
+    a cluster.
+    """
+    from wildlens.project.run import command, run_workflow
+
+    sys.exit(run_workflow(command(Path(), arguments)))
 
 
 def start_log(log: Path) -> None:

@@ -21,7 +21,7 @@ DEFAULT = Path(__file__).parents[2] / "config.yaml"
 SECTIONS = {
     name: field.annotation
     for name, field in Settings.model_fields.items()
-    if name not in ("inputs", "anthroprotect")
+    if name not in ("inputs", "anthroprotect", "models")
 }
 
 
@@ -324,7 +324,8 @@ def test_the_reference_page_has_every_key_with_its_default_and_range():
     rows = [line for line in reference().splitlines() if line.startswith("| `")]
     fields = [field.annotation for field in settings.Settings.model_fields.values()]
     sections = [f for f in fields if isinstance(f, type)]
-    models = [*sections, settings.Product, settings.FetchRequest, settings.TileClass]
+    more = [settings.Models, settings.Product, settings.FetchRequest, settings.TileClass]
+    models = [*sections, *more]
     alone = len(fields) - len(sections)
     assert len(rows) == alone + sum(len(model.model_fields) for model in models)
     size = next(row for row in rows if row.startswith("| `size` | `128`"))

@@ -50,7 +50,10 @@ def pretend(name: str):
             return
         text = yaml.safe_dump({key: str(value) for key, value in values.items()})
         tables = metrics if name.startswith("train-") else output
-        for table in TABLES.get(name, []):
+        names = TABLES.get(name, [])
+        if name == "figures" and values.get("tiles") is None:  # of mapped scenes only
+            names = ["map.png", "map.pdf"]
+        for table in names:
             write(tables / table, text)
         if name == "demo":
             for product in demo_files():

@@ -1,7 +1,7 @@
 # Area statistics: numbers for each protected area.
 #
-# Input: maps, land cover, protected areas, and thresholds of the evaluation. Output:
-# results/area_statistics.csv, results/area_classes.csv and results/areas.gpkg.
+# Input: maps, land cover, protected areas, and thresholds of the evaluation, if there are any.
+# Output: results/area_statistics.csv, results/area_classes.csv and results/areas.gpkg.
 
 
 rule area_statistics:
@@ -10,7 +10,7 @@ rule area_statistics:
         scenes=ancient(expand("results/scenes/{scene}.tif", scene=PRODUCTS)),
         landcovers=ancient(expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER)),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
-        methods=ancient(rules.evaluate.output.methods),
+        thresholds=ancient(THRESHOLDS),
         areas=areas_of,
         sidecars=areas_sidecars_of,
         checksums=[
@@ -18,7 +18,7 @@ rule area_statistics:
             *LANDCOVER_CHECKSUMS,
             *MAP_CHECKSUMS,
             *EXTRA_MAP_CHECKSUMS,
-            rules.evaluate.output.checksum,
+            *EVALUATE_CHECKSUMS,
             *demo_checksum(*AREAS),
         ],
         settings="results/settings/areas.yaml",
@@ -52,8 +52,9 @@ rule area_statistics:
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
+        thresholds=lambda wildcards, input: repeated("--thresholds", input.thresholds),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} area-statistics {input.areas:q}"
-        " {params.scenes:q} {params.landcovers:q} {params.maps:q} --thresholds {input.methods:q}"
+        " {params.scenes:q} {params.landcovers:q} {params.maps:q} {params.thresholds:q}"
         " --output {output.table:q} --classes {output.classes:q} --geopackage {output.areas:q}"
         " --settings {input.settings:q} --tiles-settings {input.tiles_settings:q}"

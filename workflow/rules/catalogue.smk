@@ -9,9 +9,8 @@ rule catalogue:
         scenes=ancient(rules.qgis.input.scenes),
         landcovers=ancient(rules.qgis.input.landcovers),
         maps=ancient(rules.qgis.input.maps),
-        classifier=ancient("results/models/classifier.safetensors"),
-        generators=ancient("results/models/generators.safetensors"),
-        footprints=ancient("results/tiles.gpkg"),
+        models=ancient([path for path in (CLASSIFIER, GENERATORS) if path]),
+        footprints=ancient(FOOTPRINTS),
         checksums=[
             *MODEL_CHECKSUMS,
             *SCENE_CHECKSUMS,
@@ -36,7 +35,9 @@ rule catalogue:
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
+        models=lambda wildcards, input: repeated("--model", input.models),
+        footprints=repeated("--footprints", FOOTPRINTS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} catalogue {params.scenes:q}"
-        " {params.landcovers:q} {params.maps:q} --model {input.classifier:q}"
-        " --model {input.generators:q} --footprints {input.footprints:q} --output {output.folder:q}"
+        " {params.landcovers:q} {params.maps:q} {params.models:q}"
+        " {params.footprints:q} --output {output.folder:q}"

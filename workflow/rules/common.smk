@@ -6,6 +6,7 @@ from pathlib import Path
 from snakemake.io import apply_wildcards
 
 from wildlens.files.contents import Contents, sidecars
+from wildlens.project.models import check_models
 from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
 from wildlens.settings import dump_section, fields_read
@@ -26,6 +27,18 @@ if settings.anthroprotect:
 else:
     training, mapping = settings.inputs.training, settings.inputs.mapping
 
+ARCHITECTURE = settings.classifier.architecture
+if settings.models:
+    try:
+        ARCHITECTURE = check_models(settings)
+    except WildLensError as error:
+        sys.exit(f"wildlens: error: {error}")
+
+# trained by this run, or by another one: then no rule makes tiles, models or tables
+TRAINS = settings.models is None
+CLASSIFIER = "results/models/classifier.safetensors" if TRAINS else settings.models.classifier
+GENERATORS = "results/models/generators.safetensors" if TRAINS else settings.models.generators
+
 TRAINING = [product.name for product in training]
 MAPPED = [product.name for product in mapping]
 PRODUCTS = {product.name: product for product in [*training, *mapping]}
@@ -36,12 +49,23 @@ MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *settings.attribution.controls]))
 
 
+def of_demo(product):
+    """Whether the demo makes a product."""
+    return all(path.startswith(DEMO) for path in product.paths)
+
+
+FROM_DEMO = any(map(of_demo, PRODUCTS.values()))
+
+
 def landcover_path(scene):
-    """Land cover of a scene: its own, or the common one; None without either."""
-    common = settings.inputs.landcover
-    if settings.anthroprotect and common.startswith(DEMO):
+    """Land cover of a scene: its own, or the common one; None without either.
+
+    The demo's covers only the demo's scenes: a configuration laid over it may leave it in place.
+    """
+    product, common = PRODUCTS[scene], settings.inputs.landcover
+    if common and common.startswith(DEMO) and not of_demo(product):
         common = None
-    return PRODUCTS[scene].landcover or common
+    return product.landcover or common
 
 
 # Decision about reruns. Modification times are unreliable: opening an input in a GIS changes one,
@@ -53,8 +77,9 @@ def landcover_path(scene):
 # forgets the job's parameters, but the checksum is not marked and is removed: the job runs again.
 CONTENTS = Contents(Path(".snakemake/wildlens-contents.json"))
 
-# AnthroProtect's tiles come with their labels
-AREAS = [] if settings.anthroprotect else [settings.inputs.areas]
+# without any, or with those of a demo that is not used, there are no statistics of them
+AREAS = [settings.inputs.areas] if settings.inputs.areas else []
+AREAS = [path for path in AREAS if FROM_DEMO or not path.startswith(DEMO)]
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 # maps that are not attributions, and therefore not compared with land cover
@@ -66,9 +91,10 @@ EXTRA_MAPS = expand(
 
 TRUTHS = {product.name: product.truth for product in mapping if product.truth}
 
-MODEL_CHECKSUMS = [
-    f"results/checksums/{step}.txt" for step in ("tiles", "train_classifier", "train_gan")
-]
+MODEL_STEPS = ("tiles", "train_classifier", "train_gan") if TRAINS else ()
+MODEL_CHECKSUMS = [f"results/checksums/{step}.txt" for step in MODEL_STEPS]
+TILES_CHECKSUMS = ["results/checksums/tiles.txt"] if TRAINS else []
+FOOTPRINTS = ["results/tiles.gpkg"] if TRAINS else []
 SCENE_CHECKSUMS = expand("results/checksums/scene/{scene}.txt", scene=PRODUCTS)
 LANDCOVER_CHECKSUMS = expand("results/checksums/landcover/{scene}.txt", scene=WITH_LANDCOVER)
 ATTRIBUTE_CHECKSUMS = expand("results/checksums/attribute/{method}.txt", method=TILE_METHODS)
@@ -80,6 +106,14 @@ EXTRA_MAP_CHECKSUMS = expand(
     scene=MAPPED,
     method=dict.fromkeys(settings.attribution.extras),
 )
+
+# thresholds of high attribution
+THRESHOLDS = [
+    path
+    for path in ["results/evaluation/methods.csv" if TRAINS else settings.models.thresholds]
+    if path
+]
+EVALUATE_CHECKSUMS = ["results/checksums/evaluate.txt"] if TRAINS else []
 
 AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if AREAS else []
 AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if AREAS else []
@@ -222,7 +256,7 @@ def tile_checksums_of(wildcards):
 def generators_of(wildcards):
     """The generators, for methods that use them; other methods do not rerun when they change."""
     used = "generators" in methods.find(wildcards.method).needs
-    return [ancient("results/models/generators.safetensors")] if used else []
+    return [ancient(GENERATORS)] if used else []
 
 
 def training_tiles_of(wildcards):
@@ -232,7 +266,9 @@ def training_tiles_of(wildcards):
 
 
 def method_checksums_of(wildcards):
-    """Checksums of the models and tiles that a method uses."""
+    """Checksums of the models and tiles of this run that a method uses."""
+    if not TRAINS:
+        return []
     steps = ["train_classifier"]
     steps += ["train_gan"] * bool(generators_of(wildcards))
     steps += ["tiles"] * bool(training_tiles_of(wildcards))
@@ -272,7 +308,7 @@ def gpus_of(wildcards):
 
 def network_digest(*modules):
     """Digest of the code of a step that runs the classifier: its modules, and the classifier's."""
-    network = classifiers.find(settings.classifier.architecture).module
+    network = classifiers.find(ARCHITECTURE).module
     return "".join(map(code_digest, [*modules, network]))
 
 

@@ -1,7 +1,8 @@
 # Figures: images of the report; their captions are in workflow/report.
 #
 # Input: tiles, attributions, maps and tables; no network runs. Output: results/figures/*.png, and a
-# PDF beside each, whose text and lines are sharp at any size.
+# PDF beside each, whose text and lines are sharp at any size. A run that maps with models of another
+# one has the figure of the scenes only (scene_figures.smk).
 
 
 rule figures:

@@ -22,7 +22,7 @@ rule map:
     """Map a whole scene by a method, on the scene's own grid."""
     input:
         scene=ancient("results/scenes/{scene}.tif"),
-        classifier=ancient("results/models/classifier.safetensors"),
+        classifier=ancient(CLASSIFIER),
         generators=generators_of,
         tiles=training_tiles_of,
         settings="results/settings/map/{method}.yaml",

@@ -14,21 +14,21 @@ rule qgis:
             expand("results/landcover/{scene}.tif.aux.xml", scene=[*TRAINING, *WITH_LANDCOVER])
         ),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
-        footprints=ancient("results/tiles.gpkg"),
+        footprints=ancient(FOOTPRINTS),
         areas=ancient(AREAS_WITH_STATISTICS),
         checksums=[
             *SCENE_CHECKSUMS,
             *LANDCOVER_CHECKSUMS,
             *MAP_CHECKSUMS,
             *EXTRA_MAP_CHECKSUMS,
-            "results/checksums/tiles.txt",
+            *TILES_CHECKSUMS,
             *AREA_CHECKSUMS,
         ],
         settings="results/settings/tiles.yaml",
     output:
         project=update("results/wildlens.qgz"),
         areas_style=update(["results/areas.qml"] if AREAS else []),
-        tiles_style=update("results/tiles.qml"),
+        tiles_style=update(["results/tiles.qml"] if TRAINS else []),
         checksum="results/checksums/qgis.txt",
     log:
         "results/logs/qgis.log",
@@ -45,7 +45,8 @@ rule qgis:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         areas=repeated("--areas", AREAS_WITH_STATISTICS),
+        footprints=repeated("--footprints", FOOTPRINTS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} qgis {params.scenes:q}"
-        " {params.landcovers:q} {params.maps:q} --footprints {input.footprints:q}"
+        " {params.landcovers:q} {params.maps:q} {params.footprints:q}"
         " {params.areas:q} --output {output.project:q} --settings {input.settings:q}"

@@ -6,12 +6,14 @@
 
 import json
 
-FROM_DEMO = not settings.anthroprotect and any(
-    path.startswith(DEMO) for product in PRODUCTS.values() for path in product.paths
-)
 ALL_METHODS = [*MAP_METHODS, *dict.fromkeys(settings.attribution.extras)]
 OF_MAPS = {"scene": MAPPED, "method": ALL_METHODS}
 PARTS = settings.attribution.parts
+TRAINING_JOBS = {
+    "anthroprotect" if settings.anthroprotect else "tiles": {},
+    "train_classifier": {},
+    "train_gan": {},
+}
 # files of this run, for page and console: logs and benchmarks by name, maps, settings. Files of
 # earlier configurations may be in the same folders
 RUN = json.dumps(
@@ -20,7 +22,11 @@ RUN = json.dumps(
         "settings": [
             *(["demo"] if FROM_DEMO else []),
             *(["fetch"] if TO_FETCH else []),
-            *("scene", "landcover", "tiles", "classifier", "gan", "attribution", "evaluation"),
+            "scene",
+            *(["landcover"] if TRAINS or WITH_LANDCOVER else []),
+            *(["tiles", "classifier", "gan"] if TRAINS else []),
+            "attribution",
+            *(["evaluation"] if TRAINS else []),
             *(["areas"] if AREAS else []),
         ],
         "jobs": {
@@ -28,8 +34,7 @@ RUN = json.dumps(
             "fetch/{scene}": {"scene": TO_FETCH},
             "scene/{scene}": {"scene": list(PRODUCTS)},
             "landcover/{scene}": {"scene": [*TRAINING, *WITH_LANDCOVER]},
-            "anthroprotect" if settings.anthroprotect else "tiles": {},
-            **{name: {} for name in ("train_classifier", "train_gan")},
+            **(TRAINING_JOBS if TRAINS else {}),
             **(
                 {"map/{scene}/{method}": OF_MAPS}
                 if PARTS == 1
@@ -39,9 +44,9 @@ RUN = json.dumps(
                     "join/{scene}/{method}": OF_MAPS,
                 }
             ),
-            "attribute/{method}": {"method": TILE_METHODS},
+            **({"attribute/{method}": {"method": TILE_METHODS}, "evaluate": {}} if TRAINS else {}),
             **({"area_statistics": {}} if AREAS else {}),
-            **{name: {} for name in ("evaluate", "figures", "qgis", "catalogue")},
+            **{name: {} for name in ("figures", "qgis", "catalogue")},
         },
     }
 )
@@ -50,10 +55,16 @@ RUN = json.dumps(
 rule summary:
     """Write the run's main numbers, figures, warnings and settings as one page."""
     input:
-        methods=ancient(rules.evaluate.output.methods),
-        scores=ancient(rules.evaluate.output.scores),
-        evaluation=ancient(rules.evaluate.output.provenance),
-        accuracy=ancient(rules.train_classifier.output.accuracy),
+        tables=ancient(
+            [
+                rules.evaluate.output.methods,
+                rules.evaluate.output.scores,
+                rules.evaluate.output.provenance,
+                rules.train_classifier.output.accuracy,
+            ]
+            if TRAINS
+            else []
+        ),
         areas=ancient(rules.area_statistics.output.table if AREAS else []),
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
@@ -62,9 +73,8 @@ rule summary:
         captions=ancient(CAPTIONS),
         settings="results/settings/attribution.yaml",
         checksums=[
-            rules.train_classifier.output.checksum,
-            rules.train_gan.output.checksum,
-            rules.evaluate.output.checksum,
+            *MODEL_CHECKSUMS,
+            *EVALUATE_CHECKSUMS,
             rules.figures.output.checksum,
             rules.qgis.output.checksum,
             rules.catalogue.output.checksum,

@@ -70,8 +70,8 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
         HEAD + sum(blocks),
         "Maps of whole scenes",
         "Colours range from the 1st to the 99th percentile of the scene, given above each map in"
-        " the method's unit.\nNorth is up. Hatched: no data. Lines on the land cover: borders"
-        " of the target group.",
+        " the method's unit.\nNorth is up. Hatched: no data."
+        + (" Lines on the land cover: borders of the target group." if any(legends) else ""),
     )
     y = HEAD
     for scene, block, legend in zip(scenes, blocks, legends, strict=True):

@@ -15,9 +15,10 @@ from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import draw_overlays
 from wildlens.figures.scene_data import read_picture, read_scene
 from wildlens.figures.scene_maps import SceneView, draw_maps
+from wildlens.figures.style import Sheet
 from wildlens.figures.tile_data import read_examples, read_footprints, read_origins, read_overlays
 from wildlens.figures.training_curves import draw_training
-from wildlens.files.map_tags import maps_by_scene
+from wildlens.files.map_tags import maps_by_scene, origin_of_maps
 from wildlens.files.origin import TAG
 from wildlens.tiles.store import class_names, open_tiles
 
@@ -74,8 +75,24 @@ def draw(
         "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
     }
     inputs = [tiles, evaluation / EXAMPLES, *attributions, *scenes, *maps, *landcovers]
-    origin = read_origins(attributions, maps)
     record = provenance.record("figures", settings, inputs)
+    _save(figures, output, record, read_origins(attributions, maps))
+
+
+def draw_scenes(
+    scenes: Sequence[Path], maps: Sequence[Path], landcovers: Sequence[Path], output: Path
+) -> None:
+    """Draw the figure of the mapped scenes only, as `map.png` and PDF into the folder `output`.
+
+    Args:
+        scenes, landcovers: rasters named by their scene; maps: attribution maps of these scenes.
+    """
+    figures = {"map": draw_maps(_mapped_scenes(scenes, maps, landcovers), [])}
+    record = provenance.record("figures", None, [*scenes, *maps, *landcovers])
+    _save(figures, output, record, origin_of_maps(maps))
+
+
+def _save(figures: dict[str, Sheet], output: Path, record: dict[str, str], origin: str) -> None:
     record |= {TAG: origin} if origin else {}
     for name, sheet in figures.items():
         sheet.save(output / f"{name}.png", record, f"Models: {origin}." if origin else "")

@@ -9,10 +9,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-import safetensors
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wildlens.errors import WildLensError
+from wildlens.files.model_metadata import read_model_metadata
 
 KEY = "wildlens_origin"  # attribute of a training set, and key in a model's metadata: JSON
 TAG = "wildlens_trained_on"  # tag of a map, attribute of attributions: in words
@@ -95,18 +94,10 @@ def origin_of_models(paths: Iterable[Path]) -> str:
     Args:
         paths: safetensors files; only their metadata are read.
     """
-    texts = {path.stem: in_words(_metadata(path)) for path in paths}
+    texts = {path.stem: in_words(read_model_metadata(path)) for path in paths}
     if len(set(texts.values())) <= 1:
         return next(iter(texts.values()), "")
     return "; ".join(f"{name}: {text}" for name, text in texts.items())
-
-
-def _metadata(path: Path) -> dict[str, str]:
-    try:
-        with safetensors.safe_open(path, "np") as file:
-            return file.metadata() or {}
-    except (safetensors.SafetensorError, OSError) as error:
-        raise WildLensError(f"{path}: is no model file (safetensors): {error}") from None
 
 
 def _region(west: float, south: float, east: float, north: float) -> str:

@@ -15,6 +15,7 @@ from wildlens.settings.gan import Gan
 from wildlens.settings.inputs import FETCHED, FetchRequest, Inputs, Product
 from wildlens.settings.landcover import Landcover
 from wildlens.settings.load import dump_section, load_section, validate
+from wildlens.settings.models import Models
 from wildlens.settings.scene import Scene
 from wildlens.settings.section import Section
 from wildlens.settings.strict_yaml import read_yaml
@@ -23,7 +24,7 @@ from wildlens.settings.types import Clip
 
 __all__ = [
     "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Demo", "Evaluation",
-    "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Product", "Scene", "Section",
+    "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models", "Product", "Scene", "Section",
     "Settings", "TileClass", "Tiles", "classes_in_order", "dump_section", "fields_read",
     "load_section", "read_yaml", "validate",
 ]  # fmt: skip

@@ -14,6 +14,7 @@ from wildlens.settings.fetch import Fetch
 from wildlens.settings.gan import Gan
 from wildlens.settings.inputs import Inputs
 from wildlens.settings.landcover import Landcover
+from wildlens.settings.models import Models
 from wildlens.settings.scene import Scene
 from wildlens.settings.section import Section
 from wildlens.settings.tiles import Tiles
@@ -30,6 +31,9 @@ class Settings(Section):
         None,
         description="Folder of AnthroProtect: trained on instead of inputs.training; its"
         " investigative scenes are mapped, too",
+    )
+    models: Models | None = Field(
+        None, description="Trained models that scenes are mapped with; null: train them"
     )
     demo: Demo = Demo()
     fetch: Fetch = Fetch()
@@ -61,6 +65,50 @@ class Settings(Section):
             raise ValueError("tiles.other_classes: AnthroProtect comes with its own two classes")
         if self.anthroprotect and self.tiles.balance is not None:
             raise ValueError("tiles.balance: AnthroProtect is taken as it is published, set null")
+        return self
+
+    @model_validator(mode="after")
+    def _trains_or_has_models(self):
+        if self.models is None:
+            return self
+        if self.anthroprotect:
+            raise ValueError("models: nothing is trained with them; leave out anthroprotect")
+        if self.inputs.training:
+            raise ValueError("models: nothing is trained with them; set inputs.training to []")
+        if not self.inputs.mapping:
+            raise ValueError("inputs.mapping: needs a product that is mapped with the models")
+        for name in (*self.attribution.methods, *self.attribution.extras):
+            needs = methods.find(name).needs
+            if "training_tiles" in needs:
+                raise ValueError(
+                    f"attribution.methods: {name} needs training tiles, which there are none of"
+                    " with models; leave it out"
+                )
+            if "generators" in needs and self.models.generators is None:
+                raise ValueError(
+                    f"models.generators: {name} needs them; name their file, or leave it out of"
+                    " attribution"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _training_has_its_inputs(self):
+        inputs = self.inputs
+        if self.models or self.anthroprotect:
+            return self
+        if not inputs.training:
+            raise ValueError(
+                "inputs.training: needs at least one product, to cut training tiles from; or name"
+                " trained models in `models`"
+            )
+        if inputs.areas is None:
+            raise ValueError("inputs.areas: training tiles are labelled by protected areas")
+        lacking = [p.name for p in inputs.training if not (p.landcover or inputs.landcover)]
+        if lacking:
+            raise ValueError(
+                f"inputs.landcover: training tiles are labelled by land cover, which {lacking[0]}"
+                " has none of"
+            )
         return self
 
     @model_validator(mode="after")
@@ -122,6 +170,8 @@ class Settings(Section):
     @model_validator(mode="after")
     def _methods_suit_the_classifier(self):
         attribution, classifier = self.attribution, self.classifier
+        if self.models:  # the file tells its architecture: see project.models
+            return self
         architecture = classifiers.find(classifier.architecture)
         for name in (*attribution.methods, *attribution.controls):
             trait = methods.find(name).classifier

@@ -141,10 +141,19 @@ def _repeated(values: Iterable[str]) -> list[str]:
 class Inputs(Section):
     """Inputs of the chain. Paths are relative to the working directory."""
 
-    training: list[Product] = Field(min_length=1, description="Products the tiles are cut from")
+    training: list[Product] = Field(
+        [], description="Products the tiles are cut from; none with `models`"
+    )
     mapping: list[Product] = Field([], description="Products that are mapped")
-    landcover: str = Field(description="Land cover that covers all products (CORINE raster)")
-    areas: str = Field(description="Protected areas (WDPA polygons)")
+    landcover: str | None = Field(
+        None,
+        description="Land cover that covers all products (CORINE raster); needed for training,"
+        " optional for maps",
+    )
+    areas: str | None = Field(
+        None,
+        description="Protected areas (WDPA polygons); needed for training, optional for maps",
+    )
 
     @model_validator(mode="after")
     def _names_are_unique(self):

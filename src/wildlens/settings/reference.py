@@ -6,7 +6,7 @@ python -m wildlens.settings.reference > docs/settings.md
 import json
 import sys
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, get_args
 
 from wildlens.settings import FetchRequest, Product, Section, Settings, TileClass
 
@@ -23,17 +23,23 @@ the paper are in `workflow/configs/paper.yaml`.
 """
 
 
-_NESTED = {"Product": "product", "TileClass": "class", "FetchRequest": "request"}
+_NESTED = {
+    "Product": "product",
+    "TileClass": "class",
+    "FetchRequest": "request",
+    "Models": "section",
+}
 
 
 def reference() -> str:
     """The page as Markdown: a table for each section, in their order."""
     parts = [HEAD]
-    sections = {n: f for n, f in Settings.model_fields.items() if _is_section(f.annotation)}
-    alone = [name for name in Settings.model_fields if name not in sections]
+    fields = Settings.model_fields.items()
+    sections = {n: s for n, f in fields if (s := _section_of(f.annotation)) is not None}
+    alone = [n for n, f in fields if n not in sections or f.annotation is not sections[n]]
     parts.append(_table("Keys without a section", "", Settings.model_json_schema(), alone))
-    for name, field in sections.items():
-        parts.append(_section(f"`{name}`", field.annotation))
+    for name, section in sections.items():
+        parts.append(_section(f"`{name}`", section))
         if name == "inputs":
             parts.append(_section("A product of `inputs.training` and `inputs.mapping`", Product))
             parts.append(_section("`fetch` of a product", FetchRequest))
@@ -42,8 +48,10 @@ def reference() -> str:
     return "\n".join(parts)
 
 
-def _is_section(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, Section)
+def _section_of(annotation: Any) -> type[Section] | None:
+    """The section that a key holds, also if it may be null; None for other keys."""
+    kinds = [annotation, *get_args(annotation)]
+    return next((k for k in kinds if isinstance(k, type) and issubclass(k, Section)), None)
 
 
 def _section(title: str, model: type[Section]) -> str:

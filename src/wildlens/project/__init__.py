@@ -1,0 +1,1 @@
+"""Projects: a folder with a configuration and results of its own, outside the repository."""

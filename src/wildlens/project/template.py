@@ -1,0 +1,77 @@
+"""Texts of a new project's files (Jinja)."""
+
+SNAKEFILE = """\
+# The workflow of the installed package wildlens, with the config.yaml of this folder:
+#   wildlens run        or        snakemake --cores all --resources gpu=1
+from wildlens.project.workflow import snakefile
+
+
+include: snakefile()
+
+
+rule everything:
+    default_target: True
+    input:
+        rules.all.input,
+"""
+
+CONFIGURATION = """\
+# A WildLens project. Fill in the paths, then run in this folder:
+#   wildlens doctor     checks settings, inputs and disk
+#   wildlens run        does everything; results are in results/
+# Paths start at this folder. A key that is left out has its default; all keys: docs/settings.md.
+
+{% if models %}
+models: # trained by another run; nothing is trained here
+  classifier: {{ models.classifier | quoted }}
+{% if models.generators %}
+  generators: {{ models.generators | quoted }}
+{% endif %}
+{% if models.thresholds %}
+  thresholds: {{ models.thresholds | quoted }} # of high attribution
+{% endif %}
+
+scene:
+  bands: {{ models.bands | quoted }} # that the models were trained on
+
+{% endif %}
+inputs:
+{% if not models %}
+  training: # Sentinel-2 L2A products with protected and with used land, to learn from
+    - name: north # short; names the results
+      product: FILL_IN_1.SAFE # SAFE folder or zip, STAC item, GeoTIFF, or band folder
+    - name: south
+      product: FILL_IN_2.SAFE
+{% endif %}
+  mapping: # products that are mapped
+{% for name, path in products %}
+    - name: {{ name | quoted }} # short; names the results
+      product: {{ path | quoted }}
+{% else %}
+    - name: my_scene # short; names the results
+      product: FILL_IN.SAFE # SAFE folder or zip, STAC item, GeoTIFF, or band folder
+{% endfor %}
+{% if landcover %}
+  landcover: {{ landcover | quoted }}
+{% else %}
+  {{ "# " if models }}landcover: FILL_IN_U2018_CLC2018_V2020_20u1.tif # CORINE{{
+    ": optional, for the classes below the maps" if models }}
+{% endif %}
+{% if areas %}
+  areas: {{ areas | quoted }}
+{% else %}
+  {{ "# " if models }}areas: FILL_IN_WDPA.gpkg # protected areas (WDPA){{
+    ": optional, for the statistics of each" if models }}
+{% endif %}
+
+{% if models %}
+attribution:
+  methods: {{ models.methods | quoted }}
+  extras: [score] # maximized and minimized are X+ and X-
+{% else %}
+# tiles: {size: 128} # pixels; the paper has 256
+# classifier: {epochs: 12}
+# gan: {steps: 400}
+# attribution: {methods: [gan, minimizer, deeplift, occlusion, gradcam]}
+{% endif %}
+"""

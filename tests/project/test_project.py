@@ -1,0 +1,233 @@
+"""Projects: what `wildlens init` writes, what the workflow does with it, and what is refused."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import save_file
+
+from wildlens.errors import WildLensError
+from wildlens.project.init import init, quoted
+from wildlens.project.models import check_models
+from wildlens.project.run import command
+from wildlens.settings import Settings, read_yaml, validate
+
+BANDS = ["B02", "B03", "B04", "B08"]
+
+
+def write_model(path: Path, kind: str, bands=BANDS) -> Path:
+    """A model file with a header and no network."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({"a": np.zeros(1)}, path, {"kind": kind, "bands": json.dumps(bands)})
+    return path
+
+
+@pytest.fixture
+def trained(tmp_path) -> Path:
+    """Results of a run with a local classifier and its generators."""
+    results = tmp_path / "other run/results"
+    write_model(results / "models/classifier.safetensors", "local")
+    write_model(results / "models/generators.safetensors", "generator")
+    (results / "evaluation").mkdir()
+    (results / "evaluation/methods.csv").write_text("method,reference,threshold\n")
+    return results
+
+
+def settings_of(folder: Path) -> Settings:
+    return validate(read_yaml(folder / "config.yaml"))
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run(command(folder, arguments), capture_output=True, text=True)
+
+
+def planned(folder: Path) -> dict[str, int]:
+    """How many jobs of each rule a dry run would start."""
+    run = snakemake(folder, "-n")
+    assert run.returncode == 0, run.stderr + run.stdout
+    counts = dict(re.findall(r"^([a-z_]+) +(\d+)$", run.stderr + run.stdout, re.MULTILINE))
+    return {rule: int(count) for rule, count in counts.items() if rule != "total"}
+
+
+def error_of(folder: Path) -> str:
+    """The one line that a refused run says."""
+    run = snakemake(folder, "-n")
+    lines = [line for line in (run.stdout + run.stderr).splitlines() if "error" in line]
+    assert run.returncode == 1 and "Traceback" not in run.stderr and len(lines) == 1, run.stderr
+    return lines[0]
+
+
+def test_a_project_that_trains_has_its_paths_to_fill_in(tmp_path):
+    init(tmp_path / "mine")
+    found = settings_of(tmp_path / "mine")
+    paths = [
+        *(p.product for p in found.inputs.training),
+        *(p.product for p in found.inputs.mapping),
+    ]
+    assert all("FILL_IN" in path for path in [*paths, found.inputs.landcover, found.inputs.areas])
+    assert found == validate({"inputs": found.inputs.model_dump()}), "all else by default"
+    run = snakemake(tmp_path / "mine", "-n")
+    assert run.returncode != 0 and "FILL_IN" in run.stdout + run.stderr
+
+
+def test_given_paths_and_models_are_filled_in(tmp_path, trained):
+    product = tmp_path / "S2B_MSIL2A_20200223T032739_N9999_R018_T48QUE_20230924T183543.SAFE"
+    files = {name: tmp_path / f"{name} of: mine # 1.tif" for name in ("landcover", "areas")}
+    for path in (product, *files.values()):
+        path.touch()
+    init(tmp_path / "mine", trained, [product], **files)
+    found = settings_of(tmp_path / "mine")
+    assert found.inputs.training == []
+    assert [(p.name, p.product) for p in found.inputs.mapping] == [
+        ("T48QUE_20200223", str(product))
+    ]
+    assert found.inputs.landcover == str(files["landcover"])
+    assert found.inputs.areas == str(files["areas"])
+    assert found.models.thresholds == str(trained / "evaluation/methods.csv")
+    assert check_models(found) == "local"
+
+
+@pytest.mark.parametrize(
+    ("kind", "generators", "without"),
+    [
+        ("local", True, set()),
+        ("unet", True, {"local_logits"}),
+        ("local", False, {"gan", "minimizer", "minimizer_contributions"}),
+    ],
+)
+def test_methods_are_those_that_the_models_can_do(tmp_path, kind, generators, without):
+    write_model(tmp_path / "run/models/classifier.safetensors", kind)
+    if generators:
+        write_model(tmp_path / "run/models/generators.safetensors", "generator")
+    init(tmp_path / "mine", tmp_path / "run")
+    found = settings_of(tmp_path / "mine")
+    assert check_models(found) == kind
+    assert set(Settings.model_fields["attribution"].default.methods) == {
+        *found.attribution.methods, *without
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/a b/c.tif",
+        "- x",
+        "a: b # c",
+        "'\"",
+        "{a}",
+        "!tag",
+        "&x",
+        "*x",
+        "null",
+        "1",
+        "é\\n",
+        "%YAML",
+    ],
+)
+def test_any_path_survives_the_configuration(text):
+    assert yaml.safe_load(f"key: {quoted(text)} # comment")["key"] == text
+
+
+def test_an_existing_project_is_left_alone(tmp_path):
+    init(tmp_path)
+    before = (tmp_path / "config.yaml").read_text()
+    with pytest.raises(WildLensError, match=r"config\.yaml: exists; choose another folder"):
+        init(tmp_path)
+    assert (tmp_path / "config.yaml").read_text() == before
+
+
+def test_a_folder_without_a_classifier_makes_no_project(tmp_path):
+    (tmp_path / "run").mkdir()
+    with pytest.raises(WildLensError, match=r"classifier\.safetensors: is no model file"):
+        init(tmp_path / "mine", tmp_path / "run")
+    assert not (tmp_path / "mine").exists()
+
+
+def test_maps_with_given_models_need_neither_training_nor_land_cover_nor_areas(tmp_path, trained):
+    product = tmp_path / "scene.tif"
+    product.touch()
+    init(tmp_path / "mine", trained, [product])
+    jobs = planned(tmp_path / "mine")
+    assert jobs["scene"] == 1 and jobs["map"] == 8
+    absent = {"demo", "tiles", "train_classifier", "train_gan", "attribute", "evaluate"}
+    absent |= {"landcover", "area_statistics"}
+    assert not absent & set(jobs)
+    assert {"figures", "qgis", "catalogue", "summary"} <= set(jobs)
+
+
+def test_land_cover_and_areas_add_what_needs_them(tmp_path, trained):
+    paths = [tmp_path / name for name in ("scene.tif", "clc.tif", "wdpa.gpkg")]
+    for path in paths:
+        path.touch()
+    init(tmp_path / "mine", trained, paths[:1], *paths[1:])
+    jobs = planned(tmp_path / "mine")
+    assert jobs["landcover"] == jobs["area_statistics"] == 1
+
+
+def test_plain_snakemake_runs_a_project_too(tmp_path, trained):
+    product = tmp_path / "scene.tif"
+    product.touch()
+    init(tmp_path / "mine", trained, [product])
+    words = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--directory", "mine"]
+    words += ["--snakefile", "mine/Snakefile"]
+    run = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert re.search(r"^map +8$", run.stdout + run.stderr, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"scene": {"bands": ["B04", "B03", "B02", "B08"]}}, "scene.bands: .* was trained on B02"),
+        ({"attribution": {"methods": ["expected_gradients"]}}, "needs training tiles"),
+        ({"models": {"classifier": "no.safetensors"}}, "no.safetensors: is no model file"),
+        ({"inputs": {"training": [{"name": "b", "product": "b"}]}}, "nothing is trained with them"),
+        ({"inputs": {"mapping": []}}, "inputs.mapping: needs a product"),
+    ],
+)
+def test_what_the_models_cannot_do_is_one_line(tmp_path, trained, change, said):
+    init(tmp_path / "mine", trained)
+    path = tmp_path / "mine/config.yaml"
+    data = yaml.safe_load(path.read_text())
+    for section, values in change.items():
+        data[section] |= values
+    if "models" in change:
+        data["models"].pop("generators")
+        data["attribution"]["methods"] = ["gradcam"]
+    path.write_text(yaml.safe_dump(data))
+    assert re.search(said, error_of(tmp_path / "mine"))
+
+
+def test_a_method_that_the_classifier_cannot_do_is_named(tmp_path):
+    write_model(tmp_path / "run/models/classifier.safetensors", "unet")
+    init(tmp_path / "mine", tmp_path / "run")
+    wanted = {"attribution": {"methods": ["local_logits"]}}
+    data = yaml.safe_load((tmp_path / "mine/config.yaml").read_text()) | wanted
+    with pytest.raises(WildLensError, match=r"local_logits needs a classifier that .* \(unet\) is"):
+        check_models(validate(data))
+
+
+@pytest.mark.parametrize(
+    ("missing", "said"),
+    [
+        ("training", "inputs.training: needs at least one product"),
+        ("areas", "inputs.areas: training tiles are labelled by protected areas"),
+        ("landcover", "inputs.landcover: training tiles are labelled by land cover"),
+    ],
+)
+def test_training_needs_its_inputs(tmp_path, missing, said):
+    init(tmp_path / "mine")
+    data = yaml.safe_load((tmp_path / "mine/config.yaml").read_text())
+    del data["inputs"][missing]
+    with pytest.raises(WildLensError, match=said):
+        validate(data)
+
+
+def test_no_configuration_is_one_line(tmp_path):
+    with pytest.raises(WildLensError, match="no config.yaml in .*: make a project with"):
+        command(tmp_path, [])
