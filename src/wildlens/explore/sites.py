@@ -1,0 +1,103 @@
+"""Protected areas as the page gets them: outlines on a scene's map, and their numbers as text."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas
+import numpy as np
+import pyogrio
+import shapely
+from odc.geo.geobox import GeoBox
+
+from wildlens.areas.antimeridian import DEGREES, grid_outline
+from wildlens.errors import WildLensError
+from wildlens.files.vector import gdal_source, read
+from wildlens.registry import methods
+
+# column of areas.gpkg -> heading of the page's table
+HEADINGS = {
+    "name": "name",
+    "category": "IUCN",
+    "designation": "designation",
+    "area_km2": "area, km²",
+    "covered_share": "share seen",
+    "score_mean": "mean score",
+    "ring_score_mean": "mean score, ring",
+    "score_share_below_half": "share below 0.5",
+    "landcover_main": "main land cover",
+}
+MARGIN = 0.01  # degrees around a scene within which outlines are projected
+EDGE = 0.005  # degrees: longer edges are divided, since straight lines are curves on the map
+
+
+def read_sites(path: Path) -> geopandas.GeoDataFrame:
+    """The protected areas of `wildlens area-statistics`, in degrees.
+
+    Raises:
+        WildLensError: the file cannot be read, or holds no georeferenced polygons.
+    """
+    table = read(pyogrio.read_dataframe, path, gdal_source(path))
+    if not isinstance(table, geopandas.GeoDataFrame) or table.crs is None:
+        raise WildLensError(
+            f"{path}: holds no georeferenced polygons; give areas.gpkg of wildlens area-statistics"
+        )
+    table = table[~(table.geometry.isna() | table.geometry.is_empty)].to_crs(DEGREES)
+    return table.set_geometry(shapely.make_valid(table.geometry.array))
+
+
+def columns_of(sites: geopandas.GeoDataFrame) -> list[tuple[str, str]]:
+    """Columns that the page shows and their headings: the fixed ones, then means by method."""
+    means = {f"{name}_mean": f"{methods.title(name)}, mean" for name in methods.attributions()}
+    return [(name, text) for name, text in (HEADINGS | means).items() if name in sites]
+
+
+def sites_on(
+    sites: geopandas.GeoDataFrame, columns: Sequence[str], grid: GeoBox, pixel: float
+) -> list[dict]:
+    """The sites that meet the ground of a grid.
+
+    Args:
+        columns: that are shown; pixel: side of a displayed pixel, in the unit of the grid's CRS.
+
+    Returns:
+        One dict per site: `cells` (text by column) and `rings` ([xs, ys] in the grid's CRS, holes
+        included), cut at the grid's border and simplified to half a displayed pixel.
+    """
+    near = grid_outline(grid).buffer(MARGIN)
+    shapes = shapely.intersection(sites.geometry.to_numpy(), near)
+    outlines = geopandas.GeoSeries(shapely.segmentize(shapes, EDGE), crs=DEGREES)
+    outlines = shapely.make_valid(outlines.to_crs(grid.crs.to_wkt()).to_numpy())
+    outlines = shapely.intersection(outlines, shapely.box(*grid.boundingbox))
+    decimals = max(0, math.ceil(-math.log10(pixel)) + 1)
+    found = []
+    for row, outline in zip(sites[list(columns)].to_dict("records"), outlines, strict=True):
+        rings = _rings(shapely.simplify(outline, pixel / 2), decimals)
+        if rings:
+            found.append({"cells": [_cell(row[name]) for name in columns], "rings": rings})
+    return found
+
+
+def _rings(shape: shapely.Geometry, decimals: int) -> list[list[list[float]]]:
+    """Rings of the polygons of a geometry; lines and points, where it only touches, have none."""
+    parts = [part for part in _polygons(shape) if not part.is_empty]
+    rings = [ring for part in parts for ring in (part.exterior, *part.interiors)]
+    return [np.asarray(ring.coords)[:, :2].T.round(decimals).tolist() for ring in rings]
+
+
+def _polygons(shape: shapely.Geometry) -> list[shapely.Polygon]:
+    parts = shapely.get_parts(shapely.get_parts(shape))  # collections hold multipolygons
+    return [part for part in parts if isinstance(part, shapely.Polygon)]
+
+
+def _cell(value: object) -> str:
+    """A value as text: three significant digits, empty if it is missing."""
+    if isinstance(value, str):
+        return value
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return ""
+    if not math.isfinite(number):
+        return ""
+    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}".replace("-", "−")
