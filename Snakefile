@@ -70,6 +70,7 @@ include: "workflow/rules/area_statistics.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/qgis.smk"
 include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/explore.smk"
 include: "workflow/rules/summary.smk"
 
 
@@ -83,6 +84,7 @@ rule all:
         rules.figures.output,
         rules.qgis.output,
         rules.catalogue.output,
+        rules.explore.output,
         rules.summary.output,
 
 

@@ -94,8 +94,8 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, area-statistics,
     figures, qgis, catalogue, explore, summary. `snakemake` runs them all; anthroprotect replaces
-    tiles if that dataset is given. `doctor` checks for problems before a run, `networks` describes the
-    networks.
+    tiles if that dataset is given. `doctor` checks for problems before a run, `networks` describes
+    the networks.
     """
     use_own_data()
     context.obj = []  # paths of the results

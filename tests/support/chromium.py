@@ -111,7 +111,7 @@ class Browser:
 
     def picture(self, path: Path) -> None:
         """Save the whole page as PNG."""
-        found = self.send("Page.captureScreenshot", captureBeyondViewport=True)
+        found = self.send("Page.captureScreenshot", captureBeyondViewport=False)
         path.write_bytes(base64.b64decode(found["data"]))
 
     def requests(self) -> list[str]:
@@ -126,14 +126,11 @@ class Browser:
         """Uncaught exceptions, and errors in the console."""
         found = []
         for event in self.events:
-            parameters = event.get("params", {})
-            if event.get("method") == "Runtime.exceptionThrown":
-                details = parameters["exceptionDetails"]
-                found.append(details.get("exception", {}).get("description", details["text"]))
-            elif event.get("method") == "Log.entryAdded":
-                if parameters["entry"]["level"] == "error":
-                    found.append(parameters["entry"]["text"])
-            elif event.get("method") == "Runtime.consoleAPICalled":
-                if parameters["type"] == "error":
-                    found.append(json.dumps(parameters["args"])[:500])
+            match event:
+                case {"method": "Runtime.exceptionThrown", "params": {"exceptionDetails": details}}:
+                    found.append(json.dumps(details)[:500])
+                case {"method": "Log.entryAdded", "params": {"entry": {"level": "error"} as entry}}:
+                    found.append(entry["text"])
+                case {"method": "Runtime.consoleAPICalled", "params": {"type": "error"} as call}:
+                    found.append(json.dumps(call["args"])[:500])
         return found

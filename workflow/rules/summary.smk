@@ -41,7 +41,7 @@ RUN = json.dumps(
             ),
             "attribute/{method}": {"method": TILE_METHODS},
             **({"area_statistics": {}} if AREAS else {}),
-            **{name: {} for name in ("evaluate", "figures", "qgis", "catalogue")},
+            **{name: {} for name in ("evaluate", "figures", "qgis", "catalogue", "explore")},
         },
     }
 )
@@ -58,6 +58,7 @@ rule summary:
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
         catalogue=ancient(rules.catalogue.output.folder),
+        explore=ancient(rules.explore.output.page),
         maps=ancient(MAPS),
         captions=ancient(CAPTIONS),
         settings="results/settings/attribution.yaml",
@@ -68,6 +69,7 @@ rule summary:
             rules.figures.output.checksum,
             rules.qgis.output.checksum,
             rules.catalogue.output.checksum,
+            rules.explore.output.checksum,
             *MAP_CHECKSUMS,
             *AREA_CHECKSUMS,
         ],

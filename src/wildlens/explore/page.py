@@ -76,7 +76,7 @@ def json_in_html(value: object) -> Markup:
     text = json.dumps(value, allow_nan=False, separators=(",", ":"))
     for character in "<>&":
         text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)  # noqa: S704: no markup is left in it
+    return Markup(text)  # noqa: S704 (no markup is left in it)
 
 
 def _inline_script(text: str) -> Markup:

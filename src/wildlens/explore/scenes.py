@@ -7,13 +7,13 @@ from pathlib import Path
 import geopandas
 from odc.geo.geobox import GeoBox
 
+from wildlens.errors import WildLensError
 from wildlens.explore.coordinates import degrees_at_nodes
 from wildlens.explore.layers import channels_of, class_layer, image_layer, map_layer
 from wildlens.explore.sites import columns_of, sites_on
 from wildlens.explore.thinning import step_for, thinned_shape
-from wildlens.errors import WildLensError
 from wildlens.files.map_tags import form_of_map
-from wildlens.files.raster import open_raster, grid_of
+from wildlens.files.raster import grid_of, open_raster
 from wildlens.registry import methods
 
 

@@ -28,6 +28,7 @@ HEADINGS = {
     "landcover_main": "main land cover",
 }
 MARGIN = 0.01  # degrees around a scene within which outlines are projected
+LINE, POLYGON = 1, 3  # shapely's numbers of kinds of geometries
 EDGE = 0.005  # degrees: longer edges are divided, since straight lines are curves on the map
 
 
@@ -48,8 +49,15 @@ def read_sites(path: Path) -> geopandas.GeoDataFrame:
 
 def columns_of(sites: geopandas.GeoDataFrame) -> list[tuple[str, str]]:
     """Columns that the page shows and their headings: the fixed ones, then means by method."""
-    means = {f"{name}_mean": f"{methods.title(name)}, mean" for name in methods.attributions()}
+    means = {
+        f"{name}_mean": f"{methods.title(name)}{_unit(name)}" for name in methods.attributions()
+    }
     return [(name, text) for name, text in (HEADINGS | means).items() if name in sites]
+
+
+def _unit(method: str) -> str:
+    unit = methods.find(method).unit
+    return ", mean" if unit == "none" else f", mean {unit}"
 
 
 def sites_on(
@@ -61,33 +69,37 @@ def sites_on(
         columns: that are shown; pixel: side of a displayed pixel, in the unit of the grid's CRS.
 
     Returns:
-        One dict per site: `cells` (text by column) and `rings` ([xs, ys] in the grid's CRS, holes
-        included), cut at the grid's border and simplified to half a displayed pixel.
+        One dict per site: `cells` (text by column), `rings` ([xs, ys] in the grid's CRS, holes
+        included) of its part on the grid, and `borders`, the part of its own border there.
+        Simplified to half a displayed pixel.
     """
     near = grid_outline(grid).buffer(MARGIN)
     shapes = shapely.intersection(sites.geometry.to_numpy(), near)
     outlines = geopandas.GeoSeries(shapely.segmentize(shapes, EDGE), crs=DEGREES)
-    outlines = shapely.make_valid(outlines.to_crs(grid.crs.to_wkt()).to_numpy())
-    outlines = shapely.intersection(outlines, shapely.box(*grid.boundingbox))
+    outlines = shapely.simplify(outlines.to_crs(grid.crs.to_wkt()).to_numpy(), pixel / 2)
     decimals = max(0, math.ceil(-math.log10(pixel)) + 1)
-    found = []
+    box, found = shapely.box(*grid.boundingbox), []
     for row, outline in zip(sites[list(columns)].to_dict("records"), outlines, strict=True):
-        rings = _rings(shapely.simplify(outline, pixel / 2), decimals)
+        polygons = _polygons(shapely.make_valid(outline))
+        rings = _lines(shapely.boundary(_polygons(shapely.intersection(polygons, box))), decimals)
         if rings:
-            found.append({"cells": [_cell(row[name]) for name in columns], "rings": rings})
+            borders = _lines(shapely.intersection(shapely.boundary(polygons), box), decimals)
+            cells = [_cell(row[name]) for name in columns]
+            found.append({"cells": cells, "rings": rings, "borders": borders})
     return found
 
 
-def _rings(shape: shapely.Geometry, decimals: int) -> list[list[list[float]]]:
-    """Rings of the polygons of a geometry; lines and points, where it only touches, have none."""
-    parts = [part for part in _polygons(shape) if not part.is_empty]
-    rings = [ring for part in parts for ring in (part.exterior, *part.interiors)]
-    return [np.asarray(ring.coords)[:, :2].T.round(decimals).tolist() for ring in rings]
+def _lines(shapes: np.ndarray, decimals: int) -> list[list[list[float]]]:
+    """[xs, ys] of every line of geometries; points, where they only touch, are left out."""
+    merged = shapely.get_parts(shapely.line_merge(shapely.get_parts(shapes)))
+    lines = [line for line in merged if shapely.get_type_id(line) == LINE and not line.is_empty]
+    return [np.asarray(line.coords)[:, :2].T.round(decimals).tolist() for line in lines]
 
 
-def _polygons(shape: shapely.Geometry) -> list[shapely.Polygon]:
+def _polygons(shape: shapely.Geometry | np.ndarray) -> np.ndarray:
+    """All polygons of geometries; lines and points are left out."""
     parts = shapely.get_parts(shapely.get_parts(shape))  # collections hold multipolygons
-    return [part for part in parts if isinstance(part, shapely.Polygon)]
+    return parts[(shapely.get_type_id(parts) == POLYGON) & ~shapely.is_empty(parts)]
 
 
 def _cell(value: object) -> str:
@@ -100,4 +112,5 @@ def _cell(value: object) -> str:
         return ""
     if not math.isfinite(number):
         return ""
-    return f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}".replace("-", "−")
+    text = f"{number:.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+    return text.replace("e-0", "e-").replace("-", "−")

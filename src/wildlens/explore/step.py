@@ -41,9 +41,8 @@ def build_page(
             of a scene that is not among the scenes.
     """
     mapped = _mapped(scenes, landcovers, maps)
-    most = side_limit(
-        [scene.grid.shape for scene in mapped], [s.channels for s in mapped], MOST_PIXELS, MOST_BYTES
-    )  # fmt: skip
+    shapes, channels = [s.grid.shape for s in mapped], [s.channels for s in mapped]
+    most = side_limit(shapes, channels, MOST_PIXELS, MOST_BYTES)
     sites = None if areas is None else read_sites(areas)
     data = [scene_data(scene, most, sites, most < MOST_PIXELS) for scene in mapped]
     origin = origin_of_maps(maps)

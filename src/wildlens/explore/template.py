@@ -6,7 +6,8 @@ TEMPLATE = """\
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; script-src 'unsafe-inline';
- style-src 'unsafe-inline'; img-src data: blob:; font-src data:; form-action 'none'; base-uri 'none'">
+ style-src 'unsafe-inline'; img-src data: blob:; font-src data:; form-action 'none';
+ base-uri 'none'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>WildLens: explore the maps</title>
 <style>
@@ -22,7 +23,7 @@ p { margin: .4rem 0; max-width: 68rem; }
 .note { color: #666; font-size: .85rem; }
 main { display: grid; grid-template-columns: minmax(0, 1fr) 21rem; gap: 1.4rem; margin-top: .8rem; }
 @media (max-width: 900px) { main { grid-template-columns: minmax(0, 1fr); } }
-.bar { display: flex; flex-wrap: wrap; gap: .4rem 1.4rem; align-items: center; margin: .6rem 0; }
+.bar { display: flex; flex-wrap: wrap; gap: .4rem 1.4rem; align-items: center; margin: .3rem 0; }
 .bar label { color: #444; }
 select, button { font: inherit; padding: .15rem .4rem; max-width: 100%; }
 #panels { display: grid; gap: 14px; }
@@ -34,8 +35,11 @@ select, button { font: inherit; padding: .15rem .4rem; max-width: 100%; }
 ul.classes { list-style: none; margin: .2rem 0; padding: 0; max-height: 13rem; overflow-y: auto; }
 .classes li { display: flex; gap: .5rem; align-items: baseline; line-height: 1.35; }
 .swatch { flex: none; width: .9rem; height: .9rem; border: 1px solid #999; align-self: center; }
-aside section { border: 1px solid #d9d9d9; border-radius: 6px; padding: .7rem .9rem;
-  margin-bottom: .9rem; }
+.box { border: 1px solid #d9d9d9; border-radius: 6px; padding: .5rem .9rem; margin-bottom: .9rem; }
+aside .box { position: sticky; top: .8rem; }
+.wide { flex: 1 1 18rem; display: flex; gap: .8rem; align-items: center; white-space: nowrap; }
+#agreement { color: #444; }
+#marked { color: #666; }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .2rem .4rem .2rem 0;
   border-bottom: 1px solid #eee; font-variant-numeric: tabular-nums; }
@@ -46,7 +50,7 @@ aside th { width: 45%; }
 #areas button { border: 0; background: none; padding: 0; color: #0072b2; cursor: pointer;
   text-align: left; }
 input[type=range] { width: 100%; accent-color: #d55e00; }
-.big { font-size: 1.5rem; font-weight: 600; }
+.big { font-size: 1.4rem; color: #222; }
 .line { display: inline-block; width: 1.1rem; border-top: 3px solid; vertical-align: middle;
   margin-right: .2rem; }
 footer { color: #666; font-size: .85rem; margin-top: 1.4rem; }
@@ -86,6 +90,30 @@ values.</p>
 </div>
 <main>
 <div>
+<section class="box">
+<div id="marking">
+<div class="bar">
+<label>Mark the highest values of <select id="method"></select></label>
+<label class="wide"><span id="share-text"></span>
+<input type="range" id="share" min="0.5" max="100" step="0.5"
+ aria-label="Share of the scene to mark, %"></label>
+</div>
+<div class="bar">
+<span id="agreement"><b class="big" id="iou"></b> IoU with {{ target_title }}; marking every pixel:
+<span id="all"></span>; in the target group: <span id="inside"></span> of the marked
+pixels</span>
+<span id="marked"></span>
+</div>
+</div>
+<div class="bar">
+<label><input type="checkbox" id="show-marked" checked>
+<i class="line" style="color: #ff4000"></i>outline of marked pixels</label>
+<label id="row-target"><input type="checkbox" id="show-target">
+<i class="line" style="color: #00e5ff"></i>outline of the target group</label>
+<label id="row-areas"><input type="checkbox" id="show-areas" checked>
+<i class="line" style="color: #000"></i>protected areas</label>
+</div>
+</section>
 <div id="panels">
 {% for number in range(panels) %}
 <div class="cell" id="cell-{{ number }}">
@@ -96,9 +124,12 @@ values.</p>
 {% endfor %}
 </div>
 <p class="note" id="scene-text"></p>
+<p class="note" id="about-iou">IoU and shares count the displayed pixels with known land cover;
+target group: {{ target_codes }}. The slider starts at the target group's own share of the scene.
+The tables of the evaluation count every pixel, and use a threshold chosen on validation tiles.</p>
 </div>
 <aside>
-<section>
+<section class="box">
 <h2>Pixel under the pointer</h2>
 <table>
 <tbody>
@@ -108,28 +139,6 @@ values.</p>
 </tbody>
 <tbody id="values"></tbody>
 </table>
-</section>
-<section>
-<h2>High values</h2>
-<div id="marking">
-<label>Mark the highest values of<br><select id="method"></select></label>
-<p><label>Share of the scene to mark: <b id="share-text"></b>
-<input type="range" id="share" min="0.5" max="100" step="0.5"></label></p>
-<p id="marked"></p>
-<div id="agreement">
-<div><span class="big" id="iou"></span> IoU with {{ target_title }}</div>
-<p class="note">Marking every pixel: <span id="all"></span>. In the target group:
-<span id="inside"></span> of the marked pixels. Counted over the displayed pixels with known land
-cover ({{ target_codes }}). The slider starts at the target group's own share. Tables of the
-evaluation use a threshold chosen on validation tiles instead.</p>
-</div>
-</div>
-<div><label><input type="checkbox" id="show-marked" checked>
-<i class="line" style="color: #ff4000"></i>outline of marked pixels</label></div>
-<div id="row-target"><label><input type="checkbox" id="show-target">
-<i class="line" style="color: #00e5ff"></i>outline of the target group</label></div>
-<div id="row-areas"><label><input type="checkbox" id="show-areas" checked>
-<i class="line" style="color: #000"></i>protected areas</label></div>
 </section>
 </aside>
 </main>
@@ -152,8 +161,8 @@ around the area. {{ terms }}</p>
 })();
 </script>
 {% endif %}
-<footer>WildLens {{ version }}. {{ now }}. Drawn with Bokeh {{ bokeh_version }}, which is part of this
-file: it loads nothing.</footer>
+<footer>WildLens {{ version }}. {{ now }}. Drawn with Bokeh {{ bokeh_version }}, which is part of
+this file: it loads nothing.</footer>
 </body>
 </html>
 """

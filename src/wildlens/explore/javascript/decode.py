@@ -26,8 +26,10 @@ async function decoded(layer) {
 const valueOf = (layer, code) => layer.offset + layer.scale * code;
 
 function formatted(number, step) {  // no more digits than the step of the codes can tell apart
-  const decimals = step > 0 ? Math.min(12, Math.max(0, Math.ceil(-Math.log10(step)))) : 3;
-  return number.toFixed(decimals).replace("-", "−");
+  const decimals = Math.max(0, Math.ceil(-Math.log10(step)));
+  if (decimals <= 5) return number.toFixed(decimals).replace("-", "−");
+  const digits = Math.floor(Math.log10(Math.abs(number))) + decimals;
+  return digits < 0 || number === 0 ? "0" : number.toExponential(digits).replaceAll("-", "−");
 }
 
 function valueText(layer, index) {

@@ -66,14 +66,14 @@ function mark() {
   const codes = layer.codes[0], share = Number(byId("share").value) / 100;
   const found = thresholdCode(codes, share);
   state.code = found.code;
-  byId("share-text").textContent = `at most ${byId("share").value} %`;
+  byId("share-text").textContent = `at most ${byId("share").value} % of the scene`;
   const threshold = formatted(valueOf(layer, found.code - 0.5), layer.scale);
   const part = found.valid ? 100 * found.marked / found.valid : 0;
   byId("marked").textContent = found.marked
-    ? `${part.toFixed(1)} % of the valid pixels are marked: ${threshold} ${layer.unit} or more.`
-    : "No pixel is marked: the highest values are equal, and more than this share.";
+    ? `${part.toFixed(1)} % of the valid pixels are marked: ${threshold} ${layer.unit} or more`
+    : "No pixel is marked: the highest values are equal, and more than this share";
   const classes = landcover()?.codes[0];
-  byId("agreement").hidden = !classes;
+  byId("agreement").hidden = byId("about-iou").hidden = !classes;
   if (classes) {
     const result = agreement(codes, found.code, classes, isTarget);
     const all = result.known ? result.target / result.known : NaN;
@@ -87,16 +87,18 @@ function mark() {
 }
 
 function showOutlines() {
-  const rings = byId("show-areas").checked ? state.scene.areas.flatMap((area) => area.rings) : [];
-  model("outlines").data = { xs: rings.map((ring) => ring[0]), ys: rings.map((ring) => ring[1]) };
+  const areas = byId("show-areas").checked ? state.scene.areas : [];
+  const lines = areas.flatMap((area) => area.borders);
+  model("outlines").data = { xs: lines.map((line) => line[0]), ys: lines.map((line) => line[1]) };
 }
 
 // ---- ranges: all panels share them, and a pixel is as wide as it is high
 
 function view(west, south, east, north) {
   const plot = model("panel-0"), x = model("x"), y = model("y");
-  const scale = 1.03 * Math.max((east - west) / plot.frame_width, (north - south) / plot.frame_height);
-  const [across, down] = [scale * plot.frame_width / 2, scale * plot.frame_height / 2];
+  const { frame_width: wide, frame_height: tall } = plot;
+  const scale = 1.03 * Math.max((east - west) / wide, (north - south) / tall);
+  const [across, down] = [scale * wide / 2, scale * tall / 2];
   x.setv({ start: (west + east) / 2 - across, end: (west + east) / 2 + across });
   y.setv({ start: (south + north) / 2 - down, end: (south + north) / 2 + down });
 }
@@ -196,7 +198,7 @@ function prepareChoices() {
   byId("row-target").hidden = !landcover();
 }
 
-function initialShare() {  // that of the target group in this scene, so that its size is no handicap
+function initialShare() {  // the target group's own share of this scene
   const layer = markedLayer(), classes = landcover()?.codes[0];
   const found = layer && classes && agreement(layer.codes[0], 0, classes, isTarget);
   const share = found?.target ? found.target / found.known : 0.1;
