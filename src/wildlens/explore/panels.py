@@ -23,8 +23,9 @@ def panels_document() -> Document:
     for number in range(PANELS):
         plot = figure(
             name=NAME.format(number), tools="pan,wheel_zoom,box_zoom,reset",
-            active_scroll="wheel_zoom", toolbar_location="above", frame_width=300, frame_height=300, min_border=0,
-            outline_line_color=None, background_fill_color=MISSING, **ranges,
+            active_scroll="wheel_zoom", toolbar_location="above",
+            frame_width=300, frame_height=300, min_border=0, outline_line_color=None,
+            background_fill_color=MISSING, **ranges,
         )  # fmt: skip
         plot.axis.visible = plot.grid.visible = False
         plot.toolbar.logo = None

@@ -68,9 +68,10 @@ function mark() {
   state.code = found.code;
   byId("share-text").textContent = `at most ${byId("share").value} % of the scene`;
   const threshold = formatted(valueOf(layer, found.code - 0.5), layer.scale);
+  const unit = layer.unit && ` ${layer.unit}`;
   const part = found.valid ? 100 * found.marked / found.valid : 0;
   byId("marked").textContent = found.marked
-    ? `${part.toFixed(1)} % of the valid pixels are marked: ${threshold} ${layer.unit} or more`
+    ? `${part.toFixed(1)} % of the valid pixels are marked: ${threshold}${unit} or more`
     : "No pixel is marked: the highest values are equal, and more than this share";
   const classes = landcover()?.codes[0];
   byId("agreement").hidden = byId("about-iou").hidden = !classes;
