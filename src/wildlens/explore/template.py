@@ -124,8 +124,8 @@ pixels</span>
 {% endfor %}
 </div>
 <p class="note" id="scene-text"></p>
-<p class="note" id="about-iou">IoU and shares count the displayed pixels with known land cover;
-target group: {{ target_codes }}. The slider starts at the target group's own share of the scene.
+<p class="note" id="about-iou">The IoU counts the displayed pixels with known land cover; target
+group: {{ target_codes }}. The slider starts at the target group's own share of the scene.
 The tables of the evaluation count every pixel, and use a threshold chosen on validation tiles.</p>
 </div>
 <aside>
