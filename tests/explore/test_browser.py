@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 from chromium import PROGRAM, Browser
-from explorable import AREA, SCENES, Explorable
+from explorable import AREA, SCENES, Explorable, write_map
 
 from wildlens.evaluate.target_groups import in_group
 from wildlens.evaluate.thresholds import iou, top_threshold
@@ -181,6 +181,18 @@ def test_iou_of_the_slider_is_that_of_numpy(opened, results, method):
         share, wanted = expected(results, SCENES[0], method, percent / 100)
         assert text(opened, "iou") == f"{wanted:.3f}"
         assert text(opened, "marked").startswith(f"{100 * share:.1f} % of the valid pixels")
+
+
+def test_equal_values_are_marked_together(browser, results, tmp_path):
+    levels = np.arange(120 * 150, dtype=np.float32).reshape(120, 150) // 4500  # four, equally often
+    path = write_map(tmp_path / SCENES[0] / "gan.tif", SCENES[0], "gan", levels)
+    output = tmp_path / "levels.html"
+    arguments = {**results.arguments, "maps": [path], "areas": None, "output": output}
+    build_page(**arguments, settings=Evaluation())
+    browser.open(output, f"{READY} && document.getElementById('iou').textContent")
+    for percent, marked in ((24.5, "No pixel"), (25, "25.0 %"), (74.5, "50.0 %"), (100, "100.0 %")):
+        set_value(browser, "share", percent, "input")
+        assert text(browser, "marked").startswith(marked)
 
 
 def test_iou_of_codes_is_close_to_that_of_the_full_map(opened, results):
