@@ -81,19 +81,27 @@ def sites_on(
     box, found = shapely.box(*grid.boundingbox), []
     for row, outline in zip(sites[list(columns)].to_dict("records"), outlines, strict=True):
         polygons = _polygons(shapely.make_valid(outline))
-        rings = _lines(shapely.boundary(_polygons(shapely.intersection(polygons, box))), decimals)
-        if rings:
-            borders = _lines(shapely.intersection(shapely.boundary(polygons), box), decimals)
-            cells = [_cell(row[name]) for name in columns]
-            found.append({"cells": cells, "rings": rings, "borders": borders})
+        rings = shapely.get_rings(_polygons(shapely.intersection(polygons, box)))
+        if len(rings):
+            borders = _lines(shapely.intersection(shapely.boundary(polygons), box))
+            found.append(
+                {
+                    "cells": [_cell(row[name]) for name in columns],
+                    "rings": _coordinates(rings, decimals),
+                    "borders": _coordinates(borders, decimals),
+                }
+            )
     return found
 
 
-def _lines(shapes: np.ndarray, decimals: int) -> list[list[list[float]]]:
-    """[xs, ys] of every line of geometries; points, where they only touch, are left out."""
-    merged = shapely.get_parts(shapely.line_merge(shapely.get_parts(shapes)))
-    lines = [line for line in merged if shapely.get_type_id(line) == LINE and not line.is_empty]
+def _coordinates(lines: np.ndarray, decimals: int) -> list[list[list[float]]]:
     return [np.asarray(line.coords)[:, :2].T.round(decimals).tolist() for line in lines]
+
+
+def _lines(shapes: np.ndarray) -> np.ndarray:
+    """All lines of geometries; points, where they only touch, are left out."""
+    parts = shapely.get_parts(shapely.line_merge(shapes))
+    return parts[(shapely.get_type_id(parts) == LINE) & ~shapely.is_empty(parts)]
 
 
 def _polygons(shape: shapely.Geometry | np.ndarray) -> np.ndarray:
