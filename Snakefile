@@ -61,6 +61,7 @@ include: "workflow/rules/fetch.smk"
 include: "workflow/rules/scene.smk"
 include: "workflow/rules/landcover.smk"
 
+
 if TRAINS:
 
     include: "workflow/rules/anthroprotect.smk" if settings.anthroprotect else "workflow/rules/tiles.smk"
@@ -71,6 +72,7 @@ if TRAINS:
 
 include: "workflow/rules/map.smk"
 
+
 if TRAINS:
 
     include: "workflow/rules/evaluate.smk"
@@ -80,6 +82,7 @@ include: "workflow/rules/area_statistics.smk"
 include: "workflow/rules/figures.smk" if TRAINS else "workflow/rules/scene_figures.smk"
 include: "workflow/rules/qgis.smk"
 include: "workflow/rules/catalogue.smk"
+include: "workflow/rules/explore.smk"
 include: "workflow/rules/summary.smk"
 
 
@@ -93,6 +96,7 @@ rule all:
         rules.figures.output,
         rules.qgis.output,
         rules.catalogue.output,
+        rules.explore.output,
         rules.summary.output,
 
 

@@ -1,6 +1,7 @@
 """The whole chain, for real, on a tiny simulated region: from products to maps, tables, report."""
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -210,6 +211,15 @@ def test_results_make_a_report(results):
     run = snakemake(results.parent, "--report", report)
     assert run.returncode == 0, run.stderr
     assert report.stat().st_size > 100_000
+
+
+def test_page_to_explore_has_every_map_and_the_areas(results):
+    text = (results / "explore.html").read_text(encoding="utf-8")
+    scene = json.loads(re.search(r'id="scene-0">(.*?)</script>', text)[1])
+    layers = {layer["id"] for layer in scene["layers"]}
+    assert scene["name"] == SCENE and scene["shape"] == [640, 640]
+    assert layers >= {"reflectance", "landcover", *MAPPED} and scene["areas"]
+    assert "trained on simulated land" in text
 
 
 def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(results):

@@ -13,6 +13,7 @@ PACKAGE = Path(wildlens.__file__).parent
 LAYERS = [
     ["cli"],
     ["doctor", "project", "summary", "training_memory"],
+    ["explore"],
     ["qgis", "catalogue"],
     ["figures"],
     ["evaluate", "area_statistics"],

@@ -106,13 +106,14 @@ AFTER_MODELS = {
     "figures": 1,
     "qgis": 1,
     "catalogue": 1,
+    "explore": 1,
     "summary": 1,
     "all": 1,
 }
 
 
 AFTER_EVALUATE = dict.fromkeys(
-    ("evaluate", "area_statistics", "figures", "qgis", "summary", "all"), 1
+    ("evaluate", "area_statistics", "figures", "qgis", "explore", "summary", "all"), 1
 )
 AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
 
@@ -150,7 +151,14 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
         ),
         (
             "areas={ring_m: 500}",
-            {"settings": 1, "area_statistics": 1, "qgis": 1, "summary": 1, "all": 1},
+            {
+                "settings": 1,
+                "area_statistics": 1,
+                "qgis": 1,
+                "explore": 1,
+                "summary": 1,
+                "all": 1,
+            },
         ),
         (
             "tiles={seed: 9}",
@@ -174,7 +182,7 @@ def test_a_changed_setting_reruns_what_reads_it_and_no_more(finished, change, ru
     assert planned(finished, "--config", change) == rules
 
 
-STATISTICS = {"area_statistics": 1, "qgis": 1}
+STATISTICS = {"area_statistics": 1, "qgis": 1, "explore": 1}
 AFTER_MAPS = {"evaluate": 1, "catalogue": 1} | STATISTICS
 
 

@@ -93,10 +93,9 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, area-statistics,
-    figures, qgis, catalogue, summary. `snakemake` runs them all; anthroprotect replaces tiles if
-    that dataset is given. `init` makes a project in a folder of its own, `run` runs snakemake there.
-    `doctor` checks for problems before a run, `networks` describes the
-    networks.
+    figures, qgis, catalogue, explore, summary. `snakemake` runs them all; anthroprotect replaces
+    tiles if that dataset is given. `init` makes a project in a folder of its own, and `run` runs
+    snakemake there. `doctor` checks for problems before a run, `networks` describes the networks.
     """
     use_own_data()
     context.obj = []  # paths of the results
@@ -488,6 +487,20 @@ def catalogue(**paths) -> None:
     from wildlens.catalogue.step import build_catalogue
 
     build_catalogue(**paths)
+
+
+@cli.command()
+@click.option("--scene", "scenes", type=existing, multiple=True, help="Reflectance of the maps.")
+@click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
+@click.option("--map", "maps", type=existing, multiple=True, help="Maps of these scenes.")
+@click.option("--areas", type=existing, help="Protected areas that area-statistics wrote.")
+@output
+@click.option("--settings", type=existing, help="YAML file of the section evaluation.")
+def explore(scenes, landcovers, maps, areas, output, settings) -> None:
+    """Write a page to explore the maps: linked panels, values under the pointer, thresholds."""
+    from wildlens.explore.step import build_page
+
+    build_page(scenes, landcovers, maps, areas, output, section("Evaluation", settings))
 
 
 @cli.command()

@@ -229,5 +229,5 @@ def test_training_needs_its_inputs(tmp_path, missing, said):
 
 
 def test_no_configuration_is_one_line(tmp_path):
-    with pytest.raises(WildLensError, match="no config.yaml in .*: make a project with"):
+    with pytest.raises(WildLensError, match=r"no config\.yaml in .*: make a project with"):
         command(tmp_path, [])

@@ -25,8 +25,7 @@ RUN = json.dumps(
             "scene",
             *(["landcover"] if TRAINS or WITH_LANDCOVER else []),
             *(["tiles", "classifier", "gan"] if TRAINS else []),
-            "attribution",
-            *(["evaluation"] if TRAINS else []),
+            *("attribution", "evaluation"),
             *(["areas"] if AREAS else []),
         ],
         "jobs": {
@@ -46,7 +45,7 @@ RUN = json.dumps(
             ),
             **({"attribute/{method}": {"method": TILE_METHODS}, "evaluate": {}} if TRAINS else {}),
             **({"area_statistics": {}} if AREAS else {}),
-            **{name: {} for name in ("figures", "qgis", "catalogue")},
+            **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
         },
     }
 )
@@ -69,6 +68,7 @@ rule summary:
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
         catalogue=ancient(rules.catalogue.output.folder),
+        explore=ancient(rules.explore.output.page),
         maps=ancient(MAPS),
         captions=ancient(CAPTIONS),
         settings="results/settings/attribution.yaml",
@@ -78,6 +78,7 @@ rule summary:
             rules.figures.output.checksum,
             rules.qgis.output.checksum,
             rules.catalogue.output.checksum,
+            rules.explore.output.checksum,
             *MAP_CHECKSUMS,
             *AREA_CHECKSUMS,
         ],

@@ -29,8 +29,8 @@ from wildlens.errors import WildLensError
 log = logging.getLogger(__name__)
 
 TERMS = (  # said wherever polygons of others are among the results
-    "The WDPA's terms forbid passing its polygons on without leave: remove areas.gpkg before you"
-    " send this folder to others."
+    "The WDPA's terms forbid passing its polygons on without leave: remove areas.gpkg and"
+    " explore.html before you send this folder to others."
 )
 
 

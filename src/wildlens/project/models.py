@@ -23,8 +23,8 @@ def check_models(settings: Settings) -> str:
     record, bands = read_classifier(Path(models.classifier))
     if bands != settings.scene.bands:
         raise WildLensError(
-            f"scene.bands: {models.classifier} was trained on {', '.join(bands)}; set these bands in"
-            " this order"
+            f"scene.bands: {models.classifier} was trained on {', '.join(bands)}; set these bands"
+            " in this order"
         )
     if models.generators and (found := read_bands(Path(models.generators))) != bands:
         raise WildLensError(

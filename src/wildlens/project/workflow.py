@@ -1,4 +1,4 @@
-"""Where the workflow is: in the package that a wheel installs, or beside `src` in the repository."""
+"""Where the workflow is: in the installed package, or beside `src` in the repository."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """Colour ramps of maps, with the unit and the meaning of both ends in their legends."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,17 +19,31 @@ DIVERGING = ("#5e3c99", "#b2abd2", "#f7f7f7", "#fdb863", "#e66101")
 SAMPLE = 1000  # pixels per side of the resampled map
 
 
-def attribution_renderer(map_path: Path, title: str = "") -> ElementTree.Element:
-    """Renderer of an attribution or a score: a colour ramp, no data transparent.
+@dataclass(frozen=True)
+class Ramp:
+    """Colours of a map.
 
-    The ramp runs from 0 to the 99th percentile. That of a method with negative values diverges from
-    0 in its middle to the larger of both percentiles (1st and 99th), up and down. A map of the
-    score, or one without values, gets 0 to 1.
+    Attributes:
+        bottom, top: values of the first and the last colour, in the map's unit; top is greater.
+        colours: evenly spaced, as #rrggbb; ends: labels of the lowest and the highest value.
+    """
+
+    bottom: float
+    top: float
+    colours: tuple[str, ...]
+    ends: tuple[str, str]
+
+
+def ramp_of(map_path: Path) -> Ramp:
+    """The ramp of an attribution or a score.
+
+    It runs from 0 to the 99th percentile. That of a method with negative values diverges from 0 in
+    its middle to the larger of both percentiles (1st and 99th), up and down. A map of the score, or
+    one without values, gets 0 to 1.
 
     Args:
-        map_path: float32 GeoTIFF; title: heads the legend.
+        map_path: float32 GeoTIFF.
     """
-    head = f"{title}: " if title else ""
     with open_raster(map_path) as dataset:
         tags, dtype = dataset.tags(), dataset.dtypes[0]
         factor = max(1.0, max(dataset.shape) / SAMPLE)
@@ -37,15 +51,24 @@ def attribution_renderer(map_path: Path, title: str = "") -> ElementTree.Element
         values = read(dataset, 1, out_shape=shape)
     values = values[np.isfinite(values)]
     if form_of(tags, map_path.stem, dtype) == "score":
-        return _renderer(0.0, 1.0, RAMP, (f"{head}0 anthropogenic", "1 natural"))
+        return Ramp(0.0, 1.0, RAMP, ("0 anthropogenic", "1 natural"))
     unit = tags.get("unit", "")
     unit = f" {unit}" if unit not in ("", "none") else ""
     if is_signed(tags, map_path.stem) or (values < 0).any():
         limit = _limit(np.abs(values))
-        ends = f"{head}−{limit:.3g}{unit} or less, low", f"{limit:.3g}{unit} or more, high"
-        return _renderer(-limit, limit, DIVERGING, ends)
+        ends = f"−{limit:.3g}{unit} or less, low", f"{limit:.3g}{unit} or more, high"
+        return Ramp(-limit, limit, DIVERGING, ends)
     top = _limit(values)
-    return _renderer(0.0, top, RAMP, (f"{head}0{unit}, low", f"{top:.3g}{unit} or more, high"))
+    return Ramp(0.0, top, RAMP, (f"0{unit}, low", f"{top:.3g}{unit} or more, high"))
+
+
+def attribution_renderer(map_path: Path, title: str = "") -> ElementTree.Element:
+    """Renderer of an attribution or a score: a colour ramp (`ramp_of`), no data transparent.
+
+    Args:
+        map_path: float32 GeoTIFF; title: heads the legend.
+    """
+    return _renderer(ramp_of(map_path), f"{title}: " if title else "")
 
 
 def _limit(values: np.ndarray) -> float:
@@ -53,10 +76,9 @@ def _limit(values: np.ndarray) -> float:
     return float(np.percentile(values, 99)) or 1.0 if values.size else 1.0
 
 
-def _renderer(
-    bottom: float, top: float, colours: Sequence[str], ends: tuple[str, str]
-) -> ElementTree.Element:
-    """Pseudocolour of the first band; `ends` are the labels of the lowest and the highest value."""
+def _renderer(ramp: Ramp, head: str) -> ElementTree.Element:
+    """Pseudocolour of the first band; `head` is before the label of the lowest value."""
+    bottom, top, ends = ramp.bottom, ramp.top, (head + ramp.ends[0], ramp.ends[1])
     renderer = ElementTree.Element(
         "rasterrenderer", type="singlebandpseudocolor", opacity="1", alphaBand="-1",
         nodataColor="", band="1", classificationMin=repr(bottom), classificationMax=repr(top),
@@ -70,8 +92,8 @@ def _renderer(
         minimumValue=repr(bottom),
         maximumValue=repr(top),
     )
-    last = len(colours) - 1
-    for step, colour in enumerate(colours):
+    last = len(ramp.colours) - 1
+    for step, colour in enumerate(ramp.colours):
         value = bottom + (top - bottom) * step / last
         label = {0: ends[0], last: ends[1]}.get(step, f"{value:.3g}".replace("-", "−"))
         ElementTree.SubElement(

@@ -27,6 +27,7 @@ REFERENCES = {"corine": "CORINE land cover", "truth": "reference land cover of t
 # results to open, in the order in which they are best read
 PLACES = (
     ("wildlens.qgz", "opens everything in QGIS, styled; the folder can be zipped and sent"),
+    ("explore.html", "all maps side by side, to zoom into and to read values from (browser)"),
     ("summary.html", "the run as one page: figures, numbers, warnings, settings"),
     ("maps", "attribution maps on the scenes' own grids (COG, with styles)"),
     ("evaluation/methods.csv", "how well each method finds wetlands and bare land"),
