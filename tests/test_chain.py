@@ -87,6 +87,8 @@ def test_a_map_lies_on_its_scene_pixel_by_pixel(results, method):
 def test_a_map_of_scores_comes_along(results):
     with rasterio.open(results / f"maps/{SCENE}/score.tif") as dataset:
         values = dataset.read(1)
+        assert dataset.descriptions == ("score", "disagreement")
+        assert dataset.units == ("score", "score")
     assert np.isfinite(values).any() and 0 <= np.nanmin(values) <= np.nanmax(values) <= 1
     assert (results / f"maps/{SCENE}/score.qml").is_file()
 

@@ -37,7 +37,7 @@ def open_bands(path: Path, *, scaled: bool = True) -> xarray.DataArray:
         opened.attrs["long_name"] = tuple(names.tolist())  # rioxarray writes them again
     if len(set(units.tolist())) == 1:
         opened.attrs["units"] = str(units[0])
-    return _with_time(opened)
+    return _with_time(opened.rio.write_coordinate_system())
 
 
 def open_layer(path: Path, band: str, title: str) -> xarray.DataArray:
