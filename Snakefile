@@ -98,6 +98,9 @@ rule all:
         rules.catalogue.output,
         rules.explore.output,
         rules.summary.output,
+        # no step reads these: for `wildlens.open_run`
+        "results/settings/inputs.yaml",
+        "results/settings/anthroprotect.yaml" if settings.anthroprotect else [],
 
 
 # results, main numbers and warnings of this run; printed only, so it cannot fail the run

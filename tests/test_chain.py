@@ -14,9 +14,11 @@ import pytest
 import rasterio
 import rio_cogeo
 import xarray
+from documented_code import run_examples, run_notebook
 from outputs_page import documented_columns
 from safetensors import safe_open
 
+import wildlens
 from wildlens.settings import Attribution
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +88,8 @@ def test_a_map_lies_on_its_scene_pixel_by_pixel(results, method):
 def test_a_map_of_scores_comes_along(results):
     with rasterio.open(results / f"maps/{SCENE}/score.tif") as dataset:
         values = dataset.read(1)
+        assert dataset.descriptions == ("score", "disagreement")
+        assert dataset.units == ("score", "score")
     assert np.isfinite(values).any() and 0 <= np.nanmin(values) <= np.nanmax(values) <= 1
     assert (results / f"maps/{SCENE}/score.qml").is_file()
 
@@ -190,6 +194,31 @@ def test_every_step_logs_what_it_made(results):
     logs = list((results / "logs").rglob("*.log"))
     silent = [p for p in logs if "settings" not in p.parts and not p.read_text().strip()]
     assert logs and not silent
+
+
+def test_run_opens_with_its_configuration(results):
+    run = wildlens.open_run(results)
+    assert run.settings.tiles.size == 64 and run.settings.inputs.mapping[0].name == SCENE
+    assert run.maps == {SCENE: [*MAPPED, *Attribution().extras]}
+    assert sorted(run.attributions) == sorted(METHODS) and set(run.tables) > {"methods", "sites"}
+    for name in run.tables:
+        assert len(run.table(name).columns)
+
+
+def test_examples_of_the_python_page_run(results, tmp_path, monkeypatch):
+    (tmp_path / "results").symlink_to(results)
+    monkeypatch.chdir(tmp_path)
+    names = run_examples(ROOT / "docs/python.md")
+    assert {"run", "score", "tile", "areas", "methods"} <= set(names)
+    with rasterio.open("score-laea.tif") as dataset:
+        assert dataset.crs.to_epsg() == 3035
+
+
+def test_notebook_answers_its_questions(results):
+    printed = "".join(run_notebook(ROOT / "docs/notebooks/tour.ipynb", results.parent))
+    assert "bogs get" in printed and "times the attribution of its ring" in printed
+    inside, table = re.search(r"mean inside: (\S+); in the table: (\S+)", printed).groups()
+    assert float(inside) == pytest.approx(float(table), rel=0.05)
 
 
 def test_a_second_run_has_nothing_to_do(results):

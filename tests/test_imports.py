@@ -12,6 +12,7 @@ PACKAGE = Path(wildlens.__file__).parent
 # from the top down; a folder or module may import those of later lines, never of its own or earlier
 LAYERS = [
     ["cli"],
+    ["run"],
     ["doctor", "project", "summary", "training_memory"],
     ["explore"],
     ["qgis", "catalogue"],

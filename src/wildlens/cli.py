@@ -600,7 +600,7 @@ def run(arguments: tuple[str, ...]) -> None:
     ARGUMENTS go to snakemake: -n lists the jobs, --cores 4 limits the cores, --profile NAME runs on
     a cluster.
     """
-    from wildlens.project.run import command, run_workflow
+    from wildlens.project.command import command, run_workflow
 
     sys.exit(run_workflow(command(Path(), arguments)))
 

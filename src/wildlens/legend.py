@@ -4,6 +4,7 @@ A class has three numbers: its *index* (1..n, stored in our rasters, so that a c
 it), its *code* in the nomenclature (412), and its position in a target group.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,6 +70,15 @@ class Legend:
     def colormap(self) -> dict[int, tuple[int, int, int, int]]:
         """Colour table for a GeoTIFF: index -> RGBA; 0 is transparent."""
         return {0: (0, 0, 0, 0)} | {c.index: (*c.rgb, 255) for c in self.classes}
+
+    @cached_property
+    def flags(self) -> dict[str, list[int] | str]:
+        """CF attributes of a variable of indices: each index, and its code and name as one word."""
+        names = [re.sub(r"\W+", "_", f"{c.code} {c.name}") for c in self.classes]
+        return {
+            "flag_values": [0, *(c.index for c in self.classes)],
+            "flag_meanings": " ".join(["no_data", *names]),
+        }
 
 
 # The official CORINE Land Cover nomenclature and colours (Copernicus Land Monitoring Service, EEA).

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from tqdm import tqdm
-from tqdm.contrib.logging import logging_redirect_tqdm
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -34,6 +33,9 @@ def track(
     if total is None and hasattr(items, "__len__"):
         total = len(items)
     if sys.stderr.isatty():
+        # here, since in a notebook this module warns of what it needs and we do not
+        from tqdm.contrib.logging import logging_redirect_tqdm
+
         with (
             logging_redirect_tqdm(),
             tqdm(items, what, total, unit=unit, leave=False, initial=done) as bar,

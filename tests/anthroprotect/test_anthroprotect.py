@@ -77,6 +77,8 @@ def test_tiles_equal_the_published_ones(folder, tmp_path):
             assert np.array_equal(tiles["reflectance"][index], dataset.read()[wanted])
             crs, bounds = f"EPSG:{dataset.crs.to_epsg()}", dataset.bounds
             assert tiles["crs"].values[index] == crs
+            centres = dataset.xy(range(256), range(256))
+            assert np.array_equal([tiles["tile_x"][index], tiles["tile_y"][index]], centres)
         with rasterio.open(folder / "tiles/lcs" / file) as dataset:
             codes = dataset.read(dataset.descriptions.index("CORINE") + 1)
         taken = tiles["landcover"][index].values

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import xarray
 from captum.attr import DeepLift
 from sklearn.linear_model import LogisticRegression
 from torch import nn
@@ -248,6 +249,13 @@ def test_store_completeness_uses_signed_contributions(models, method, tmp_path, 
         baselines = models.training_images(SETTINGS.expected_tiles, SETTINGS.seed)
     expected = models.classifier(batch) - models.classifier(baselines).mean()
     np.testing.assert_allclose(store["logit_difference"], expected, rtol=1e-3, atol=1e-5)
+
+
+def test_store_says_name_and_unit_of_its_values(models, tmp_path):
+    attributed(models, "deeplift", tmp_path / "a.zarr")
+    store = xarray.open_zarr(tmp_path / "a.zarr")
+    assert store["attribution"].attrs == {"long_name": "DeepLIFT", "units": "logit"}
+    assert store["contribution_sum"].attrs == {"units": "logit"}
 
 
 def test_class_shares_store_equals_coefficients_of_land_cover(models, tmp_path):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import rasterio
+import rioxarray
 import torch
 from odc.geo.geobox import GeoBox
 from rasterio.transform import Affine
@@ -116,6 +117,45 @@ def test_map_is_cog_with_exact_statistics(tmp_path, models):
     assert float(tags["STATISTICS_MAXIMUM"]) == pytest.approx(np.nanmax(values), rel=1e-6)
     assert of_file["wildlens_method"] == "brightness" and of_file["wildlens_scene"] == "s"
     assert "wildlens_inputs" in of_file
+
+
+@pytest.mark.parametrize(
+    ("method", "bands", "unit"),
+    [("gan", ["gan"], "reflectance"), ("score", ["score", "disagreement"], "score"),
+     ("gradcam", ["gradcam", "disagreement"], "logit")],
+)  # fmt: skip
+@pytest.mark.parametrize("parts", [1, 2])
+def test_map_opens_with_names_units_time_and_crs(tmp_path, models, method, bands, unit, parts):
+    stored = scene_of(np.random.default_rng(5), 130, 60)
+    stored[:, :9] = 0
+    scene = write_scene(tmp_path / "s.tif", stored)
+    with rasterio.open(scene, "r+") as dataset:
+        dataset.update_tags(product_sensing_time="2021-07-19T12:05:59+02:00")
+    names = [f"{k}-of-{parts}" for k in range(1, parts + 1)] if parts > 1 else [None]
+    files = [tmp_path / f"{k}.tif" for k in range(parts)]
+    for part, file in zip(names, files, strict=True):
+        run(models, scene, method, file, part)
+    if parts > 1:
+        files.append(tmp_path / "joined.tif")
+        join(files[:-1], files[-1])
+    found = rioxarray.open_rasterio(files[-1], mask_and_scale=True)
+    long_name = found.attrs["long_name"]
+    assert ([long_name] if isinstance(long_name, str) else list(long_name)) == bands
+    assert set(np.atleast_1d(found.attrs["units"])) == {unit}
+    assert found.attrs["wildlens_time"] == "2021-07-19T10:05:59Z"
+    assert found.rio.crs.to_epsg() == 32634 and found["x"].values[0] == 500_005
+    assert np.array_equal(np.isnan(found.values[0]), stored[0] == 0)
+
+
+def test_generated_image_opens_as_reflectance(tmp_path, models):
+    scene = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(6), 40, 40))
+    run(models, scene, "maximized", tmp_path / "m.tif")
+    stored = rioxarray.open_rasterio(tmp_path / "m.tif")
+    scaled = rioxarray.open_rasterio(tmp_path / "m.tif", mask_and_scale=True)
+    assert stored.dtype == "uint16" and stored.attrs["_FillValue"] == 0
+    assert list(scaled.attrs["long_name"]) == ["B04", "B08"]
+    np.testing.assert_allclose(scaled.values, stored.values / 10_000, rtol=1e-6)
+    assert "wildlens_time" not in scaled.attrs, "the scene states no time"
 
 
 def test_scene_lacking_a_band_is_refused_without_output(tmp_path, models):

@@ -255,6 +255,8 @@ def test_qgis_draws_every_layer_of_a_moved_folder(results, tmp_path):
         assert layer["colours"] > 1, layer
         assert layer["crs"] in ("EPSG:4326", "EPSG:32634"), layer
         assert layer["source"].startswith(str(elsewhere))
+    images = [layer for layer in seen["layers"] if layer["renderer"] == "multibandcolor"]
+    assert all(layer["colours"] > 100 for layer in images), "stretched in reflectance"
     renderers = [layer["renderer"] for layer in seen["layers"]]
     assert renderers == [
         "categorizedSymbol", "graduatedSymbol", "singlebandpseudocolor", "singlebandpseudocolor",

@@ -19,6 +19,7 @@ from wildlens.legend import CORINE
 SIDE = 96
 BANDS = ("B02", "B03", "B04", "B08")
 TAKEN = {"product_sensing_time": "2021-07-19T10:05:59.024Z"}
+REFLECTANCE = {"unit": "reflectance", "scale": 1e-4}
 VERSION = {"wildlens_version": "0.1.0"}
 UNLIKE = "lake is unlike the tiles that the classifier was trained on"
 
@@ -27,6 +28,7 @@ def write_stack(path: Path, values, bands, dtype, tags=None) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     grid = grid_at(500_000, values[0])
     form = {"count": len(values), "dtype": dtype, "nodata": 0, "descriptions": bands}
+    form |= REFLECTANCE if dtype == "uint16" else {}
     with writing_geotiff(path, grid, tags=tags or {}, **form) as dataset:
         dataset.write(values)
         if len(bands) == 1:
@@ -92,7 +94,7 @@ class CrossingResults(Results):
         super().__init__(folder)
         at = self.folder.joinpath
         stored = np.full((4, crossing.SIDE, crossing.SIDE), 900, np.uint16)
-        form = {"count": 4, "dtype": "uint16", "nodata": 0, "descriptions": BANDS}
+        form = {"count": 4, "dtype": "uint16", "nodata": 0, "descriptions": BANDS, **REFLECTANCE}
         self.scenes = [at("scenes/wrangel.tif")]
         with writing_geotiff(
             self.scenes[0], crossing.GRID, tags={**TAKEN, **VERSION}, **form

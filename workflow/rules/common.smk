@@ -312,6 +312,13 @@ def network_digest(*modules):
     return "".join(map(code_digest, [*modules, network]))
 
 
+def section_text(wildcards):
+    """A section of the configuration, as YAML; the folder of AnthroProtect is no section."""
+    if wildcards.section == "anthroprotect":
+        return dump_section(settings, ["anthroprotect"])
+    return dump_section(getattr(settings, wildcards.section))
+
+
 def method_settings_text(wildcards):
     """The attribution settings that a method reads in a step, as YAML."""
     fields = fields_read(wildcards.method, wildcards.step)

@@ -19,7 +19,7 @@ rule settings:
     wildcard_constraints:
         section="[a-z]+",
     params:
-        text=lambda wildcards: dump_section(getattr(settings, wildcards.section)),
+        text=section_text,
     shell:
         "printf '%s' {params.text:q} > {output:q} 2> {log:q}"
 

@@ -26,6 +26,7 @@ from wildlens.provenance import record
 from wildlens.settings import TWO_CLASSES, Landcover, Scene, Tiles, dump_section
 from wildlens.tiles.checks import check_splits
 from wildlens.tiles.footprints import write_footprints
+from wildlens.tiles.georeference import locate
 from wildlens.tiles.labels import UNLABELLED
 from wildlens.tiles.repeats import repeated_in
 from wildlens.tiles.splits import DROPPED, SPLITS, drop_near, whole_groups
@@ -115,7 +116,8 @@ def build_tiles(
         "wildlens_landcover_settings": dump_section(landcover),
     }
     with atomic(output) as target:
-        coordinates = coordinates_of(chosen, scene.bands)
+        corners = chosen[["left", "top"]].assign(pixel_x=PIXEL, pixel_y=-PIXEL)
+        coordinates = locate(coordinates_of(chosen, scene.bands), corners, SIZE)
         origin = training_origin(chosen, dataset="AnthroProtect")
         coordinates.attrs = {**provenance, "tile_size": SIZE, **origin.attributes()}
         write_tileset(target, coordinates, _pixels(chosen["file"], tile))

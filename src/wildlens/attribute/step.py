@@ -18,19 +18,21 @@ from wildlens.attribution.method import Additive, Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
+from wildlens.files.bands import NO_UNIT
 from wildlens.files.origin import TAG
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
 from wildlens.progress import track
 from wildlens.registry import methods
 from wildlens.settings import Attribution, fields_read
+from wildlens.tiles.georeference import GRID_MAPPING, LOCATION
 from wildlens.tiles.store import consolidate
 
 log = logging.getLogger(__name__)
 
 SPLITS = ("val", "test")
 DIMENSIONS = ("tile", "y", "x")
-COORDINATES = ("name", "split", "block", "label", "scene", "row", "col")
+COORDINATES = ("name", "split", "block", "label", "scene", "row", "col", *LOCATION)
 
 
 def attribute_tiles(
@@ -79,9 +81,10 @@ def attribute_tiles(
                 for name in results[0]
                 for parts in [[batch[name] for batch in results]]
             },
-            coords={name: ("tile", _stored(dataset[name].values)) for name in COORDINATES},
+            coords={name: _stored(dataset[name]) for name in COORDINATES if name in dataset.coords},
             attrs=attributes,
         )
+    _describe(result, method)
     with atomic(output) as temporary:
         result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
         consolidate(temporary)
@@ -131,6 +134,21 @@ def choose_tiles(
     return np.concatenate(chosen)
 
 
-def _stored(values: np.ndarray) -> np.ndarray:
-    """Text as objects: Zarr has no settled type for numpy's fixed-width strings."""
-    return values.astype(object) if values.dtype.kind == "U" else values
+def _describe(result: xr.Dataset, method: str) -> None:
+    """Name, unit and CRS of the variables, where xarray and rioxarray look for them."""
+    record = methods.find(method)
+    attributes = {"long_name": record.title}
+    if record.unit != NO_UNIT:
+        attributes["units"] = record.unit
+    if GRID_MAPPING in result.coords:
+        attributes["grid_mapping"] = GRID_MAPPING
+    result["attribution"].attrs = attributes
+    for name in filter(result.data_vars.__contains__, AUDIT):
+        result[name].attrs = {"units": record.unit}
+
+
+def _stored(coordinate: xr.DataArray) -> xr.Variable:
+    """A coordinate to write; text as objects, since Zarr has no settled type for fixed widths."""
+    values = coordinate.values
+    text = values.dtype.kind == "U"
+    return xr.Variable(coordinate.dims, values.astype(object) if text else values, coordinate.attrs)

@@ -11,6 +11,7 @@ from odc.geo.geobox import GeoBox
 
 from wildlens.files import raster
 from wildlens.files.atomic import atomic, scratch
+from wildlens.files.bands import describe_bands
 from wildlens.files.raster import BLOCK, check_complete
 
 
@@ -23,12 +24,18 @@ def writing_cog(
     descriptions: Sequence[str],
     dtype: str = "float32",
     nodata: float = float("nan"),
+    unit: str = "",
+    scale: float = 1.0,
 ) -> Iterator[rasterio.io.DatasetWriter]:
     """A Cloud-Optimised GeoTIFF of one band for each description, to write windows to.
 
     In a COG, overviews precede the pixels, so it cannot be written window by window: the windows
     are written to a scratch file beside it, which is copied at the end, with overviews and exact
-    statistics (GDAL's own estimate fails on a scene with data in one corner only).
+    statistics of the stored numbers (GDAL's own estimate fails on a scene with data in one corner
+    only).
+
+    Args:
+        descriptions, unit, scale: of its bands; see `describe_bands`.
     """
     count = len(descriptions)
     # uncompressed: it is read twice within a minute, and then removed
@@ -39,8 +46,7 @@ def writing_cog(
     with atomic(path) as final, scratch(path.with_suffix(".windows.tif")) as windows:
         with rasterio.open(windows, "w+", **options) as dataset:
             dataset.update_tags(**tags)
-            for band, description in enumerate(descriptions, start=1):
-                dataset.set_band_description(band, description)
+            describe_bands(dataset, descriptions, unit, scale)
             yield dataset
             for band in dataset.indexes:
                 dataset.update_tags(band, **_statistics(dataset, band))

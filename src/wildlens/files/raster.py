@@ -19,6 +19,7 @@ from rasterio.windows import Window
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.archives import File, gdal_name
 from wildlens.files.atomic import atomic
+from wildlens.files.bands import describe_bands
 from wildlens.files.vector import gdal_source
 
 BLOCK = 512  # side of the blocks of our GeoTIFFs, px
@@ -179,11 +180,14 @@ def writing_geotiff(
     nodata: float,
     tags: Mapping[str, str],
     descriptions: Sequence[str] = (),
+    unit: str = "",
+    scale: float = 1.0,
     overviews: Resampling | None = None,
 ) -> Iterator[rasterio.io.DatasetWriter]:
     """A new GeoTIFF to write windows to; it appears under `path` only when it is complete.
 
     Args:
+        descriptions, unit, scale: of its bands; see `describe_bands`.
         overviews: how pixels are combined in its overviews, which programs draw when they zoom out;
             None: without overviews.
     """
@@ -191,8 +195,7 @@ def writing_geotiff(
     with atomic(path) as temporary:
         with rasterio.open(temporary, "w", **options) as dataset:
             dataset.update_tags(**tags)
-            for band, description in enumerate(descriptions, start=1):
-                dataset.set_band_description(band, description)
+            describe_bands(dataset, descriptions, unit, scale)
             yield dataset
         if overviews is not None and max(grid.shape) > BLOCK:
             _add_overviews(temporary, overviews)

@@ -3,6 +3,7 @@
 import numpy as np
 
 SCALE = 10_000  # stored = reflectance x 10000
+UNIT = "reflectance"  # of the values when they are scaled
 MISSING = 0
 SATURATED = int(np.iinfo(np.uint16).max)  # 65535: the sensor was saturated; no reflectance
 LOWEST, HIGHEST = 1, SATURATED - 1  # stored values of reflectances are clipped to this range

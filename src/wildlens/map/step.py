@@ -24,6 +24,7 @@ from wildlens.attribution.create import create, describe, precision
 from wildlens.attribution.method import Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
+from wildlens.files.acquisition import time_tag
 from wildlens.files.cog import writing_cog
 from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import (
@@ -34,7 +35,7 @@ from wildlens.files.raster import (
     row_windows,
     writing_geotiff,
 )
-from wildlens.files.reflectance import to_stored
+from wildlens.files.reflectance import SCALE, UNIT, to_stored
 from wildlens.map.streaming import Source, Tiles, Windows
 from wildlens.map.strips import keeping
 from wildlens.map.unfamiliar import warning_about_scene
@@ -86,6 +87,7 @@ def map_scene(
         rows = plan.strips[numbers[0]][0], plan.strips[numbers[-1]][1]
         form = _form(record, plan, models.classifier.bands)
         tags = describe(method, settings) | {"wildlens_scene": scene.stem}
+        tags |= time_tag(dataset.tags())
         if record.uses_network:
             tags |= _origin_tags(source, models, scene.stem)
         tags |= provenance.record(
@@ -140,6 +142,8 @@ def join(parts: Sequence[Path], output: Path) -> None:
                 dtype=first.dtypes[0],
                 nodata=first.nodata,
                 descriptions=first.descriptions,
+                unit=first.units[0] or "",
+                scale=first.scales[0],
                 tags=tags,
             )
         )
@@ -175,10 +179,13 @@ def _origin_tags(source: Source, models: Models, scene: str) -> dict[str, str]:
 
 
 def _form(record: MethodRecord, plan: Windows | Tiles, bands: Sequence[str]) -> dict:
-    """Data type, nodata value and band names of the result."""
+    """Data type, nodata value, and names, unit and scale of the bands of the result."""
     if record.form == "image":
-        return {"dtype": "uint16", "nodata": 0, "descriptions": tuple(bands)}
-    return {"dtype": "float32", "nodata": float("nan"), "descriptions": (record.name, *plan.layers)}
+        form = {"dtype": "uint16", "nodata": 0, "descriptions": tuple(bands)}
+        return form | {"unit": UNIT, "scale": 1 / SCALE}
+    layers = (record.name, *plan.layers)
+    form = {"dtype": "float32", "nodata": float("nan"), "descriptions": layers}
+    return form | {"unit": record.unit}
 
 
 def _share(count: int, part: str | None, scene: Path) -> range:
@@ -206,7 +213,7 @@ def _identity(tags: Mapping[str, str], record: MethodRecord, rows: tuple[int, in
 def _common_tags(datasets: Sequence[rasterio.DatasetReader]) -> dict[str, str]:
     """The tags that all parts share, which is all but their own number."""
     tags = [{k: v for k, v in dataset.tags().items() if k != PART} for dataset in datasets]
-    kinds = [(d.count, d.dtypes, d.descriptions, d.width) for d in datasets]
+    kinds = [(d.count, d.dtypes, d.descriptions, d.units, d.scales, d.width) for d in datasets]
     for dataset, own, kind in zip(datasets, tags, kinds, strict=True):
         if PART not in dataset.tags():
             raise WildLensError(f"{dataset.name}: is no part of a map (made with map --part)")

@@ -11,7 +11,9 @@ from wildlens.qgis.ramps import attribution_renderer
 from wildlens.registry.methods import form_of
 
 TRUE_COLOUR = ("B04", "B03", "B02")
-BRIGHT = 1800  # reflectance x 10000 that is shown white, above that of land without snow
+# reflectance that is shown black and white; the latter is above that of land without snow. QGIS
+# applies the scale that a raster states before it stretches
+DARK, BRIGHT = 0.0001, 0.18
 
 
 def write_map_style(path: Path, method_title: str) -> Path:
@@ -40,7 +42,7 @@ def write_scene_style(path: Path, bands: Sequence[str]) -> Path:
     """Write the style of a scene: true colour (or the first band in grey), 0 transparent.
 
     Args:
-        path: scene, uint16 reflectance x 10000.
+        path: scene, uint16 reflectance x 10000, which states its scale.
         bands: names of its bands in their order.
 
     Returns:
@@ -100,7 +102,7 @@ def _renderer(kind: str) -> ElementTree.Element:
 
 def _contrast(element: ElementTree.Element) -> None:
     for name, text in (
-        ("minValue", "1"),
+        ("minValue", str(DARK)),
         ("maxValue", str(BRIGHT)),
         ("algorithm", "StretchToMinimumMaximum"),
     ):

@@ -14,7 +14,7 @@ from rasterio.windows import Window
 
 from wildlens.errors import WildLensError
 from wildlens.files import raster
-from wildlens.files.reflectance import MISSING, SATURATED
+from wildlens.files.reflectance import MISSING, SATURATED, SCALE, UNIT
 from wildlens.progress import track
 from wildlens.provenance import record
 from wildlens.scene.grid import Box, placement_in, scene_grid
@@ -77,6 +77,8 @@ def build_scene(
                 nodata=MISSING,
                 tags=_tags(layers, settings),
                 descriptions=settings.bands,
+                unit=UNIT,
+                scale=1 / SCALE,
                 overviews=Resampling.average,
             )
         )

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime
 
 import geopandas
 import numpy as np
 import pandas
 import shapely
+
+from wildlens.files.acquisition import acquisition_times
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +76,3 @@ def same_overpass(one: str, two: str) -> bool:
     first, second = acquisition_times(one), acquisition_times(two)
     gaps = [abs((a - b).total_seconds()) for a in first for b in second]
     return min(gaps, default=np.inf) < OVERPASS_SECONDS
-
-
-def acquisition_times(text: str) -> list[datetime]:
-    """Times of a scene's products, joined by ' + ' in its tag; without a zone they are in UTC."""
-    times = []
-    for part in filter(None, text.split(" + ")):
-        with suppress(ValueError):
-            time = datetime.fromisoformat(part)
-            times.append(time if time.tzinfo else time.replace(tzinfo=UTC))
-    return times

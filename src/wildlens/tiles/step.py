@@ -27,6 +27,7 @@ from wildlens.settings import Tiles
 from wildlens.tiles.balance import surplus
 from wildlens.tiles.checks import check_labels, check_splits
 from wildlens.tiles.footprints import share_columns, write_footprints
+from wildlens.tiles.georeference import corners_on, locate
 from wildlens.tiles.labels import UNLABELLED, label_tiles, read_classes
 from wildlens.tiles.repeats import repeated_in, report_repeats
 from wildlens.tiles.sources import Source, open_sources
@@ -93,7 +94,12 @@ def build_tiles(
     if areas.suffix.lower() == ".shp":
         inputs.append(areas.with_suffix(".dbf"))  # categories and statuses are in it
     provenance = record(STEP, settings, inputs)
-    coordinates = coordinates_of(tiles[selected], sources[0].bands)
+    coordinates = locate(
+        coordinates_of(tiles[selected], sources[0].bands),
+        corners_on({source.name: source.grid for source in sources}, tiles[selected]),
+        settings.size,
+        {source.name: source.sensed for source in sources},
+    )
     attributes = {"tile_size": settings.size, "classes": list(settings.classes)}
     origin = _origin(tiles, sources)
     coordinates.attrs = {**provenance, **attributes, **origin.attributes()}

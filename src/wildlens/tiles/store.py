@@ -10,15 +10,29 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from wildlens.errors import WildLensError, one_line
+from wildlens.files.reflectance import MISSING, SCALE, UNIT
+from wildlens.legend import CORINE
 from wildlens.settings import TWO_CLASSES
+from wildlens.tiles.georeference import GRID_MAPPING
 
 STEP = "tiles"
 
-# Variables over the tiles: dtype and dimensions. 0 is no data in all of them.
+# Variables over the tiles: dtype, dimensions, attributes. 0 is no data in all of them; only
+# reflectance says so by `_FillValue`, since classes must stay whole numbers when xarray masks.
 _VARIABLES = {
     "reflectance": ("uint16", ("tile", "band", "y", "x")),
     "landcover": ("uint8", ("tile", "y", "x")),
     "truth": ("uint8", ("tile", "y", "x")),
+}
+_ATTRIBUTES = {
+    "reflectance": {
+        "long_name": "surface reflectance",
+        "units": UNIT,
+        "scale_factor": 1 / SCALE,
+        "_FillValue": MISSING,
+    },
+    "landcover": {"long_name": CORINE.product, **CORINE.flags},
+    "truth": {"long_name": "reference land cover of the simulation", **CORINE.flags},
 }
 _COORDINATES = (
     "name", "label", "split", "scene", "row", "col", "crs", "block", "ground_row", "ground_col",
@@ -45,12 +59,14 @@ def write_tileset(
     coordinates.to_zarr(path, mode="w", zarr_format=3, consolidated=False)
     group = zarr.open_group(path, mode="r+")
     count = coordinates.sizes["tile"]
+    mapping = {"grid_mapping": GRID_MAPPING} if GRID_MAPPING in coordinates.coords else {}
     buffers, start = {}, 0
     for index, tile in enumerate(tiles):
         if not buffers:
             length = _tiles_per_shard(tile, count)
             for name, values in tile.items():
                 _create(group, name, count, length, values.shape)
+                group[name].attrs.update(_ATTRIBUTES[name] | mapping)
                 buffers[name] = np.empty((length, *values.shape), _VARIABLES[name][0])
         for name, values in tile.items():
             buffers[name][index - start] = values
@@ -71,8 +87,15 @@ def consolidate(path: Path) -> None:
         zarr.consolidate_metadata(path)
 
 
-def open_tiles(path: Path) -> xarray.Dataset:
+def open_tiles(path: Path, scaled: bool = False) -> xarray.Dataset:
     """Open a training set lazily.
+
+    Parameters
+    ----------
+    path
+        The Zarr folder.
+    scaled
+        Reflectance as real numbers, NaN = no data, instead of the stored ones.
 
     Returns
     -------
@@ -82,7 +105,8 @@ def open_tiles(path: Path) -> xarray.Dataset:
     0 anthropogenic, from 2 on further classes: see `class_names`), `split` ('train', 'val',
     'test'), `scene`, `row` and `col` (offset in the scene, px), `ground_row` and `ground_col`
     (offset from the origin of the CRS, px; see `files.ground`), `crs`, `block` and the shares;
-    `band` with the names of the bands.
+    `band` with the names of the bands; and location and time of the tiles (`georeference.locate`),
+    which stores of earlier versions lack.
 
     Raises
     ------
@@ -90,13 +114,13 @@ def open_tiles(path: Path) -> xarray.Dataset:
         If the folder is no training set of WildLens.
     """
     try:
-        tiles = open_group(path)
+        tiles = open_group(path)  # as it is stored
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = one_line(error)
         raise WildLensError(f"{path}: cannot be opened as a training set: {reason}") from None
     if problem := _flaw(tiles):
         raise WildLensError(f"{path}: {problem}; make it with 'wildlens tiles'")
-    return tiles
+    return open_group(path, scaled) if scaled else tiles
 
 
 class TilesOnDisk:
@@ -128,13 +152,16 @@ def class_names(tiles: xarray.Dataset) -> list[str]:
     return [str(name) for name in tiles.attrs.get("classes", TWO_CLASSES)]
 
 
-def open_group(path: Path) -> xarray.Dataset:
+def open_group(path: Path, scaled: bool = False) -> xarray.Dataset:
     """Open a Zarr group lazily, with text coordinates as numpy's fixed-width strings.
+
+    Args:
+        scaled: numbers with a scale as real values, NaN = no data; else as they are stored.
 
     Raises errors of zarr and xarray.
     """
     # format 3 alone: an array of format 2 may ask for pickle
-    group = xarray.open_zarr(path, chunks=None, zarr_format=3)
+    group = xarray.open_zarr(path, chunks=None, zarr_format=3, mask_and_scale=scaled)
     texts = {
         name: (coordinate.dims, np.array(coordinate.values.tolist(), dtype=str))
         for name, coordinate in group.coords.items()

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import geopandas
 
 from wildlens.areas.antimeridian import bounding_box
+from wildlens.files.acquisition import acquisition_times
 from wildlens.files.origin import Origin
-from wildlens.tiles.repeats import acquisition_times
 
 
 def training_origin(

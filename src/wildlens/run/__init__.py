@@ -1,0 +1,1 @@
+"""A finished run, opened in Python: `wildlens.open_run`."""
