@@ -101,6 +101,7 @@ rule all:
         # no step reads these: for `wildlens.open_run`
         "results/settings/inputs.yaml",
         "results/settings/anthroprotect.yaml" if settings.anthroprotect else [],
+        "results/settings/models.yaml" if settings.models else [],
 
 
 # results, main numbers and warnings of this run; printed only, so it cannot fail the run

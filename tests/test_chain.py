@@ -4,8 +4,11 @@ import csv
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 import zipfile
 from pathlib import Path
 
@@ -230,8 +233,17 @@ def test_another_weight_reruns_only_what_the_generators_reach(results):
     run = snakemake(results.parent, "-n", "--config", "gan={lambda_am: 0.4}")
     counts = dict(re.findall(r"^([a-z_]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
     expected = {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3}
-    after = ("evaluate", "area_statistics", "figures", "qgis", "catalogue", "summary", "all")
-    expected |= dict.fromkeys(after, 1) | {"total": 15}
+    after = (
+        "evaluate",
+        "area_statistics",
+        "figures",
+        "qgis",
+        "catalogue",
+        "explore",
+        "summary",
+        "all",
+    )
+    expected |= dict.fromkeys(after, 1) | {"total": 16}
     assert {rule: int(count) for rule, count in counts.items()} == expected
 
 
@@ -263,3 +275,58 @@ def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(result
         "generators, X - X-",
     ]
     assert all(0 <= float(value) <= 1 for value in found.values())
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory) -> Path:
+    """A new environment with the package from its wheel; dependencies are those of this one."""
+    folder = tmp_path_factory.mktemp("installed")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    source = shutil.copytree(
+        ROOT, folder / "source", ignore=shutil.ignore_patterns(".*", "results", "resources", "site")
+    )
+    build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source]
+    subprocess.run([*pip, *build], check=True, capture_output=True, text=True)
+    venv.create(folder / "venv", symlinks=True)
+    python = folder / "venv/bin/python"
+    wheel = next(folder.glob("*.whl"))
+    subprocess.run([*pip, "--python", python, "install", "--no-deps", wheel], check=True)
+    site = next((folder / "venv/lib").glob("python*/site-packages"))
+    (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return folder / "venv/bin"
+
+
+def test_a_wheel_maps_a_scene_in_a_project_of_its_own(results, installed, tmp_path):
+    """Without land cover, areas and training; its maps are those of the run that trained."""
+    product = results.parent / "resources/demo"
+    product = next(product.glob("*T35WNT*.SAFE"))
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHONPATH")}
+    environment["PATH"] = f"{installed}:/usr/bin:/bin"
+
+    def wildlens(*words, folder: Path = tmp_path) -> str:
+        command = [installed / "wildlens", *words]
+        run = subprocess.run(
+            command, capture_output=True, text=True, env=environment, cwd=folder, check=False
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
+        return run.stdout + run.stderr
+
+    wildlens("init", "mine", "--models", results, "--product", product)
+    project = tmp_path / "mine"
+    text = (project / "config.yaml").read_text()
+    assert "gan, minimizer" in text
+    (project / "config.yaml").write_text(re.sub(r"methods: .*", "methods: [gan, gradcam]", text))
+    wildlens("run", "--cores", "2", folder=project)
+    name = re.search(r"name: (\S+)", text)[1]
+    made = project / "results"
+    for method in ("gan", "gradcam", "score"):
+        with (
+            rasterio.open(made / f"maps/{name}/{method}.tif") as mine,
+            rasterio.open(results / f"maps/{SCENE}/{method}.tif") as theirs,
+        ):
+            assert np.array_equal(mine.read(1), theirs.read(1), equal_nan=True)
+            assert "simulated" in mine.tags()["wildlens_trained_on"]
+    for file in ("explore.html", "summary.html", "wildlens.qgz", "figures/map.png"):
+        assert (made / file).stat().st_size > 0
+    assert not (made / "tiles.zarr").exists() and not (made / "landcover").exists()
+    assert "Nothing to be done" in wildlens("run", "--cores", "1", folder=project)

@@ -86,7 +86,7 @@ def test_the_embedded_default_names_what_the_demo_writes():
 def test_every_declared_setting_lies_beside_the_results(finished):
     written = {path.stem for path in (finished / "results/settings").iterdir()}
     # nothing is fetched for the demo
-    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"anthroprotect", "fetch"}
+    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"anthroprotect", "models", "fetch"}
     assert written == sections | {"map", "attribute"}
     occlusion = yaml.safe_load((finished / "results/settings/map/occlusion.yaml").read_text())
     assert occlusion["occlusion_stride"] == 8 and "max_tiles" not in occlusion

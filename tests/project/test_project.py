@@ -12,9 +12,9 @@ import yaml
 from safetensors.numpy import save_file
 
 from wildlens.errors import WildLensError
+from wildlens.project.command import command
 from wildlens.project.init import init, quoted
 from wildlens.project.models import check_models
-from wildlens.project.command import command
 from wildlens.settings import Settings, read_yaml, validate
 
 BANDS = ["B02", "B03", "B04", "B08"]
