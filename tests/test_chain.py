@@ -278,7 +278,7 @@ def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(result
 
 
 def without_this_package() -> dict[str, str]:
-    """This process's environment variables, less a path that may lead to the repository's source."""
+    """Environment variables, less the path that may lead to the repository's source."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 

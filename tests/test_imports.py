@@ -13,7 +13,8 @@ PACKAGE = Path(wildlens.__file__).parent
 LAYERS = [
     ["cli"],
     ["run"],
-    ["doctor", "project", "summary", "training_memory"],
+    ["doctor", "summary", "training_memory"],
+    ["project"],
     ["explore"],
     ["qgis", "catalogue"],
     ["figures"],

@@ -10,6 +10,7 @@ from odc.geo.geobox import GeoBox
 from wildlens.doctor.finding import Finding
 from wildlens.errors import WildLensError
 from wildlens.files.ground import ground_offset
+from wildlens.project.models import check_models
 from wildlens.registry import methods
 from wildlens.settings import Product, Settings
 
@@ -17,11 +18,13 @@ SIMULATED = Path("resources/demo")  # output of the rule `demo`
 
 
 def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
-    """Findings about products, land cover and areas; `folder` is the working directory."""
+    """Findings about products, models, land cover and areas; `folder`: the working directory."""
     inputs, products = settings.inputs, [*settings.inputs.training, *settings.inputs.mapping]
     if settings.anthroprotect:  # its tiles have labels, and nothing is simulated
         yield _finding("AnthroProtect", settings.anthroprotect, folder, _open_anthroprotect)
         products = [p for p in inputs.mapping if not any(map(is_simulated, p.paths))]
+    if settings.models:
+        yield _check_models(settings)
     grids = []
     for product in products:
         if product.fetch and not (folder / product.paths[0]).exists():
@@ -33,15 +36,31 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
         yield from found
         if grid is not None:
             grids.append((product, grid))
-    if not (settings.anthroprotect and is_simulated(inputs.landcover)):
-        yield from _check_landcovers(products, grids, folder, settings)
-    if not settings.anthroprotect:
+    yield from _check_landcovers(products, grids, folder, settings)
+    # the demo's are left out where nothing is of the demo, as in the workflow
+    if inputs.areas and (not is_simulated(inputs.areas) or any(map(_of_demo, products))):
         yield _finding("protected areas", inputs.areas, folder, _open_polygons)
 
 
 def is_simulated(name: str) -> bool:
     """Whether the demo writes a file of this name."""
     return Path(name).is_relative_to(SIMULATED)
+
+
+def _of_demo(product: Product) -> bool:
+    return all(map(is_simulated, product.paths))
+
+
+def _check_models(settings: Settings) -> Finding:
+    from wildlens.files.origin import origin_of_models
+
+    try:
+        architecture = check_models(settings)
+        paths = [settings.models.classifier, settings.models.generators]
+        origin = origin_of_models(Path(path) for path in paths if path)
+    except WildLensError as error:
+        return Finding("fix", f"models: {error}")
+    return Finding("ok", f"models: {architecture}, {origin}")
 
 
 def _finding(what: str, name: str, folder: Path, check: Callable[[Path], str]) -> Finding:
@@ -112,10 +131,15 @@ def _check_landcovers(
     products: list[Product], grids: list[tuple[Product, GeoBox]], folder: Path, settings: Settings
 ) -> Iterator[Finding]:
     """Each land cover over the scenes that use it."""
-    common = settings.inputs.landcover
-    sources = dict.fromkeys([common, *(p.landcover for p in products if p.landcover)])
-    for source in sources:
-        used = [(p, grid) for p, grid in grids if (p.landcover or common) == source]
+
+    def source_of(product: Product) -> str | None:
+        common = settings.inputs.landcover
+        if common and is_simulated(common) and not _of_demo(product):
+            common = None
+        return product.landcover or common
+
+    for source in dict.fromkeys(filter(None, map(source_of, products))):
+        used = [(p, grid) for p, grid in grids if source_of(p) == source]
 
         def check(path: Path, used=used) -> str:
             from wildlens.landcover.step import check_landcover

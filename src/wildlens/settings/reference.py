@@ -13,10 +13,10 @@ from wildlens.settings import FetchRequest, Product, Section, Settings, TileClas
 HEAD = """\
 # Settings
 
-All keys of the configuration, by section. `config.yaml` holds those that a newcomer may want to
-change; your own file is laid over it (`snakemake --configfile mine.yaml`), and a key that it leaves
-out keeps its value. A key that does not exist is refused, with the nearest that does. The values of
-the paper are in `workflow/configs/paper.yaml`.
+All keys of the configuration, by section. In a project (`wildlens init`), a key that `config.yaml`
+leaves out has the default below. A file given with `snakemake --configfile` is laid over the demo's
+`config.yaml`, and a key that it leaves out keeps the demo's value. A key that does not exist is
+refused, with the nearest that does. The values of the paper are in `workflow/configs/paper.yaml`.
 
 *This page is written by `python -m wildlens.settings.reference` from the models in
 `src/wildlens/settings/`; a test fails where it differs from them.*
