@@ -117,11 +117,15 @@ def test_presence_is_the_share_of_evidence_of_the_target(bright, dark, presence)
     tiles = TileSet(stored, labels, torch.tensor([0.3]))
     found = evidence(Patterns(bright, dark), tiles, 1, torch.device("cpu"))
     assert found.presence == pytest.approx(presence, abs=0.12)
-    assert bool(warnings_about_evidence(found, "unet")) == (presence <= 0)
+    unet = Classifier(architecture="unet", min_presence=0.25)
+    assert bool(warnings_about_evidence(found, unet)) == (presence <= 0)
 
 
 def test_a_classifier_without_evidence_for_the_target_is_a_warning():
-    assert not warnings_about_evidence(Evidence(0.4, -1.1), "unet")
-    assert not warnings_about_evidence(Evidence(-2.5, -3.5), "local")
-    (warning,) = warnings_about_evidence(Evidence(-2.5, -3.5), "unet")
+    unet, local = (Classifier(architecture=name) for name in ("unet", "local"))
+    assert not warnings_about_evidence(Evidence(1.1, -1.1), unet)
+    assert not warnings_about_evidence(Evidence(-2.5, -3.5), local)
+    (warning,) = warnings_about_evidence(Evidence(-2.5, -3.5), unet)
     assert "-2.50" in warning and "cutmix_cells" in warning
+    assert warnings_about_evidence(Evidence(0.4, -1.1), unet)
+    assert not warnings_about_evidence(Evidence(0.4, -1.1), Classifier(min_presence=0.2))

@@ -87,6 +87,13 @@ class Classifier(Section):
         description="Further trainings, from other weights, while the classifier is at chance or"
         " uses absent patterns (metrics/classifier/evidence.csv)",
     )
+    min_presence: float = Field(
+        0.4,
+        ge=-1000,
+        le=1,
+        description="unet: least share of the target in the classifier's evidence; below it, the"
+        " classifier uses absent patterns, and training starts anew or warns (paper: no check)",
+    )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and CutMix")
 

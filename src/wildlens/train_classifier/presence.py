@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from wildlens.registry import classifiers
+from wildlens.settings import Classifier
 from wildlens.training.data import TileSet
 
 CELLS = 4  # along a side
 MOST = 48  # tiles of the target, and of the others
-LEAST = 0.1  # presence below which explanations were seen to fail
 
 
 @dataclass(frozen=True)
@@ -56,22 +56,24 @@ def _rise(network: nn.Module, images: Tensor, generator: np.random.Generator) ->
     return (torch.cat(logits) - network(blank[:1])).mean().item()
 
 
-def lacks_evidence(found: Evidence, architecture: str) -> bool:
-    """Whether a classifier has too little evidence for the target.
+def lacks_evidence(found: Evidence, settings: Classifier) -> bool:
+    """Whether a classifier has less evidence for the target than `min_presence`.
 
     Never for architectures with local logits, whose logit of blank ground does not affect other
     locations.
     """
-    return found.presence < LEAST and not classifiers.find(architecture).local_logits
+    local = classifiers.find(settings.architecture).local_logits
+    return found.presence < settings.min_presence and not local
 
 
-def warnings_about_evidence(found: Evidence, architecture: str) -> list[str]:
+def warnings_about_evidence(found: Evidence, settings: Classifier) -> list[str]:
     """A warning if the classifier has little evidence for the target."""
-    if not lacks_evidence(found, architecture):
+    if not lacks_evidence(found, settings):
         return []
     return [
         f"pieces of target tiles change the logit of blank ground by {found.target:+.2f}, pieces"
-        f" of other tiles by {found.others:+.2f}: the classifier uses absent patterns, and maps"
-        " will not show the target's patterns well; train with classifier.cutmix_cells above 0, or"
-        " with more classifier.restarts"
+        f" of other tiles by {found.others:+.2f} (presence {found.presence:.2f}, least"
+        f" {settings.min_presence}): the classifier uses absent patterns, and maps will not show"
+        " the target's patterns well; train with classifier.cutmix_cells above 0, or with more"
+        " classifier.restarts"
     ]

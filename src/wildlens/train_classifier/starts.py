@@ -90,7 +90,7 @@ def _judge(start: int, task: ClassifierTask, arguments: dict, classes: Classes) 
     reasons = []
     if _at_chance(trained):
         reasons.append("it is at chance")
-    if lacks_evidence(found, task.settings.architecture):
+    if lacks_evidence(found, task.settings):
         reasons.append("it uses absent patterns")
     unsound = session.processes.maximum(len(reasons))
     if unsound and start < task.settings.restarts:

@@ -77,7 +77,7 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         [{"baseline": name, "distance_from_neutral": d} for name, d in distances.items()],
     )
     warnings = warnings_about(accuracy, settings.architecture) + warnings_about_baselines(distances)
-    warnings += warnings_about_evidence(found, settings.architecture)
+    warnings += warnings_about_evidence(found, settings)
     write_warnings(metrics / "warnings.txt", "classifier", warnings)
     weights.save(
         output,
