@@ -128,4 +128,6 @@ def test_a_classifier_without_evidence_for_the_target_is_a_warning():
     (warning,) = warnings_about_evidence(Evidence(-2.5, -3.5), unet)
     assert "-2.50" in warning and "cutmix_cells" in warning
     assert warnings_about_evidence(Evidence(0.4, -1.1), unet)
-    assert not warnings_about_evidence(Evidence(0.4, -1.1), Classifier(min_presence=0.2))
+    assert not warnings_about_evidence(
+        Evidence(0.4, -1.1), Classifier(architecture="unet", min_presence=0.2)
+    )
