@@ -16,6 +16,7 @@ from wildlens.settings import Attribution, validate
 CONFIGURATION, SNAKEFILE = "config.yaml", "Snakefile"
 CLASSIFIER, GENERATORS = "models/classifier.safetensors", "models/generators.safetensors"
 THRESHOLDS = "evaluation/methods.csv"
+SLOW = ("occlusion",)  # takes several times as long as all other methods together
 
 
 def init(
@@ -87,7 +88,8 @@ def _models(results: Path) -> dict:
         "methods": [
             name
             for name in Attribution().methods
-            if (has_generators or "generators" not in methods.find(name).needs)
+            if name not in SLOW
+            and (has_generators or "generators" not in methods.find(name).needs)
             and (not (trait := methods.find(name).classifier) or getattr(record, trait))
         ],
     }

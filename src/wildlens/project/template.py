@@ -66,7 +66,7 @@ inputs:
 
 {% if models %}
 attribution:
-  methods: {{ models.methods | quoted }}
+  methods: {{ models.methods | quoted }} # occlusion is slow, and left out
   extras: [score] # maximized and minimized are X+ and X-
 {% else %}
 # tiles: {size: 128} # pixels; the paper has 256
