@@ -92,7 +92,7 @@ rule all:
         MAPS,
         EXTRA_MAPS,
         rules.evaluate.output if TRAINS else [],
-        rules.area_statistics.output if AREAS else [],
+        rules.area_statistics.output if STATISTICS_AREAS else [],
         rules.figures.output,
         rules.qgis.output,
         rules.catalogue.output,

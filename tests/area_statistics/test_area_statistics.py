@@ -299,6 +299,48 @@ def test_parcels_of_a_site_are_one_row_and_other_categories_are_left_out(world):
     assert row["site_id"] == "7" and row["pixels"] == pytest.approx(1600, rel=1e-4)
 
 
+def own_polygons(folder: Path, **columns) -> Path:
+    """Two polygons without any column of the WDPA: one in the scene of `World`, one far away."""
+    near, far = shapely.box(20, 20, 60, 50), shapely.box(9000, 0, 9050, 40)
+    ground = [shapely.transform(s, lambda xy: [*CORNER] + xy * [10, -10]) for s in (near, far)]
+    frame = geopandas.GeoDataFrame(columns, geometry=ground, crs="EPSG:32634")
+    path = folder / "units.gpkg"
+    frame.to_file(path)
+    return path
+
+
+@pytest.mark.parametrize(("column", "name"), [("unit", "north 1"), (None, "")])
+def test_polygons_of_ones_own_all_count(world, tmp_path, column, name):
+    world.add_scene()
+    world.add_site(shapely.box(20, 20, 60, 50))
+    areas = own_polygons(tmp_path, unit=["north\n1", "south 2"])
+    settings = Areas(ring_m=0, polygons=str(areas), name_column=column)
+    own = world.run(areas=areas, settings=settings)
+    assert own["name"].fillna("").tolist() == [name] and own["category"].isna().all()
+    protected = world.run()
+    numbers = ["area_km2", "covered_share", "score_mean"]
+    assert np.allclose(own[numbers], protected[numbers], rtol=1e-6)
+
+
+def test_polygons_without_the_named_column_are_refused(world, tmp_path):
+    world.add_scene()
+    world.add_site(shapely.box(20, 20, 60, 50))
+    areas = own_polygons(tmp_path, unit=["a", "b"])
+    settings = Areas(polygons=str(areas), name_column="nmae")
+    with pytest.raises(
+        WildLensError, match=r"areas\.name_column: .* no column 'nmae'; it has unit"
+    ):
+        world.run(areas=areas, settings=settings)
+
+
+def test_polygons_of_another_region_are_refused(world, tmp_path):
+    world.add_scene(grid=grid_at(3000, 3000))
+    world.add_site(shapely.box(20, 20, 60, 50))
+    areas = own_polygons(tmp_path, unit=["a", "b"])
+    with pytest.raises(WildLensError, match=r"units\.gpkg: has no polygon near the scenes"):
+        world.run(areas=areas, settings=Areas(ring_m=0, polygons=str(areas)))
+
+
 def test_polygons_far_away_are_ignored(world):
     world.add_scene()
     world.add_site(shapely.box(20, 20, 60, 60))

@@ -80,6 +80,8 @@ CONTENTS = Contents(Path(".snakemake/wildlens-contents.json"))
 # without any, or with those of a demo that is not used, there are no statistics of them
 AREAS = [settings.inputs.areas] if settings.inputs.areas else []
 AREAS = [path for path in AREAS if FROM_DEMO or not path.startswith(DEMO)]
+# that statistics are of
+STATISTICS_AREAS = [settings.areas.polygons] if settings.areas.polygons else AREAS
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 # maps that are not attributions, and therefore not compared with land cover
@@ -115,8 +117,8 @@ THRESHOLDS = [
 ]
 EVALUATE_CHECKSUMS = ["results/checksums/evaluate.txt"] if TRAINS else []
 
-AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if AREAS else []
-AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if AREAS else []
+AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if STATISTICS_AREAS else []
+AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if STATISTICS_AREAS else []
 
 CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))
 

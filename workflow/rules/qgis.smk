@@ -27,7 +27,7 @@ rule qgis:
         settings="results/settings/tiles.yaml",
     output:
         project=update("results/wildlens.qgz"),
-        areas_style=update(["results/areas.qml"] if AREAS else []),
+        areas_style=update(["results/areas.qml"] if STATISTICS_AREAS else []),
         tiles_style=update(["results/tiles.qml"] if TRAINS else []),
         checksum="results/checksums/qgis.txt",
     log:

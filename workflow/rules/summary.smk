@@ -26,7 +26,7 @@ RUN = json.dumps(
             *(["landcover"] if TRAINS or WITH_LANDCOVER else []),
             *(["tiles", "classifier", "gan"] if TRAINS else []),
             *("attribution", "evaluation"),
-            *(["areas"] if AREAS else []),
+            *(["areas"] if STATISTICS_AREAS else []),
         ],
         "jobs": {
             **({"demo": {}} if FROM_DEMO else {}),
@@ -44,7 +44,7 @@ RUN = json.dumps(
                 }
             ),
             **({"attribute/{method}": {"method": TILE_METHODS}, "evaluate": {}} if TRAINS else {}),
-            **({"area_statistics": {}} if AREAS else {}),
+            **({"area_statistics": {}} if STATISTICS_AREAS else {}),
             **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
         },
     }
@@ -64,7 +64,7 @@ rule summary:
             if TRAINS
             else []
         ),
-        areas=ancient(rules.area_statistics.output.table if AREAS else []),
+        areas=ancient(rules.area_statistics.output.table if STATISTICS_AREAS else []),
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
         catalogue=ancient(rules.catalogue.output.folder),

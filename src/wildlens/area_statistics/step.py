@@ -55,7 +55,8 @@ def build_statistics(
     """Write the two tables and the GeoPackage.
 
     Args:
-        areas: protected areas, as `areas.polygons.select_sites` takes them.
+        areas: protected areas, as `areas.polygons.select_sites` takes them; or polygons of the
+            user's own, if the settings say so.
         scenes: rasters whose ground the GeoPackage shows, beside that of the maps.
         maps: score and attribution maps; landcovers: of these scenes, named by the scene.
         thresholds: methods.csv of the evaluation; None: no share of high attribution.
@@ -69,7 +70,7 @@ def build_statistics(
     if not grids:
         raise WildLensError(f"{output}: needs a scene or a map (--scene, --map)")
     bounds = degree_bounds(grids, margin=0.002 + settings.ring_m / METRES_PER_DEGREE)
-    sites = read_sites(areas, bounds, tiles)
+    sites = read_sites(areas, bounds, settings, tiles)
     values = {} if thresholds is None else read_thresholds(thresholds)
     polygons, zones = _zones(sites, mapped, settings)
     totals = scan(mapped, polygons, values)

@@ -40,6 +40,8 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
     # the demo's are left out where nothing is of the demo, as in the workflow
     if inputs.areas and (not is_simulated(inputs.areas) or any(map(_of_demo, products))):
         yield _finding("protected areas", inputs.areas, folder, _open_polygons)
+    if settings.areas.polygons:
+        yield _finding("polygons", settings.areas.polygons, folder, _open_polygons)
 
 
 def is_simulated(name: str) -> bool:
