@@ -53,6 +53,19 @@ def test_help_imports_neither_torch_nor_rasterio():
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.parametrize(
+    "step",
+    [
+        *("scene", "landcover", "tiles", "area_statistics"),
+        *("figures", "qgis", "catalogue", "explore", "summary"),
+    ],
+)
+def test_steps_without_networks_do_not_import_torch(step):
+    code = f"import sys, wildlens.{step}.step; sys.exit('torch' in sys.modules)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
 @pytest.mark.parametrize("given, megabytes", [(None, 256), ("64", 64)])
 def test_gdal_keeps_no_share_of_the_machines_memory(monkeypatch, given, megabytes):
     monkeypatch.delenv("GDAL_CACHEMAX", raising=False)

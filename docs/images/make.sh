@@ -56,10 +56,34 @@ EOF
   small "$work/qgis.png" 1100x
 }
 
+# a print layout of the project, exported as a user would
+qgis_layout() { # name of the layout, picture
+  cat >"$work/layout.py" <<'EOF'
+import sys
+from qgis.core import QgsApplication, QgsLayoutExporter, QgsProject
+
+application = QgsApplication([], False)
+application.initQgis()
+project = QgsProject.instance()
+project.read(sys.argv[1])
+layout = project.layoutManager().layoutByName(sys.argv[2])
+settings = QgsLayoutExporter.ImageExportSettings()
+settings.dpi = 110
+done = QgsLayoutExporter(layout).exportToImage(sys.argv[3], settings)
+application.exitQgis()
+sys.exit(done != QgsLayoutExporter.Success)
+EOF
+  QT_QPA_PLATFORM=offscreen PYTHONPATH= /usr/bin/python3 "$work/layout.py" \
+    "$results/wildlens.qgz" "$1" "$work/$2.png" >"$work/layout.log" 2>&1
+  small "$work/$2.png" 1000x
+}
+
 # the report opens at its first page; the page of the run lies beside it
 page report "file://$results/report.html" 1280,800
 page summary "file://$results/summary.html" 1180,900
+page explore "file://$results/explore.html" 1500,1000
 qgis_window
+qgis_layout Map qgis-layout
 cp "$results/figures/map.png" "$work/demo-map.png"
 small "$work/demo-map.png" 1120x
 for figure in examples=700x overlays=900x methods=800x classes=900x training=950x tiles=720x; do

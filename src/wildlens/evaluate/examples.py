@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from wildlens.errors import WildLensError, one_line
-from wildlens.evaluate.scores import Generated
+from wildlens.evaluate.generated import Generated
 from wildlens.files.atomic import atomic
 
 

@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 
 from wildlens.errors import WildLensError
+from wildlens.evaluate.generated import Generated
 from wildlens.evaluate.perturbations import Perturbation
 from wildlens.files.reflectance import SCALE
 from wildlens.networks.device import choose_device
@@ -19,24 +20,6 @@ from wildlens.progress import track
 from wildlens.tiles.store import open_tiles
 
 BATCH = 16
-
-
-@dataclass(frozen=True)
-class Generated:
-    """A batch of tiles with their generated images.
-
-    Attributes:
-        images: (tile, 3, band, y, x) float32 reflectance: X, X+ and X-. Missing pixels of X hold
-            the band means.
-        valid: (tile, y, x) bool, pixels that X has.
-        scores: (tile, 3) float32 in [0, 1] of the three.
-        perturbed: name of a perturbation -> (tile, 3) scores of the three after it.
-    """
-
-    images: np.ndarray
-    valid: np.ndarray
-    scores: np.ndarray
-    perturbed: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
