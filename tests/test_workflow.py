@@ -154,6 +154,7 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
             {
                 "settings": 1,
                 "area_statistics": 1,
+                "figures": 1,
                 "qgis": 1,
                 "explore": 1,
                 "summary": 1,

@@ -438,8 +438,9 @@ def area_statistics(settings: Path | None, tiles_settings: Path | None, **paths)
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
 @click.option("--evaluation", type=existing, help="Folder that evaluate wrote.")
 @click.option("--metrics", type=existing, help="Folder of both trainings' curves.")
+@click.option("--areas", type=existing, help="area_statistics.csv of area-statistics.")
 @output
-def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output) -> None:
+def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, areas, output):
     """Draw the figures of the report, from tables and maps; no network runs.
 
     Without tiles, attributions, evaluation and metrics, only that of the mapped scenes.
@@ -448,9 +449,9 @@ def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, 
 
     of_training = [tiles, attributions, evaluation, metrics]
     if not any(of_training):
-        draw_scenes(scenes, maps, landcovers, output)
+        draw_scenes(scenes, maps, landcovers, output, areas)
     elif all(of_training):
-        draw(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output)
+        draw(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output, areas)
     else:
         raise WildLensError(
             "figures: --tiles, --attribution, --evaluation and --metrics belong together: give all"

@@ -21,6 +21,7 @@ from PIL import Image
 from wildlens.errors import WildLensError
 from wildlens.evaluate import examples as saved_examples
 from wildlens.figures import imagery, style
+from wildlens.figures.area_scores import draw_areas
 from wildlens.figures.class_bars import draw_classes
 from wildlens.figures.examples import Example, draw_examples
 from wildlens.figures.footprints import draw_tiles
@@ -483,6 +484,50 @@ def test_controls_have_no_pictures_unless_there_is_nothing_else():
 
 def test_maps_figure_without_scenes_says_so():
     assert any("No scene was mapped" in text for text in words(draw_maps([], TARGETS)))
+
+
+def area_statistics(count=3, ring=True, landcover=True, name="Site {}"):
+    """Rows of area_statistics.csv with what the figure reads."""
+    rows = []
+    for site in range(count):
+        for zone in ("inside", "ring") if ring else ("inside",):
+            row = {"site_id": str(site), "name": name.format(site), "zone": zone}
+            row |= {"covered_km2": 1.0 + site, "covered_share": 0.5}
+            row |= {"score_mean": 0.9 - 0.02 * site, "score_sd": 0.3}
+            row |= {"landcover_main": "324 Transitional woodland-shrub"} if landcover else {}
+            rows.append(row | ({"landcover_main_share": 0.25} if landcover else {}))
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"count": 1, "ring": False},
+        {"count": 45, "landcover": False},
+        {"name": "Réserve $x^2$ with a name of far too many words for its line {}"},
+    ],
+)
+def test_areas_figure_fits_with_any_table(options):
+    sheet = draw_areas(area_statistics(**options))
+    check_layout(sheet)
+    said = words(sheet)
+    assert sum(word.startswith(("Site", "Réserve")) for word in said) == min(
+        options.get("count", 3), 20
+    )
+    assert ("ring around it" in said) == options.get("ring", True)
+
+
+def test_areas_figure_shows_the_areas_with_the_most_ground_by_score():
+    table = area_statistics(count=25)
+    labels = [t for t in words(draw_areas(table)) if t.startswith("Site")]
+    assert labels == [f"Site {n}" for n in range(5, 25)]
+    nameless = draw_areas(table.assign(name=float("nan")))
+    assert "24" in words(nameless) and "nan" not in words(nameless)
+
+
+def test_areas_figure_without_areas_says_so():
+    assert "No protected area lies in a mapped scene." in words(draw_areas(area_statistics()[:0]))
 
 
 def footprints(scenes=("A", "B")):

@@ -53,6 +53,8 @@ def pretend(name: str):
         names = TABLES.get(name, [])
         if name == "figures" and values.get("tiles") is None:  # of mapped scenes only
             names = ["map.png", "map.pdf"]
+        if name == "figures" and values.get("areas"):
+            names = [*names, "areas.png", "areas.pdf"]
         for table in names:
             write(tables / table, text)
         if name == "demo":

@@ -117,6 +117,7 @@ THRESHOLDS = [
 ]
 EVALUATE_CHECKSUMS = ["results/checksums/evaluate.txt"] if TRAINS else []
 
+AREA_TABLE = ["results/area_statistics.csv"] if STATISTICS_AREAS else []
 AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if STATISTICS_AREAS else []
 AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if STATISTICS_AREAS else []
 

@@ -20,6 +20,7 @@ rule figures:
         classes=ancient(rules.evaluate.output.classes),
         examples=ancient(rules.evaluate.output.examples),
         evaluation=ancient(rules.evaluate.output.provenance),
+        areas=ancient(AREA_TABLE),
         checksums=[
             *MODEL_CHECKSUMS,
             *ATTRIBUTE_CHECKSUMS,
@@ -27,6 +28,7 @@ rule figures:
             *MAP_CHECKSUMS,
             *LANDCOVER_CHECKSUMS,
             rules.evaluate.output.checksum,
+            *AREA_CHECKSUMS,
         ],
     output:
         tiles=report(
@@ -71,10 +73,19 @@ rule figures:
             category="5 What they highlight",
             labels={"what": "Attribution by land cover", "kind": "figure"},
         ),
+        areas=report(
+            update(["results/figures/areas.png"] if STATISTICS_AREAS else []),
+            caption="../report/areas.rst",
+            category="6 Protected areas",
+            labels={"what": "Score of each protected area", "kind": "figure"},
+        ),
         pdfs=update(
             expand(
                 "results/figures/{name}.pdf",
-                name=["tiles", "training", "examples", "overlays", "map", "methods", "classes"],
+                name=[
+                    *("tiles", "training", "examples", "overlays", "map", "methods", "classes"),
+                    *(["areas"] if STATISTICS_AREAS else []),
+                ],
             )
         ),
         checksum="results/checksums/figures.txt",
@@ -93,10 +104,12 @@ rule figures:
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        areas=lambda wildcards, input: repeated("--areas", input.areas),
         evaluation=subpath(input.methods, parent=True),
         metrics=subpath(input.gan_training, ancestor=2),
         folder=subpath(output.tiles, parent=True),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} figures --tiles {input.tiles:q}"
         " {params.attributions:q} {params.scenes:q} {params.maps:q} {params.landcovers:q}"
-        " --evaluation {params.evaluation:q} --metrics {params.metrics:q} --output {params.folder:q}"
+        " --evaluation {params.evaluation:q} --metrics {params.metrics:q} {params.areas:q}"
+        " --output {params.folder:q}"

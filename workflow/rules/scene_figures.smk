@@ -9,7 +9,8 @@ rule figures:
         scenes=ancient(expand("results/scenes/{scene}.tif", scene=MAPPED)),
         maps=ancient(MAPS),
         landcovers=ancient(expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER)),
-        checksums=[*SCENE_CHECKSUMS, *MAP_CHECKSUMS, *LANDCOVER_CHECKSUMS],
+        areas=ancient(AREA_TABLE),
+        checksums=[*SCENE_CHECKSUMS, *MAP_CHECKSUMS, *LANDCOVER_CHECKSUMS, *AREA_CHECKSUMS],
     output:
         map=report(
             update("results/figures/map.png"),
@@ -17,7 +18,18 @@ rule figures:
             category="3 The explanation",
             labels={"what": "A whole scene", "kind": "figure"},
         ),
-        pdf=update("results/figures/map.pdf"),
+        areas=report(
+            update(["results/figures/areas.png"] if STATISTICS_AREAS else []),
+            caption="../report/areas.rst",
+            category="6 Protected areas",
+            labels={"what": "Score of each protected area", "kind": "figure"},
+        ),
+        pdfs=update(
+            expand(
+                "results/figures/{name}.pdf",
+                name=["map", *(["areas"] if STATISTICS_AREAS else [])],
+            )
+        ),
         checksum="results/checksums/figures.txt",
     log:
         "results/logs/figures.log",
@@ -33,7 +45,8 @@ rule figures:
         scenes=lambda wildcards, input: repeated("--scene", input.scenes),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
+        areas=lambda wildcards, input: repeated("--areas", input.areas),
         folder=subpath(output.map, parent=True),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} figures {params.scenes:q}"
-        " {params.maps:q} {params.landcovers:q} --output {params.folder:q}"
+        " {params.maps:q} {params.landcovers:q} {params.areas:q} --output {params.folder:q}"

@@ -35,26 +35,28 @@ ACCURACY = Table("classifier/accuracy.csv", ("split",), (
 GAN = Table("gan/training.csv", (), (
     "step", "similarity_max", "similarity_min", "cycle", "adversarial", "discriminator",
     "score_max", "score_min"))
+AREAS = Table("area_statistics.csv", ("site_id", "name", "zone"), (
+    "covered_km2", "covered_share", "score_mean", "score_sd"))
 # fmt: on
 
 
-def read_table(folder: Path, table: Table) -> pd.DataFrame:
-    """Read a table; one without rows or without a needed column is refused."""
+def read_table(folder: Path, table: Table, may_be_empty: bool = False) -> pd.DataFrame:
+    """Read a table; one without a needed column or, unless it may be, without rows is refused."""
     path = folder / table.name
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(table.texts, str))
     except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
         raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
-    if problem := _flaw(frame, table):
+    if problem := _flaw(frame, table, may_be_empty):
         raise WildLensError(f"{path}: {problem}; make it again with wildlens")
     return frame
 
 
-def _flaw(frame: pd.DataFrame, table: Table) -> str | None:
+def _flaw(frame: pd.DataFrame, table: Table, may_be_empty: bool) -> str | None:
     if lacking := [name for name in (*table.texts, *table.numbers) if name not in frame]:
         return f"lacks {', '.join(lacking)}"
     if frame.empty:
-        return "has no rows"
+        return None if may_be_empty else "has no rows"
     wrong = [name for name in table.numbers if frame[name].dtype.kind not in "iuf"]
     return f"has no numbers in {', '.join(wrong)}" if wrong else None
 

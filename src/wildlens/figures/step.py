@@ -8,6 +8,7 @@ from wildlens import provenance
 from wildlens.evaluate.samples import REFERENCES
 from wildlens.evaluate.target_groups import group_title
 from wildlens.figures import result_tables
+from wildlens.figures.area_scores import draw_areas
 from wildlens.figures.class_bars import draw_classes
 from wildlens.figures.examples import draw_examples
 from wildlens.figures.footprints import draw_tiles
@@ -37,6 +38,7 @@ def draw(
     evaluation: Path,
     metrics: Path,
     output: Path,
+    areas: Path | None = None,
 ) -> None:
     """Draw all figures as PNGs and PDFs into the folder `output`; no network runs.
 
@@ -49,6 +51,7 @@ def draw(
             Scenes that were not mapped are only drawn below the footprints of their tiles.
         evaluation: folder that `wildlens evaluate` wrote.
         metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
+        areas: area_statistics.csv; None: without its figure.
     """
     settings = result_tables.read_settings(evaluation)
     targets = settings.targets
@@ -73,6 +76,7 @@ def draw(
         ),
         "map": draw_maps(views, targets),
         "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
+        **_of_areas(areas),
     }
     inputs = [tiles, evaluation / EXAMPLES, *attributions, *scenes, *maps, *landcovers]
     record = provenance.record("figures", settings, inputs)
@@ -80,16 +84,28 @@ def draw(
 
 
 def draw_scenes(
-    scenes: Sequence[Path], maps: Sequence[Path], landcovers: Sequence[Path], output: Path
+    scenes: Sequence[Path],
+    maps: Sequence[Path],
+    landcovers: Sequence[Path],
+    output: Path,
+    areas: Path | None = None,
 ) -> None:
-    """Draw the figure of the mapped scenes only, as `map.png` and PDF into the folder `output`.
+    """Draw the figures of mapped scenes only, as PNGs and PDFs into the folder `output`.
 
     Args:
         scenes, landcovers: rasters named by their scene; maps: attribution maps of these scenes.
+        areas: area_statistics.csv; None: without its figure.
     """
-    figures = {"map": draw_maps(_mapped_scenes(scenes, maps, landcovers), [])}
+    figures = {"map": draw_maps(_mapped_scenes(scenes, maps, landcovers), []), **_of_areas(areas)}
     record = provenance.record("figures", None, [*scenes, *maps, *landcovers])
     _save(figures, output, record, origin_of_maps(maps))
+
+
+def _of_areas(path: Path | None) -> dict[str, Sheet]:
+    if path is None:
+        return {}
+    table = result_tables.read_table(path.parent, result_tables.AREAS, may_be_empty=True)
+    return {"areas": draw_areas(table)}
 
 
 def _save(figures: dict[str, Sheet], output: Path, record: dict[str, str], origin: str) -> None:

@@ -33,7 +33,7 @@ STORY = (
     ("The explanation", ("examples.png", "overlays.png", "map.png")),
     ("How good it is", ("methods.png", "methods.csv")),
     ("What it highlights", ("classes.png",)),
-    ("Protected areas", ("areas.csv",)),
+    ("Protected areas", ("areas.png", "areas.csv")),
 )
 # Snakemake's report embeds a page as a data URI, which browsers limit to 2 MB
 MOST_BYTES = 1_500_000
