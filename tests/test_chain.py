@@ -187,6 +187,7 @@ def test_figures_are_pictures(results):
         "map",
         "methods",
         "classes",
+        "areas",
     }
     for path in figures.values():
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"

@@ -214,7 +214,7 @@ def test_results_make_a_report_with_every_figure_and_table(finished):
     assert run.returncode == 0, run.stderr
     text = report.read_text(encoding="utf-8")
     figures = [path.name for path in (finished / "results/figures").glob("*.png")]
-    assert len(figures) == 7
+    assert len(figures) == 8
     for name in [
         "summary.html",
         *figures,
