@@ -86,7 +86,7 @@ qgis_window
 qgis_layout Map qgis-layout
 cp "$results/figures/map.png" "$work/demo-map.png"
 small "$work/demo-map.png" 1120x
-for figure in examples=700x overlays=900x methods=800x classes=900x training=950x tiles=720x; do
+for figure in examples=700x overlays=900x methods=800x classes=900x training=950x tiles=720x areas=900x; do
   name=${figure%=*}
   cp "$results/figures/$name.png" "$work/figure-$name.png"
   small "$work/figure-$name.png" "${figure#*=}"
