@@ -589,8 +589,9 @@ def init(folder: Path, **inputs) -> None:
     """Make a project in FOLDER: a short configuration to fill in, and a Snakefile."""
     from wildlens.project.init import init as run
 
-    run(folder, **inputs)
-    click.echo(f"{folder / 'config.yaml'}: fill in what it says, then `wildlens run` in {folder}")
+    missing = run(folder, **inputs)
+    before = f"fill in {missing} path{'s' * (missing > 1)}, then " if missing else "ready: "
+    click.echo(f"{folder / 'config.yaml'}: {before}`wildlens run` in {folder}")
 
 
 @cli.command(context_settings={"ignore_unknown_options": True})

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from click.testing import CliRunner
 from safetensors.numpy import save_file
 
+from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.project.command import command
 from wildlens.project.init import init, quoted
@@ -63,7 +65,7 @@ def error_of(folder: Path) -> str:
 
 
 def test_a_project_that_trains_has_its_paths_to_fill_in(tmp_path):
-    init(tmp_path / "mine")
+    assert init(tmp_path / "mine") == 5
     found = settings_of(tmp_path / "mine")
     paths = [
         *(p.product for p in found.inputs.training),
@@ -80,7 +82,7 @@ def test_given_paths_and_models_are_filled_in(tmp_path, trained):
     files = {name: tmp_path / f"{name} of: mine # 1.tif" for name in ("landcover", "areas")}
     for path in (product, *files.values()):
         path.touch()
-    init(tmp_path / "mine", trained, [product], **files)
+    assert init(tmp_path / "mine", trained, [product], **files) == 0
     found = settings_of(tmp_path / "mine")
     assert found.inputs.training == []
     assert [(p.name, p.product) for p in found.inputs.mapping] == [
@@ -131,6 +133,16 @@ def test_methods_are_those_that_the_models_can_do(tmp_path, kind, generators, wi
 )
 def test_any_path_survives_the_configuration(text):
     assert yaml.safe_load(f"key: {quoted(text)} # comment")["key"] == text
+
+
+def test_the_command_says_how_many_paths_are_missing(tmp_path, trained):
+    said = CliRunner().invoke(cli, ["init", str(tmp_path / "a")]).output
+    assert "config.yaml: fill in 5 paths, then `wildlens run` in" in said
+    words = ["init", str(tmp_path / "b"), "--models", str(trained)]
+    assert "fill in 1 path, then" in CliRunner().invoke(cli, words).output
+    (tmp_path / "s.tif").touch()
+    words = ["init", str(tmp_path / "c"), *words[2:], "--product", str(tmp_path / "s.tif")]
+    assert "config.yaml: ready: `wildlens run` in" in CliRunner().invoke(cli, words).output
 
 
 def test_an_existing_project_is_left_alone(tmp_path):

@@ -25,13 +25,16 @@ def init(
     products: Sequence[Path] = (),
     landcover: Path | None = None,
     areas: Path | None = None,
-) -> None:
+) -> int:
     """Write `config.yaml` and `Snakefile` into a folder, which is made if it does not exist.
 
     Args:
         results: results of another run, whose models map the scenes; None: the project trains.
         products: that are mapped. landcover, areas: inputs; each that is not given becomes a
             comment to fill in.
+
+    Returns:
+        Number of lines of `config.yaml` that are still to be filled in.
 
     Raises:
         WildLensError: the folder is a project already, or `results` holds no classifier.
@@ -51,6 +54,8 @@ def init(
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / SNAKEFILE, template.SNAKEFILE)
     write_text(folder / CONFIGURATION, text)
+    lines = (line.lstrip() for line in text.splitlines())
+    return sum(template.TO_FILL in line for line in lines if not line.startswith("#"))
 
 
 def _configuration(**values) -> str:

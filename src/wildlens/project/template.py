@@ -1,5 +1,7 @@
 """Texts of a new project's files (Jinja)."""
 
+TO_FILL = "FILL_IN"  # in paths that the user replaces
+
 SNAKEFILE = """\
 # The workflow of the installed package wildlens, with the config.yaml of this folder:
 #   wildlens run        or        snakemake --cores all --resources gpu=1
@@ -16,7 +18,7 @@ rule everything:
 """
 
 CONFIGURATION = """\
-# A WildLens project. Fill in the paths, then run in this folder:
+# A WildLens project. Replace every FILL_IN without a # before it, then run in this folder:
 #   wildlens doctor     checks settings, inputs and disk
 #   wildlens run        does everything; results are in results/
 # Paths start at this folder. A key that is left out has its default; all keys: docs/settings.md.
