@@ -95,7 +95,7 @@ def _models(results: Path) -> dict:
             for name in Attribution().methods
             if name not in SLOW
             and (has_generators or "generators" not in methods.find(name).needs)
-            and (not (trait := methods.find(name).classifier) or getattr(record, trait))
+            and methods.find(name).can_explain(record)
         ],
     }
 

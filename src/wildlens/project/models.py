@@ -34,8 +34,7 @@ def check_models(settings: Settings) -> str:
     if models.thresholds and not Path(models.thresholds).is_file():
         raise WildLensError(f"models.thresholds: {models.thresholds} does not exist")
     for name in settings.attribution.methods:
-        trait = methods.find(name).classifier
-        if trait and not getattr(record, trait):
+        if not methods.find(name).can_explain(record):
             raise WildLensError(
                 f"attribution.methods: {name} needs a classifier that {models.classifier}"
                 f" ({record.name}) is not; leave it out"

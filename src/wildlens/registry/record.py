@@ -108,6 +108,10 @@ class MethodRecord(Record):
         """Whether it runs a network, and benefits from an accelerator."""
         return bool(self.needs & {"classifier", "generators"})
 
+    def can_explain(self, classifier: "ClassifierRecord") -> bool:
+        """Whether an architecture has the trait that the method requires of it."""
+        return self.classifier is None or getattr(classifier, self.classifier)
+
     def randomised(self) -> "MethodRecord":
         """The record of the control that explains a classifier of random weights."""
         return replace(

@@ -174,9 +174,10 @@ class Settings(Section):
             return self
         architecture = classifiers.find(classifier.architecture)
         for name in (*attribution.methods, *attribution.controls):
-            trait = methods.find(name).classifier
-            if trait and not getattr(architecture, trait):
-                suitable = [r.name for r in classifiers.records().values() if getattr(r, trait)]
+            method = methods.find(name)
+            if not method.can_explain(architecture):
+                known = classifiers.records().values()
+                suitable = [r.name for r in known if method.can_explain(r)]
                 raise ValueError(
                     f"attribution.methods: {name} needs classifier.architecture:"
                     f" {' or '.join(suitable)}; leave it out with {classifier.architecture}"
