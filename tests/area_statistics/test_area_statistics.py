@@ -333,6 +333,15 @@ def test_polygons_without_the_named_column_are_refused(world, tmp_path):
         world.run(areas=areas, settings=settings)
 
 
+def test_own_polygons_are_of_a_known_format(world, tmp_path):
+    world.add_scene()
+    world.add_site(shapely.box(20, 20, 60, 50))
+    path = tmp_path / "units.gml"
+    geopandas.read_file(own_polygons(tmp_path, unit=["a", "b"])).to_file(path, driver="GML")
+    with pytest.raises(WildLensError, match=r"units\.gml: is GML, expected one of"):
+        world.run(areas=path, settings=Areas(polygons=str(path)))
+
+
 def test_polygons_of_another_region_are_refused(world, tmp_path):
     world.add_scene(grid=grid_at(3000, 3000))
     world.add_site(shapely.box(20, 20, 60, 50))

@@ -38,6 +38,22 @@ class Layer:
         """Call one of pyogrio's readers on the layer; errors name the file."""
         return vector.read(function, self.path, self.source, layer=self.name, **options)
 
+    def checked_info(self) -> dict:
+        """What pyogrio tells of the layer, if it is in a known format and has a reference system.
+
+        Raises:
+            WildLensError: it is not, or has none.
+        """
+        info = self.read(pyogrio.read_info)
+        if info["driver"] not in vector.DRIVERS:
+            expected = ", ".join(vector.DRIVERS)
+            raise WildLensError(f"{self.path}: is {info['driver']}, expected one of {expected}")
+        if info["crs"] is None:
+            raise WildLensError(
+                f"{self.path}: has no coordinate reference system (is its .prj missing?)"
+            )
+        return info
+
     def read_near(self, bounds: Bounds | None, **options) -> pandas.DataFrame:
         """Features by number whose bounding box touches a box in degrees; all without a box.
 

@@ -5,7 +5,6 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import pandas
-import pyogrio
 
 from wildlens.areas.antimeridian import DEGREES, Bounds
 from wildlens.areas.layers import Layer, polygon_layers
@@ -45,12 +44,7 @@ def read_own_polygons(
 def _read(
     layer: Layer, bounds: Bounds, name_column: str | None, several: bool
 ) -> geopandas.GeoDataFrame:
-    info = layer.read(pyogrio.read_info)
-    if info["crs"] is None:
-        raise WildLensError(
-            f"{layer.path}: has no coordinate reference system (is its .prj missing?)"
-        )
-    columns = [str(column) for column in info["fields"]]
+    columns = [str(column) for column in layer.checked_info()["fields"]]
     if name_column is not None and name_column not in columns:
         raise WildLensError(
             f"areas.name_column: {layer.path}, layer {layer.name} has no column '{name_column}';"

@@ -14,7 +14,6 @@ from wildlens.areas.antimeridian import Bounds
 from wildlens.areas.criteria import COASTAL, MARINE, TERRESTRIAL
 from wildlens.areas.layers import Layer, tables_beside
 from wildlens.errors import WildLensError
-from wildlens.files import vector
 
 log = logging.getLogger(__name__)
 
@@ -48,14 +47,7 @@ def read_sites(layers: Sequence[Layer], bounds: Bounds | None) -> list[pandas.Da
     """
     sites, wrong = [], []
     for layer in layers:
-        info = layer.read(pyogrio.read_info)
-        if info["driver"] not in vector.DRIVERS:
-            expected = ", ".join(vector.DRIVERS)
-            raise WildLensError(f"{layer.path}: is {info['driver']}, expected one of {expected}")
-        if info["crs"] is None:
-            raise WildLensError(
-                f"{layer.path}: has no coordinate reference system (is its .prj missing?)"
-            )
+        info = layer.checked_info()
         spelt = {str(column).lower(): str(column) for column in info["fields"]}
         try:
             sites.append(_layer_sites(layer, spelt, bounds))
