@@ -10,10 +10,10 @@ from wildlens.figures.style import (
     MARGIN,
     MUTED,
     NORMAL,
-    SMALL,
     VERMILLION,
     Sheet,
     plain_axes,
+    write_beside,
 )
 
 MOST_SITES = 20  # those with the most covered ground
@@ -73,11 +73,8 @@ def _draw_row(axes: Axes, y: int, row: dict, rings: pd.DataFrame) -> None:
 def _write_row(axes: Axes, y: float, *texts: str, color: str = INK) -> None:
     """Columns of text to the right of the axes."""
     aligned = zip((0.75, 1.55, 1.75), ("right", "right", "left"), texts, strict=True)
-    for x, side, text in aligned:
-        axes.text(
-            1 + x / PANEL, y, text, transform=axes.get_yaxis_transform(), ha=side, va="center",
-            fontsize=SMALL, color=color, parse_math=False,
-        )  # fmt: skip
+    for inches, side, text in aligned:
+        write_beside(axes, inches, y, text, ha=side, color=color)
 
 
 def _short(name: str) -> str:

@@ -10,12 +10,12 @@ from wildlens.figures.style import (
     MARGIN,
     MUTED,
     NORMAL,
-    SMALL,
     VERMILLION,
     Sheet,
     method_colour,
     plain_axes,
     reference_title,
+    write_beside,
 )
 from wildlens.registry.methods import title as method_title
 
@@ -87,17 +87,8 @@ def _paired(row: dict) -> str:
 
 def _write_row(axes: Axes, y: float, *texts: str, color: str = INK) -> None:
     """Columns of text to the right of the axes."""
-    for x, text in zip((0.5, 0.95, 2.6), texts, strict=True):
-        axes.text(
-            1 + x / PANEL,
-            y,
-            text,
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontsize=SMALL,
-            color=color,
-        )
+    for inches, text in zip((0.5, 0.95, 2.6), texts, strict=True):
+        write_beside(axes, inches, y, text, color=color)
 
 
 def _draw_key(sheet: Sheet) -> None:

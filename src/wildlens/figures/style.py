@@ -53,6 +53,14 @@ def method_colour(method: str) -> str:
     return ROLE_COLOURS[record.role] if record else BLUE
 
 
+def write_beside(axes: Axes, inches: float, y: float, text: str, **options) -> None:
+    """Text at a row of the axes, some inches to the right of them."""
+    width = axes.get_position().width * axes.figure.get_figwidth()
+    options = {"ha": "right", "fontsize": SMALL, "color": INK, "parse_math": False} | options
+    place = axes.get_yaxis_transform()
+    axes.text(1 + inches / width, y, text, transform=place, va="center", **options)
+
+
 class Sheet:
     """A figure whose elements are placed in inches from its upper left corner.
 
