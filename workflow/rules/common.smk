@@ -6,12 +6,9 @@ from pathlib import Path
 from snakemake.io import apply_wildcards
 
 from wildlens.files.contents import Contents, sidecars
-from wildlens.project.models import check_models
 from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
-from wildlens.settings import dump_section, fields_read
-
-DEMO = "resources/demo/"  # output folder of the demo
+from wildlens.settings import DEMO, dump_section, fields_read
 
 # AnthroProtect brings its own tiles: inputs that the demo would simulate are ignored
 if settings.anthroprotect:
@@ -29,6 +26,8 @@ else:
 
 ARCHITECTURE = settings.classifier.architecture
 if settings.models:
+    from wildlens.project.models import check_models
+
     try:
         ARCHITECTURE = check_models(settings)
     except WildLensError as error:
@@ -49,23 +48,12 @@ MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *settings.attribution.controls]))
 
 
-def of_demo(product):
-    """Whether the demo makes a product."""
-    return all(path.startswith(DEMO) for path in product.paths)
-
-
-FROM_DEMO = any(map(of_demo, PRODUCTS.values()))
+FROM_DEMO = any(product.simulated for product in PRODUCTS.values())
 
 
 def landcover_path(scene):
-    """Land cover of a scene: its own, or the common one; None without either.
-
-    The demo's covers only the demo's scenes: a configuration laid over it may leave it in place.
-    """
-    product, common = PRODUCTS[scene], settings.inputs.landcover
-    if common and common.startswith(DEMO) and not of_demo(product):
-        common = None
-    return product.landcover or common
+    """Land cover of a scene; None without any."""
+    return settings.inputs.landcover_of(PRODUCTS[scene])
 
 
 # Decision about reruns. Modification times are unreliable: opening an input in a GIS changes one,

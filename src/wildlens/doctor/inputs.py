@@ -38,7 +38,7 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
             grids.append((product, grid))
     yield from _check_landcovers(products, grids, folder, settings)
     # the demo's are left out where nothing is of the demo, as in the workflow
-    if inputs.areas and (not is_simulated(inputs.areas) or any(map(_of_demo, products))):
+    if inputs.areas and (not is_simulated(inputs.areas) or any(p.simulated for p in products)):
         yield _finding("protected areas", inputs.areas, folder, _open_polygons)
     if settings.areas.polygons:
         yield _finding("polygons", settings.areas.polygons, folder, _open_polygons)
@@ -47,10 +47,6 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
 def is_simulated(name: str) -> bool:
     """Whether the demo writes a file of this name."""
     return Path(name).is_relative_to(SIMULATED)
-
-
-def _of_demo(product: Product) -> bool:
-    return all(map(is_simulated, product.paths))
 
 
 def _check_models(settings: Settings) -> Finding:
@@ -133,13 +129,7 @@ def _check_landcovers(
     products: list[Product], grids: list[tuple[Product, GeoBox]], folder: Path, settings: Settings
 ) -> Iterator[Finding]:
     """Each land cover over the scenes that use it."""
-
-    def source_of(product: Product) -> str | None:
-        common = settings.inputs.landcover
-        if common and is_simulated(common) and not _of_demo(product):
-            common = None
-        return product.landcover or common
-
+    source_of = settings.inputs.landcover_of
     for source in dict.fromkeys(filter(None, map(source_of, products))):
         used = [(p, grid) for p, grid in grids if source_of(p) == source]
 

@@ -12,7 +12,7 @@ from wildlens.settings.demo import Demo
 from wildlens.settings.evaluation import Evaluation
 from wildlens.settings.fetch import Fetch
 from wildlens.settings.gan import Gan
-from wildlens.settings.inputs import FETCHED, FetchRequest, Inputs, Product
+from wildlens.settings.inputs import DEMO, FETCHED, FetchRequest, Inputs, Product
 from wildlens.settings.landcover import Landcover
 from wildlens.settings.load import dump_section, load_section, validate
 from wildlens.settings.models import Models
@@ -23,8 +23,8 @@ from wildlens.settings.tiles import TWO_CLASSES, TileClass, Tiles, classes_in_or
 from wildlens.settings.types import Clip
 
 __all__ = [
-    "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Demo", "Evaluation",
-    "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models", "Product", "Scene", "Section",
-    "Settings", "TileClass", "Tiles", "classes_in_order", "dump_section", "fields_read",
-    "load_section", "read_yaml", "validate",
+    "DEMO", "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Demo",
+    "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models", "Product",
+    "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order", "dump_section",
+    "fields_read", "load_section", "read_yaml", "validate",
 ]  # fmt: skip

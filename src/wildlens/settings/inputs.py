@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from wildlens.settings.section import Section
 from wildlens.settings.types import Address, Clip, MgrsTile, Name
 
+DEMO = "resources/demo/"  # output of the step demo
 FETCHED = "resources/fetched"  # fetched products, each in a folder of its name
 
 
@@ -98,6 +99,11 @@ class Product(Section):
         return [self.product] if isinstance(self.product, str) else self.product
 
     @property
+    def simulated(self) -> bool:
+        """Whether the demo makes it."""
+        return all(path.startswith(DEMO) for path in self.paths)
+
+    @property
     def scl_paths(self) -> list[str]:
         """None, or one scene classification for each product."""
         if self.scl is None:
@@ -154,6 +160,17 @@ class Inputs(Section):
         None,
         description="Protected areas (WDPA polygons); needed for training, optional for maps",
     )
+
+    def landcover_of(self, product: Product) -> str | None:
+        """Land cover of a product: its own, or the common one; None without either.
+
+        The demo's covers only the demo's products: a configuration laid over it may leave it in
+        place.
+        """
+        common = self.landcover
+        if common and common.startswith(DEMO) and not product.simulated:
+            common = None
+        return product.landcover or common
 
     @model_validator(mode="after")
     def _names_are_unique(self):
