@@ -289,11 +289,13 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 @training
 def train_classifier(tiles, output, metrics, settings, processes, **options) -> None:
     """Train the classifier on TILES to distinguish protected from anthropogenic land."""
+    from wildlens.networks.allocator import keep_freed_memory
     from wildlens.train_classifier.step import train
     from wildlens.training.launch import launch
 
     if launch(processes, again):
         return
+    keep_freed_memory()
     train(tiles, output, metrics, section("Classifier", settings), **options)
 
 
@@ -307,11 +309,13 @@ def train_classifier(tiles, output, metrics, settings, processes, **options) -> 
 @training
 def train_gan(tiles, classifier, output, metrics, settings, processes, **options) -> None:
     """Train pattern-maximizer and pattern-minimizer through the frozen classifier."""
+    from wildlens.networks.allocator import keep_freed_memory
     from wildlens.train_gan.step import train
     from wildlens.training.launch import launch
 
     if launch(processes, again):
         return
+    keep_freed_memory()
     train(tiles, classifier, output, metrics, section("Gan", settings), **options)
 
 
@@ -374,7 +378,9 @@ def join(parts, method, output) -> None:
 def attribute(tiles, method, classifier, generators, output, settings, device) -> None:
     """Attribute the protected validation and test tiles of TILES."""
     from wildlens.attribute.step import attribute_tiles
+    from wildlens.networks.allocator import keep_freed_memory
 
+    keep_freed_memory()
     attribute_tiles(
         tiles, method, classifier, generators, output, section("Attribution", settings), device
     )  # fmt: skip
