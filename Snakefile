@@ -4,7 +4,7 @@
 # Gives results/maps (one map per scene and method), results/evaluation (tables), results/figures.
 #
 # Each step has one name, as a rule in workflow/rules, as a command (`wildlens --help`) and as a
-# folder in src/wildlens. The commands of jobs are printed; they can be copied and run alone.
+# folder in src/wildlens. The commands of jobs are in .snakemake/log; they can be copied and run alone.
 
 import os
 import shutil
