@@ -18,6 +18,7 @@ from wildlens.evaluate.ranking import rank
 from wildlens.evaluate.rules import MARKS_ALL, MARKS_NOTHING, masks_by_tile, outcome, tile_rules
 from wildlens.evaluate.scores import Scored, scores_table
 from wildlens.evaluate.thresholds import iou
+from wildlens.networks.baselines import make_baseline
 from wildlens.networks.standardise import Standardise
 from wildlens.settings import Evaluation
 
@@ -185,13 +186,13 @@ class Mean(nn.Module):
         return 8 * images[:, 0, :, :6].mean(dim=(1, 2)) - 2
 
 
-@pytest.mark.parametrize("fill", ["mean", "zero"])
+@pytest.mark.parametrize("fill", ["mean", "zero", "blurred"])
 def test_curves_equal_a_naive_version(fill):
     rng = np.random.default_rng(5)
     network, image = Mean(), torch.from_numpy(rng.random((2, 12, 12)).astype(np.float32))
     values = rng.permutation(144).astype(np.float32).reshape(12, 12)
     values[0, :5] = np.nan
-    blank = faithfulness.blank_image(network, fill)
+    blank = make_baseline(fill, network)(image[None])[0]
     places = faithfulness.ranks(values, seed=0)
     deleted, inserted = faithfulness.curves(network, image, places, blank, steps=7)
     order = sorted(
@@ -200,9 +201,9 @@ def test_curves_equal_a_naive_version(fill):
     )
     for step in range(8):
         first = order[: round(step / 7 * len(order))]
-        without, only = image.clone(), blank.expand_as(image).clone()
+        without, only = image.clone(), blank.clone()
         for row, column in first:
-            without[:, row, column] = blank[:, 0, 0]
+            without[:, row, column] = blank[:, row, column]
             only[:, row, column] = image[:, row, column]
         assert deleted[step] == pytest.approx(float(network(without[None]).sigmoid()), abs=1e-6)
         assert inserted[step] == pytest.approx(float(network(only[None]).sigmoid()), abs=1e-6)
@@ -228,8 +229,9 @@ def test_faithful_map_exceeds_chance_and_its_opposite():
     chance = rng.random(right.shape).astype(np.float32)
     values = {"deeplift": right, "random": chance, "saliency": -right}
     values["deeplift_randomised"] = -right
-    options = Evaluation(faithfulness_tiles=3, faithfulness_steps=6)
-    faithful = faithfulness.Faithfulness(Mean(), images, np.arange(3), options)
+    options = Evaluation(faithfulness_steps=6, faithfulness_fill="zero")
+    tiles = np.arange(3)
+    faithful = faithfulness.Faithfulness(Mean(), images, tiles, np.array([0, 4, 4]), options)
     pairs = {"deeplift": zip(right, -right, strict=True)}
     rows = [faithful.row(method, maps, pairs.get(method, ())) for method, maps in values.items()]
     table = pd.DataFrame(rows).set_index("method")
@@ -239,12 +241,32 @@ def test_faithful_map_exceeds_chance_and_its_opposite():
     assert np.isnan(table["randomisation_correlation"]["random"])
     assert table["blank_score"].tolist() == pytest.approx([1 / (1 + np.exp(2))] * 4)
     assert table["randomisation_tiles"]["deeplift"] == 3
+    assert (table["insertion_minus_deletion_low"] < gain).all()
+    assert (gain < table["insertion_minus_deletion_high"]).all()
+
+
+def test_neutral_fill_is_the_baseline_nearest_to_neutral():
+    network, images = Mean(), torch.zeros(2, 2, 12, 12)
+    network.standardise.set_statistics(torch.tensor([0.25, 0.25]), torch.ones(2))  # logit 0
+    tiles = np.arange(2)
+    faithful = faithfulness.Faithfulness(network, images, tiles, tiles, Evaluation())
+    assert faithful.row("gan", images[:, 0].numpy())["blank_score"] == 0.5
+
+
+def test_interval_of_the_curves_needs_two_blocks():
+    images = torch.rand((3, 2, 12, 12), generator=torch.Generator().manual_seed(0))
+    tiles, block = np.arange(3), np.array([7, 7, 7])
+    faithful = faithfulness.Faithfulness(Mean(), images, tiles, block, Evaluation())
+    row = faithful.row("gan", images[:, 0].numpy())
+    assert np.isfinite(row["insertion_minus_deletion"])
+    assert np.isnan(row["insertion_minus_deletion_low"])
 
 
 def test_faithfulness_without_tiles_is_undefined():
     options = Evaluation(faithfulness_tiles=0)
     chosen = faithfulness.choose_tiles(3, options)
-    none = faithfulness.Faithfulness(Mean(), torch.zeros(0, 2, 4, 4), chosen, options)
+    images = torch.zeros(0, 2, 4, 4)
+    none = faithfulness.Faithfulness(Mean(), images, chosen, chosen, options)
     row = none.row("gan", np.zeros((0, 4, 4), np.float32))
     assert row["tiles"] == 0 and np.isnan(row["deletion_auc"])
 

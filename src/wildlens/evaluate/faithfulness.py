@@ -2,9 +2,8 @@
 
 Deletion: pixels are blanked in descending order of attribution; the sooner the score falls, the
 lower the area under its curve. Insertion: they are restored in a blank tile in the same order; the
-sooner the score rises, the higher the area (Petsiuk et al. 2018). Both depend on the value of a
-blank pixel, which is a setting: if its own score (`blank_score`) is far from 0.5, the curves tell
-little.
+sooner the score rises, the higher the area (Petsiuk et al. 2018). Both depend on what a blank tile
+is, which is a setting: if its own score (`blank_score`) is far from 0.5, the curves tell little.
 
 Randomisation: rank correlation of a map with the same method's map of a classifier of random
 weights; a method near 1 shows the image and not the network (Adebayo et al. 2018).
@@ -18,13 +17,16 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
+from wildlens.evaluate.intervals import interval, leave_one_out
+from wildlens.evaluate.tile_metrics import mean_replicates
+from wildlens.networks.baselines import make_baseline
 from wildlens.settings import Evaluation
 
 BATCH = 32
 COLUMNS = [
     "method", "tiles", "steps", "fill", "blank_score", "deletion_auc", "insertion_auc",
-    "insertion_minus_deletion", "insertion_minus_deletion_sd", "randomisation_tiles",
-    "randomisation_correlation",
+    "insertion_minus_deletion", "insertion_minus_deletion_low", "insertion_minus_deletion_high",
+    "randomisation_tiles", "randomisation_correlation",
 ]  # fmt: skip
 
 
@@ -32,12 +34,6 @@ def choose_tiles(count: int, settings: Evaluation) -> np.ndarray:
     """Positions of the tiles of the curves: a seeded choice, ascending."""
     order = np.random.default_rng(settings.seed).permutation(count)
     return np.sort(order[: settings.faithfulness_tiles])
-
-
-def blank_image(classifier: nn.Module, fill: str) -> Tensor:
-    """(C, 1, 1) reflectance of a blank pixel: the band means, or 0."""
-    mean = classifier.standardise.mean[:, None, None]
-    return mean if fill == "mean" else torch.zeros_like(mean)
 
 
 def ranks(values: np.ndarray, seed: int) -> np.ndarray:
@@ -63,7 +59,7 @@ def curves(
     """Scores of one tile while pixels are deleted, and while they are inserted, (steps + 1,) each.
 
     Args:
-        image: (C, H, W) reflectance; blank: (C, 1, 1).
+        image, blank: (C, H, W) reflectance.
         order: (H, W), see `ranks`. Missing pixels are never changed.
         steps: after step k, the first k / steps of the pixels are deleted or inserted.
     """
@@ -90,11 +86,13 @@ class Faithfulness:
 
     Attributes:
         images: (T, C, H, W) reflectance of the chosen tiles; chosen: (T,) positions among all.
+        blocks: (T,) the spatial block of each.
     """
 
     classifier: nn.Module
     images: Tensor
     chosen: np.ndarray
+    blocks: np.ndarray
     settings: Evaluation
 
     def row(
@@ -110,24 +108,27 @@ class Faithfulness:
             randomised: maps of any tiles, each with that of the randomised classifier.
         """
         settings = self.settings
-        blank = blank_image(self.classifier, settings.faithfulness_fill)
+        fill, steps = settings.faithfulness_fill, settings.faithfulness_steps
+        blanks = make_baseline(fill, self.classifier)(self.images)
         pairs = [
-            curves(
-                self.classifier, image, ranks(values, settings.seed), blank,
-                settings.faithfulness_steps,
-            )
-            for image, values in zip(self.images, maps, strict=True)
-        ]  # fmt: skip
+            curves(self.classifier, image, ranks(values, settings.seed), blank, steps)
+            for image, blank, values in zip(self.images, blanks, maps, strict=True)
+        ]
         starts = np.array([inserted[0] for _, inserted in pairs])
         areas = np.array([[area(curve) for curve in pair] for pair in pairs]).reshape(-1, 2)
         gain = areas[:, 1] - areas[:, 0]
         correlation = correlations(randomised)
         row = (
-            method, len(self.chosen), settings.faithfulness_steps, settings.faithfulness_fill,
-            _mean(starts), *_mean(areas), _mean(gain), _sd(gain), len(correlation),
-            _mean(correlation),
+            method, len(self.chosen), steps, fill, _mean(starts), *_mean(areas), _mean(gain),
+            *self._interval(gain), len(correlation), _mean(correlation),
         )  # fmt: skip
         return dict(zip(COLUMNS, row, strict=True))
+
+    def _interval(self, gain: np.ndarray) -> tuple[float, float]:
+        """95 % interval of the mean over tiles, from their spatial blocks."""
+        numbers, blocks = np.unique(self.blocks, return_inverse=True)
+        replicates = mean_replicates(gain, blocks, leave_one_out(len(numbers)))
+        return interval(_mean(gain), replicates, share=False)
 
 
 def correlations(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
@@ -146,8 +147,3 @@ def _mean(values: np.ndarray):
     if not len(values):
         return np.full(values.shape[1:], np.nan)[()]
     return values.mean(axis=0)
-
-
-def _sd(values: np.ndarray) -> float:
-    """Standard deviation over tiles; NaN for fewer than two."""
-    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")

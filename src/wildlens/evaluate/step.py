@@ -91,7 +91,8 @@ def evaluate(
     names = samples["test"].names
     chosen = choose_tiles(len(names), settings)
     network, images = read_images(tiles, names[chosen], classifier, device)
-    faithfulness = Faithfulness(network, images, chosen, settings)
+    blocks = samples["test"].blocks[chosen]
+    faithfulness = Faithfulness(network, images, chosen, blocks, settings)
     found = _compare_all(stores, samples, faithfulness, settings)
     truths, by_scene = dict(truths or {}), maps_by_scene(maps)
     covers = {"corine": {path.stem: path for path in landcovers}, "truth": truths}

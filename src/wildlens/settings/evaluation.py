@@ -34,13 +34,15 @@ class Evaluation(Section):
         " high",
     )
     faithfulness_tiles: int = Field(
-        8, ge=0, description="Test tiles of the insertion and deletion curves; 0: none"
+        32, ge=0, description="Test tiles of the insertion and deletion curves; 0: none"
     )
     faithfulness_steps: int = Field(
-        10, ge=1, le=1000, description="Steps in which a tile is deleted or inserted"
+        20, ge=1, le=1000, description="Steps in which a tile is deleted or inserted"
     )
-    faithfulness_fill: Literal["zero", "mean"] = Field(
-        "zero", description="Value of deleted pixels: reflectance 0, or band means"
+    faithfulness_fill: Literal["neutral", "zero", "mean", "blurred"] = Field(
+        "neutral",
+        description="Value of deleted pixels: reflectance 0, band means, the blurred tile, or the"
+        " one of the three whose score is nearest to neutral",
     )
     order_margin: Share = Field(0.05, description="Margin of the score for the order X- < X < X+")
     noise: float = Field(
