@@ -309,14 +309,17 @@ def own_polygons(folder: Path, **columns) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("column", "name"), [("unit", "north 1"), (None, "")])
+@pytest.mark.parametrize(
+    ("column", "name"), [("unit", "north 1"), ("number", "12"), ("height", "3.5"), (None, "")]
+)
 def test_polygons_of_ones_own_all_count(world, tmp_path, column, name):
     world.add_scene()
     world.add_site(shapely.box(20, 20, 60, 50))
-    areas = own_polygons(tmp_path, unit=["north\n1", "south 2"])
+    columns = {"unit": ["north\n1", "south 2"], "number": [12, None], "height": [3.5, 4.0]}
+    areas = own_polygons(tmp_path, **columns)
     settings = Areas(ring_m=0, polygons=str(areas), name_column=column)
     own = world.run(areas=areas, settings=settings)
-    assert own["name"].fillna("").tolist() == [name] and own["category"].isna().all()
+    assert own["name"].fillna("").map(str).tolist() == [name] and own["category"].isna().all()
     protected = world.run()
     numbers = ["area_km2", "covered_share", "score_mean"]
     assert np.allclose(own[numbers], protected[numbers], rtol=1e-6)

@@ -3,6 +3,7 @@
 import json
 import re
 
+import geopandas
 import pytest
 from attributed import TRAINED_ON
 from explorable import AREA, SCENES, Explorable
@@ -71,6 +72,14 @@ def test_json_cannot_end_its_script():
     value = {"a": "</script><!--&\u2028", "b": [1, None, "é"]}
     text = json_in_html(value)
     assert not set("<>&") & set(text) and text.isascii() and json.loads(text) == value
+
+
+def test_terms_of_the_wdpa_are_stated_for_protected_areas_only(results):
+    areas = results.arguments["areas"]
+    protected = geopandas.read_file(areas)
+    assert "forbid passing" in built(results) and "<h2>Protected areas</h2>" in built(results)
+    protected.assign(category=None).to_file(areas)
+    assert "forbid passing" not in built(results) and "<h2>Areas</h2>" in built(results)
 
 
 def test_without_land_cover_and_areas(results):

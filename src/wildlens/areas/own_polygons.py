@@ -66,4 +66,7 @@ def _read(
 
 
 def _text(value) -> str:
-    return "" if pandas.isna(value) else str(value)
+    if pandas.isna(value):
+        return ""
+    # a column of whole numbers in which one is missing is read as floats
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

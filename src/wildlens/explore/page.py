@@ -32,6 +32,7 @@ def page_text(
     origin: str,
     simulated: bool,
     warnings: Sequence[str],
+    protected: bool = False,
 ) -> str:
     """The page as HTML.
 
@@ -42,6 +43,7 @@ def page_text(
         scenes: see `scenes.scene_data`; columns: of the areas, name and heading.
         targets: CORINE codes of the target group.
         origin: what the models were trained on, in words; warnings: about the scenes.
+        protected: whether the areas are those of the WDPA, whose terms are stated then.
     """
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["json"] = json_in_html
@@ -62,7 +64,8 @@ def page_text(
         script=_inline_script("\n".join(module.SCRIPT for module in SCRIPTS)),
         target_title=group_title(list(targets)),
         target_codes=f"CORINE {', '.join(map(str, sorted(targets)))}",
-        terms=TERMS,
+        areas_title="Protected areas" if protected else "Areas",
+        terms=TERMS if protected else "",
         origin=origin,
         simulated=simulated,
         warnings=warnings,

@@ -47,6 +47,11 @@ def read_sites(path: Path) -> geopandas.GeoDataFrame:
     return table.set_geometry(shapely.make_valid(table.geometry.array))
 
 
+def are_protected(sites: geopandas.GeoDataFrame) -> bool:
+    """Whether these are protected areas, which have a category, and not polygons of the user."""
+    return "category" in sites and bool((sites["category"].fillna("") != "").any())
+
+
 def columns_of(sites: geopandas.GeoDataFrame) -> list[tuple[str, str]]:
     """Columns that the page shows and their headings: the fixed ones, then means by method."""
     means = {

@@ -7,7 +7,7 @@ from pathlib import Path
 from wildlens.errors import WildLensError
 from wildlens.explore.page import page_text
 from wildlens.explore.scenes import MappedScene, mapped_scene, scene_data
-from wildlens.explore.sites import columns_of, read_sites
+from wildlens.explore.sites import are_protected, columns_of, read_sites
 from wildlens.explore.thinning import side_limit
 from wildlens.files.atomic import write_text
 from wildlens.files.map_tags import maps_by_scene, origin_of_maps, tags_of
@@ -53,6 +53,7 @@ def build_page(
         origin,
         SIMULATED in origin,
         tags_of(maps, WARNING_TAG),
+        protected=sites is not None and are_protected(sites),
     )
     write_text(output, text)
     log.info(

@@ -135,7 +135,7 @@ The tables of the evaluation count every pixel, and use a threshold chosen on va
 <tbody>
 <tr><th><span id="crs"></span> x, y</th><td id="map-position"></td></tr>
 <tr><th>Latitude, longitude</th><td id="degrees"></td></tr>
-<tr id="row-here"><th>Protected area</th><td id="here"></td></tr>
+<tr id="row-here"><th>Area</th><td id="here"></td></tr>
 </tbody>
 <tbody id="values"></tbody>
 </table>
@@ -143,7 +143,7 @@ The tables of the evaluation count every pixel, and use a threshold chosen on va
 </aside>
 </main>
 <section id="areas" hidden>
-<h2>Protected areas</h2>
+<h2>{{ areas_title }}</h2>
 <p class="note">Shares and means are of the ground that mapped scenes show; the ring is the ground
 around the area. {{ terms }}</p>
 <table><thead id="area-head"></thead><tbody id="area-rows"></tbody></table>
