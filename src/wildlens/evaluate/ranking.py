@@ -60,10 +60,10 @@ class Curve:
             keys: (m,) uint32, descending, below all that were added; see `sort_keys`.
             pixels, hits: (m,) int64, pixels of each value and those in the target; 0 is allowed.
         """
-        present = pixels > 0
-        if not present.any():
+        if not pixels.all():
+            keys, pixels, hits = (array[pixels > 0] for array in (keys, pixels, hits))
+        if not keys.size:
             return
-        keys, pixels, hits = keys[present], pixels[present], hits[present]
         seen, found = self._seen + np.cumsum(pixels), self._found + np.cumsum(hits)
         self._area += int(((pixels - hits) * (2 * found - hits)).sum())
         self._precision += float((hits * (found / seen)).sum())
@@ -99,9 +99,9 @@ def rank(values: np.ndarray, target: np.ndarray) -> Ranking:
     """
     packed = pack(values, target)
     packed.sort()
-    keys, counts = tally(packed, np.array([[True, False], [True, True]]))
-    curve = Curve(target.size, np.count_nonzero(target))
-    curve.add(keys, *counts.T)
+    keys, counts = tally(packed, np.array([[False], [True]]))
+    curve = Curve(*counts.sum(axis=1))
+    curve.add(keys, *counts)
     return curve.ranking()
 
 
@@ -130,21 +130,25 @@ def pack(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     return sort_keys(values).astype(np.uint64) << np.uint64(32) | codes.astype(np.uint64)
 
 
-def tally(packed: np.ndarray, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def tally(packed: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Count the pixels of each distinct value.
 
     Args:
         packed: (n,) uint64 of `pack`, ascending, n >= 1.
-        members: (codes, columns) bool, the columns in which a pixel of this code counts.
+        targets: (codes, groups) bool, codes of the target of each group.
 
     Returns:
-        Keys (m,) uint32, descending, and counts (m, columns) int64.
+        Keys (m,) uint32, descending, and counts (1 + groups, m) int64: of all pixels, and of those
+        in each target.
     """
     descending = packed[::-1]
     keys = (descending >> np.uint64(32)).astype(np.uint32)
     codes = (descending & np.uint64(0xFFFFFFFF)).astype(np.intp)
-    starts = np.flatnonzero(np.append(True, keys[1:] != keys[:-1]))
-    return keys[starts], np.add.reduceat(members[codes], starts, axis=0, dtype=np.int64)
+    first = np.append(True, keys[1:] != keys[:-1])
+    number = np.cumsum(first) - 1  # of the pixel's value among the distinct ones
+    keys = keys[first]
+    hits = [np.bincount(number[target[codes]], minlength=keys.size) for target in targets.T]
+    return keys, np.stack([np.bincount(number), *hits])
 
 
 def auroc(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from wildlens.errors import WildLensError
-from wildlens.evaluate.metrics import Comparison, compare, target_thresholds
+from wildlens.evaluate.comparison import Comparison
+from wildlens.evaluate.metrics import compare, target_thresholds
 from wildlens.evaluate.samples import Sample
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 from wildlens.files.raster import grid_of, open_raster, read

@@ -27,11 +27,12 @@ import xarray as xr
 from wildlens import provenance
 from wildlens.evaluate.checks import warnings_of
 from wildlens.evaluate.class_attribution import ClassTotals
+from wildlens.evaluate.comparison import Comparison
 from wildlens.evaluate.completeness import completeness_table
 from wildlens.evaluate.differences import differences_table
 from wildlens.evaluate.examples import choose_examples, gather, write_examples
 from wildlens.evaluate.faithfulness import Faithfulness, choose_tiles
-from wildlens.evaluate.metrics import Comparison, choose_thresholds, compare
+from wildlens.evaluate.metrics import choose_thresholds, compare
 from wildlens.evaluate.perturbations import build_perturbations
 from wildlens.evaluate.samples import (
     Read,

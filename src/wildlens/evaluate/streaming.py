@@ -20,26 +20,20 @@ Passes = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 Part = tuple[np.ndarray, np.ndarray]
 
 
-def rank_groups(
-    passes: Passes, known: np.ndarray, target: np.ndarray, limit: int = LIMIT
-) -> list[Ranking]:
-    """Ranking statistics of every group, equal to those of all its pixels in memory.
+def rank_groups(passes: Passes, targets: np.ndarray, limit: int = LIMIT) -> list[Ranking]:
+    """Ranking statistics of every group, equal to those of all pixels in memory.
 
     Args:
         passes: each call reads all pixels again, in parts: values (n,) float32, finite, and codes
             (n,) unsigned.
-        known, target: (codes, groups) bool, codes whose pixels are compared with a group, and those
-            among them that are its target.
+        targets: (codes, groups) bool, codes of the target of each group.
         limit: pixels that are held in memory, at 8 bytes each.
     """
-    members = np.hstack([known, target])
-    bins, codes = _count(passes, len(members))
-    totals = codes @ members.astype(np.int64)
-    groups = known.shape[1]
-    curves = [Curve(*pair) for pair in zip(totals[:groups], totals[groups:], strict=True)]
-    for keys, counts in _whole_ties(_parts(passes, bins, members, limit)):
-        for group, curve in enumerate(curves):
-            curve.add(keys, counts[:, group], counts[:, groups + group])
+    bins, codes = _count(passes, len(targets))
+    curves = [Curve(codes.sum(), codes[target].sum()) for target in targets.T]
+    for keys, counts in _whole_ties(_parts(passes, bins, targets, limit)):
+        for curve, hits in zip(curves, counts[1:], strict=True):
+            curve.add(keys, counts[0], hits)
     return [curve.ranking() for curve in curves]
 
 
@@ -52,16 +46,16 @@ def _count(passes: Passes, codes: int) -> tuple[np.ndarray, np.ndarray]:
     return of_bin, of_code
 
 
-def _parts(passes: Passes, bins: np.ndarray, members: np.ndarray, limit: int) -> Iterator[Part]:
-    """Keys, descending, and their counts by column; equal keys may be in successive parts."""
+def _parts(passes: Passes, bins: np.ndarray, targets: np.ndarray, limit: int) -> Iterator[Part]:
+    """Keys, descending, and their counts as of `tally`; a key may be in successive parts."""
     for low, high in _slices(bins, limit):
         size = int(bins[low : high + 1].sum())
         if size > limit:
-            yield _count_values(passes, low, members)
+            yield _count_values(passes, low, targets)
             continue
         packed = _collect(passes, low, high, size)
         for stop in range(size, 0, -PIECE):
-            yield tally(packed[max(stop - PIECE, 0) : stop], members)
+            yield tally(packed[max(stop - PIECE, 0) : stop], targets)
 
 
 def _slices(bins: np.ndarray, limit: int) -> list[tuple[int, int]]:
@@ -89,28 +83,30 @@ def _collect(passes: Passes, low: int, high: int, size: int) -> np.ndarray:
     return packed
 
 
-def _count_values(passes: Passes, number: int, members: np.ndarray) -> Part:
+def _count_values(passes: Passes, number: int, targets: np.ndarray) -> Part:
     """Counts of the values of one bin, without holding its pixels."""
-    counts = np.zeros((BIN_SIZE, members.shape[1]), np.int64)
+    counts = np.zeros((1 + targets.shape[1], BIN_SIZE), np.int64)
     for values, codes in passes():
         keys = sort_keys(values)
         inside = keys >> BIN_BITS == number
-        lower, of_pixel = keys[inside] % BIN_SIZE, members[codes[inside]]
-        for column in range(members.shape[1]):
-            counts[:, column] += np.bincount(lower[of_pixel[:, column]], minlength=BIN_SIZE)
+        lower, found = keys[inside] % BIN_SIZE, codes[inside]
+        counts[0] += np.bincount(lower, minlength=BIN_SIZE)
+        for of_target, target in zip(counts[1:], targets.T, strict=True):
+            of_target += np.bincount(lower[target[found]], minlength=BIN_SIZE)
     keys = (np.uint32(number) << BIN_BITS) + np.arange(BIN_SIZE, dtype=np.uint32)
-    return keys[::-1], counts[::-1]
+    return keys[::-1], counts[:, ::-1]
 
 
 def _whole_ties(parts: Iterable[Part]) -> Iterator[Part]:
     """Join equal keys of successive parts: the last one is held back until the next is known."""
-    held = np.empty(0, np.uint32), np.empty((0, 1), np.int64)
+    held = None
     for keys, counts in parts:
-        if held[0].size and held[0][0] == keys[0]:
-            counts = np.vstack([counts[:1] + held[1], counts[1:]])
-        elif held[0].size:
-            keys, counts = np.append(held[0], keys), np.vstack([held[1], counts])
-        held = keys[-1:], counts[-1:]
-        yield keys[:-1], counts[:-1]
-    if held[0].size:
+        if held is not None:
+            keys, counts = np.append(held[0], keys), np.hstack([held[1], counts])
+            if keys[0] == keys[1]:
+                counts[:, 1] += counts[:, 0]
+                keys, counts = keys[1:], counts[:, 1:]
+        held = keys[-1:], counts[:, -1:]
+        yield keys[:-1], counts[:, :-1]
+    if held is not None:
         yield held

@@ -41,6 +41,15 @@ class TargetGroup:
         classes = sample.classes_of_codes[self.reference]
         return classes > 0, in_group(classes, self.codes)
 
+    def masks(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels that the reference knows, and those of the group, of all tiles at once.
+
+        (tile, y, x) bool each: for few tiles.
+        """
+        codes = sample.codes(slice(None))
+        known, target = (table[codes] for table in self.table(sample))
+        return known, target
+
     def pixels(self, sample: Sample) -> tuple[int, int]:
         """Number of pixels that the reference knows, and of those of the group."""
         known, target = (int(sample.pixels[table].sum()) for table in self.table(sample))
