@@ -1,5 +1,7 @@
 """Ranking statistics in passes: equal to a naive float64 version, whatever fits in memory."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -8,7 +10,7 @@ from hypothesis import strategies as st
 from wildlens.evaluate.ranking import sort_keys, values_of
 from wildlens.evaluate.streaming import rank_groups
 
-TARGETS = np.array([[True, False], [False, False], [False, True], [True, True]])  # (codes, groups)
+TARGETS = np.array([[True, False, False, True], [False, False, True, True]])  # (groups, codes)
 
 
 def naive(values, target):
@@ -62,7 +64,7 @@ def test_groups_equal_a_naive_version_for_any_limit(kind, size, limit, seed):
     parts = np.array_split(np.arange(size), 3)
     passes = lambda: ((values[part], codes[part]) for part in parts)  # noqa: E731
     for group, ranking in enumerate(rank_groups(passes, TARGETS, limit)):
-        target = TARGETS[codes, group]
+        target = TARGETS[group, codes]
         expected = naive(values, target)
         assert ranking.constant == (len(np.unique(values)) < 2)
         assert ranking.auroc == pytest.approx(expected[0], abs=1e-12, nan_ok=True)
@@ -97,3 +99,22 @@ def test_keys_have_the_order_of_values():
     keys = sort_keys(values)
     assert np.array_equal(np.diff(keys.astype(np.int64)) > 0, np.diff(values) > 0)
     assert np.array_equal(values_of(keys), values)
+
+
+def peak_of(parts, limit=2**14):
+    """Largest memory of a ranking whose passes draw this many parts, bytes."""
+
+    def passes():
+        rng = np.random.default_rng(3)
+        for _ in range(parts):
+            yield draw("mostly zero", 2**14, rng), rng.integers(0, 4, 2**14).astype(np.uint8)
+
+    tracemalloc.start()
+    rank_groups(passes, TARGETS, limit)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
+def test_memory_does_not_grow_with_pixels():
+    assert peak_of(40) < 1.1 * peak_of(10)

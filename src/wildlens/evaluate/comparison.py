@@ -62,7 +62,6 @@ class Collector:
         shares: Sequence[float] | None,
     ):
         self._group, self._threshold, self._ranking, self._test = group, threshold, ranking, test
-        self._table = group.table(test)
         self._judged = shares is not None
         self._rules = tile_rules(list(shares[:-1]), shares[-1]) if shares is not None else {}
         self._marked = {name: [] for name in (VALIDATION, *self._rules)}
@@ -70,9 +69,9 @@ class Collector:
         blocks = int(test.blocks.max()) + 1 if self._judged else 0
         self._blocks = BlockCounts(ranking.cuts, blocks)
 
-    def add(self, values: np.ndarray, codes: np.ndarray, tiles: slice) -> None:
-        """Add a slice of the test tiles: their values (tile, y, x) float32, and their codes."""
-        known, target = (table[codes] for table in self._table)
+    def add(self, values: np.ndarray, tiles: slice) -> None:
+        """Add a slice of the test tiles with their values, (tile, y, x) float32."""
+        known, target = self._group.masks(self._test, tiles)
         # a map without contrast marks nothing, wherever its one value lies
         high = (values >= np.float32(self._threshold)) & known & (not self._ranking.constant)
         self._marked[VALIDATION].append(count_marked(high, known, target))

@@ -29,10 +29,10 @@ def rank_sample(groups: Sequence[TargetGroup], sample: Sample, read: Read) -> li
     found = {}
     for reference in dict.fromkeys(group.reference for group in groups):
         of_reference = [group for group in groups if group.reference == reference]
-        classes = np.arange(LEVELS)
-        targets = np.stack([in_group(classes, group.codes) for group in of_reference], axis=1)
+        targets = [in_group(np.arange(LEVELS), group.codes) for group in of_reference]
         passes = partial(_known_pixels, sample, reference, read)
-        for group, ranking in zip(of_reference, rank_groups(passes, targets), strict=True):
+        rankings = rank_groups(passes, np.stack(targets))
+        for group, ranking in zip(of_reference, rankings, strict=True):
             found[reference, group.name] = ranking
     return [found[group.reference, group.name] for group in groups]
 
@@ -42,8 +42,8 @@ def _known_pixels(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Values and classes of all pixels that the reference knows, in parts."""
     for tiles in sample.spans():
-        classes = sample.references[reference][tiles]
-        known = sample.valid[tiles] & (classes > 0)
+        classes = sample.classes(reference, tiles)
+        known = classes > 0
         yield read(tiles)[known], classes[known]
 
 
@@ -77,9 +77,9 @@ def compare(
         shares = tile_shares.get(group.reference) if group.name == TARGETS else None
         collected.append(Collector(group, threshold, ranking, test, shares))
     for tiles in test.spans():
-        values, codes = read(tiles), test.codes(tiles)
+        values = read(tiles)
         for one in collected:
-            one.add(values, codes, tiles)
+            one.add(values, tiles)
     return [one.comparison(method) for one in collected]
 
 

@@ -99,7 +99,7 @@ def rank(values: np.ndarray, target: np.ndarray) -> Ranking:
     """
     packed = pack(values, target)
     packed.sort()
-    keys, counts = tally(packed, np.array([[False], [True]]))
+    keys, counts = tally(packed, np.array([[False, True]]))
     curve = Curve(*counts.sum(axis=1))
     curve.add(keys, *counts)
     return curve.ranking()
@@ -135,7 +135,7 @@ def tally(packed: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     Args:
         packed: (n,) uint64 of `pack`, ascending, n >= 1.
-        targets: (codes, groups) bool, codes of the target of each group.
+        targets: (groups, codes) bool, codes of the target of each group.
 
     Returns:
         Keys (m,) uint32, descending, and counts (1 + groups, m) int64: of all pixels, and of those
@@ -147,7 +147,7 @@ def tally(packed: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarr
     first = np.append(True, keys[1:] != keys[:-1])
     number = np.cumsum(first) - 1  # of the pixel's value among the distinct ones
     keys = keys[first]
-    hits = [np.bincount(number[target[codes]], minlength=keys.size) for target in targets.T]
+    hits = [np.bincount(number[target[codes]], minlength=keys.size) for target in targets]
     return keys, np.stack([np.bincount(number), *hits])
 
 

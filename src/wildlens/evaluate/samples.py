@@ -19,9 +19,7 @@ REFERENCES = {
     "truth": "truth",
 }  # name in the tables -> variable of the tiles
 SPLITS = {"val": "validation", "test": "test"}
-
-
-LEVELS = 64  # land-cover indices that a pixel code tells apart for each reference
+LEVELS = len(CORINE.classes) + 1  # class indices; 0 = unknown
 SPAN_PIXELS = 2**20  # pixels of the tiles that are read at once
 Read = Callable[[slice], np.ndarray]  # slice of a sample's tiles -> (n, y, x) float32
 
@@ -49,28 +47,28 @@ class Sample:
         """Slices of tiles to read one after the other, about a million pixels each."""
         return _spans(len(self.names), self.valid[:1].size)
 
-    def codes(self, tiles: slice) -> np.ndarray:
-        """Land cover by all references in one number, (n, y, x) uint16; 0 where invalid.
+    def classes(self, reference: str, tiles: slice = slice(None)) -> np.ndarray:
+        """Land cover by a reference, (n, y, x) uint8; 0 where it or the attribution is missing."""
+        return np.where(self.valid[tiles], self.references[reference][tiles], np.uint8(0))
 
-        `classes_of_codes` tells the class of each reference that a code stands for.
+    def pixels(self, *references: str) -> np.ndarray:
+        """Number of pixels by class, int64, with one axis of LEVELS for each of the references.
+
+        Args:
+            references: some of this sample's, in its order.
         """
-        codes = np.uint16(0)
-        for classes in self.references.values():
-            codes = codes * np.uint16(LEVELS) + classes[tiles]
-        return np.where(self.valid[tiles], codes, np.uint16(0))
+        others = [axis for axis, name in enumerate(self.references) if name not in references]
+        return self._pixels.sum(axis=tuple(others))
 
     @cached_property
-    def classes_of_codes(self) -> dict[str, np.ndarray]:
-        """Name of the reference -> (codes,) class index of each code."""
-        size = (LEVELS,) * len(self.references)
-        classes = np.unravel_index(np.arange(np.prod(size)), size)
-        return dict(zip(self.references, classes, strict=True))
-
-    @cached_property
-    def pixels(self) -> np.ndarray:
-        """Number of pixels of each code, (codes,) int64; invalid ones count as code 0."""
-        size = LEVELS ** len(self.references)
-        return sum(np.bincount(self.codes(span).ravel(), minlength=size) for span in self.spans())
+    def _pixels(self) -> np.ndarray:
+        """Number of pixels by the classes of all references."""
+        shape = (LEVELS,) * len(self.references)
+        counts = np.zeros(np.prod(shape), np.int64)
+        for tiles in self.spans():
+            classes = [self.classes(reference, tiles).ravel() for reference in self.references]
+            counts += np.bincount(np.ravel_multi_index(classes, shape), minlength=counts.size)
+        return counts.reshape(shape)
 
 
 def _spans(count: int, pixels: int) -> list[slice]:

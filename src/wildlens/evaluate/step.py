@@ -217,8 +217,7 @@ def _tile_totals(comparison: Comparison, read: Read, sample: Sample) -> ClassTot
     totals = ClassTotals()
     marks = comparison.metrics["share_high"] > 0
     for tiles in sample.spans():
-        classes = sample.references[comparison.group.reference][tiles]
-        classes = np.where(sample.valid[tiles], classes, 0)
+        classes = sample.classes(comparison.group.reference, tiles)
         totals.add(read(tiles), classes, comparison.threshold if marks else np.inf)
     return totals
 

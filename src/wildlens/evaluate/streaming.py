@@ -26,11 +26,11 @@ def rank_groups(passes: Passes, targets: np.ndarray, limit: int = LIMIT) -> list
     Args:
         passes: each call reads all pixels again, in parts: values (n,) float32, finite, and codes
             (n,) unsigned.
-        targets: (codes, groups) bool, codes of the target of each group.
+        targets: (groups, codes) bool, codes of the target of each group.
         limit: pixels that are held in memory, at 8 bytes each.
     """
-    bins, codes = _count(passes, len(targets))
-    curves = [Curve(codes.sum(), codes[target].sum()) for target in targets.T]
+    bins, codes = _count(passes, targets.shape[1])
+    curves = [Curve(codes.sum(), codes[target].sum()) for target in targets]
     for keys, counts in _whole_ties(_parts(passes, bins, targets, limit)):
         for curve, hits in zip(curves, counts[1:], strict=True):
             curve.add(keys, counts[0], hits)
@@ -85,13 +85,13 @@ def _collect(passes: Passes, low: int, high: int, size: int) -> np.ndarray:
 
 def _count_values(passes: Passes, number: int, targets: np.ndarray) -> Part:
     """Counts of the values of one bin, without holding its pixels."""
-    counts = np.zeros((1 + targets.shape[1], BIN_SIZE), np.int64)
+    counts = np.zeros((1 + len(targets), BIN_SIZE), np.int64)
     for values, codes in passes():
         keys = sort_keys(values)
         inside = keys >> BIN_BITS == number
         lower, found = keys[inside] % BIN_SIZE, codes[inside]
         counts[0] += np.bincount(lower, minlength=BIN_SIZE)
-        for of_target, target in zip(counts[1:], targets.T, strict=True):
+        for of_target, target in zip(counts[1:], targets, strict=True):
             of_target += np.bincount(lower[target[found]], minlength=BIN_SIZE)
     keys = (np.uint32(number) << BIN_BITS) + np.arange(BIN_SIZE, dtype=np.uint32)
     return keys[::-1], counts[:, ::-1]

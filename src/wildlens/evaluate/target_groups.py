@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wildlens.errors import WildLensError
-from wildlens.evaluate.samples import REFERENCES, SPLITS, Sample
+from wildlens.evaluate.samples import LEVELS, REFERENCES, SPLITS, Sample
 from wildlens.legend import CORINE
 from wildlens.settings import Evaluation
 
@@ -33,27 +33,15 @@ class TargetGroup:
     codes: list[int]
     ceiling: float
 
-    def table(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Codes that the reference knows, and those of the group, (codes,) bool each.
-
-        See `Sample.codes`: indexed by the codes of pixels, they are masks of these pixels.
-        """
-        classes = sample.classes_of_codes[self.reference]
+    def masks(self, sample: Sample, tiles: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels that the reference knows, and those of the group, (tile, y, x) bool each."""
+        classes = sample.classes(self.reference, tiles)
         return classes > 0, in_group(classes, self.codes)
-
-    def masks(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels that the reference knows, and those of the group, of all tiles at once.
-
-        (tile, y, x) bool each: for few tiles.
-        """
-        codes = sample.codes(slice(None))
-        known, target = (table[codes] for table in self.table(sample))
-        return known, target
 
     def pixels(self, sample: Sample) -> tuple[int, int]:
         """Number of pixels that the reference knows, and of those of the group."""
-        known, target = (int(sample.pixels[table].sum()) for table in self.table(sample))
-        return known, target
+        counts = sample.pixels(self.reference)
+        return int(counts[1:].sum()), int(counts[in_group(np.arange(LEVELS), self.codes)].sum())
 
 
 def build_groups(samples: dict[str, Sample], settings: Evaluation) -> list[TargetGroup]:
@@ -65,7 +53,7 @@ def build_groups(samples: dict[str, Sample], settings: Evaluation) -> list[Targe
     """
     groups = []
     for reference in samples["test"].references:
-        known = (s.pixels[s.classes_of_codes[reference] > 0].any() for s in samples.values())
+        known = (sample.pixels(reference)[1:].any() for sample in samples.values())
         if reference != "corine" and not all(known):
             log.info("evaluate: %s: not known for the attributed tiles, left out", reference)
             continue
@@ -104,11 +92,10 @@ def group_title(codes: Sequence[int]) -> str:
 def _ceiling(test: Sample, reference: str, codes: list[int]) -> float:
     if reference == "truth" or "truth" not in test.references:
         return float("nan")
-    classes = test.classes_of_codes
-    both = (classes[reference] > 0) & (classes["truth"] > 0)
-    true, coarse = (in_group(classes[r], codes) & both for r in ("truth", reference))
-    union = test.pixels[true | coarse].sum()
-    return float(test.pixels[true & coarse].sum() / union) if union else float("nan")
+    counts, targets = test.pixels(reference, "truth"), CORINE.indices_of(codes)
+    both = counts[np.ix_(targets, targets)].sum()
+    union = counts[targets, 1:].sum() + counts[1:, targets].sum() - both
+    return float(both / union) if union else float("nan")
 
 
 def _flaw(group: TargetGroup, samples: dict[str, Sample]) -> str | None:
