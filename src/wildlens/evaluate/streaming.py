@@ -56,6 +56,7 @@ def _parts(passes: Passes, bins: np.ndarray, targets: np.ndarray, limit: int) ->
         packed = _collect(passes, low, high, size)
         for stop in range(size, 0, -PIECE):
             yield tally(packed[max(stop - PIECE, 0) : stop], targets)
+        del packed  # before the next slice is collected
 
 
 def _slices(bins: np.ndarray, limit: int) -> list[tuple[int, int]]:
