@@ -18,7 +18,7 @@ import click
 import numpy as np
 import xarray as xr
 
-from benchmarks.measure import peak_memory
+from measure import peak_memory
 
 SIDE, PATCH, BANDS, TILES_PER_BLOCK = 128, 16, ["B02", "B03", "B04"], 20
 BOG, ROCK, FOREST, HEATH = 36, 31, 24, 27  # CORINE indices
@@ -118,12 +118,13 @@ def write_attribution(
         tile[:] = np.isin(enlarge(one), [BOG, ROCK]) + rng.normal(0, 1 + number / 5, tile.shape)
         if number % 3 == 1:
             np.maximum(tile, 0, out=tile)
-    chunks = {"attribution": {"chunks": (16, SIDE, SIDE)}}  # as `wildlens attribute` writes it
+    # as `wildlens attribute` writes it
+    layout = {"attribution": {"chunks": (16, SIDE, SIDE), "shards": (1024, SIDE, SIDE)}}
     xr.Dataset(
         {"attribution": (("tile", "y", "x"), values)},
         coords={key: ("tile", of_tile) for key, of_tile in coordinates.items()},
         attrs={"wildlens_method": name},
-    ).to_zarr(path, mode="w", consolidated=True, zarr_format=3, encoding=chunks)
+    ).to_zarr(path, mode="w", consolidated=True, zarr_format=3, encoding=layout)
 
 
 def enlarge(classes: np.ndarray) -> np.ndarray:
