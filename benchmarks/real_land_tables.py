@@ -7,9 +7,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from wildlens.evaluate.intervals import leave_one_out
-from wildlens.evaluate.metrics import choose_threshold, compare
-from wildlens.evaluate.ranking import rank
+from wildlens.evaluate.metrics import choose_thresholds, compare
 from wildlens.evaluate.samples import build_sample, open_attributions, read_attribution
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 from wildlens.networks import weights
@@ -66,15 +64,13 @@ def compare_methods(land, folder: Path, name: str, tiles: Path) -> Iterator[dict
         own = paths if variant is None else sorted((folder / f"{name}-{variant}").glob("*.zarr"))
         stores = open_attributions(own)
         samples = {split: build_sample(split, tiles, stores) for split in ("val", "test")}
-        part = leave_one_out(int(samples["test"].blocks.max()) + 1)
         for method, store in stores.items():
             values = {key: read_attribution(store, s.names) for key, s in samples.items()}
-            ranks = {key: rank(values[key], s.valid) for key, s in samples.items()}
-            threshold = choose_threshold(FOREST, samples["val"], ranks["val"])
-            found = compare(
-                method, FOREST, threshold, values["test"], ranks["test"], samples["test"], part,
-                [0.5],
-            )  # fmt: skip
+            validation, test = (values[key].__getitem__ for key in ("val", "test"))
+            thresholds = choose_thresholds([FOREST], samples["val"], validation)
+            (found,) = compare(
+                method, [FOREST], thresholds, test, samples["test"], {FOREST.reference: [0.5]}
+            )
             known, target = FOREST.masks(samples["test"])
             yield {
                 "generators": variant or "none",

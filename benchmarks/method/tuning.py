@@ -23,7 +23,7 @@ import pandas as pd
 
 from wildlens.attribute.step import attribute_tiles
 from wildlens.doctor.step import read_configuration
-from wildlens.evaluate.metrics import choose_threshold
+from wildlens.evaluate.metrics import choose_thresholds
 from wildlens.evaluate.ranking import rank
 from wildlens.evaluate.samples import build_sample, open_attributions, read_attribution
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
@@ -90,17 +90,17 @@ class Trials:
     def validate(self, point: Point) -> tuple[float, float]:
         """IoU at the best threshold of the validation tiles, and that threshold."""
         values, sample = self._attribute("val", point)
-        threshold = choose_threshold(self.group, sample, rank(values, sample.valid))
+        (threshold,) = choose_thresholds([self.group], sample, values.__getitem__)
         return self._iou(values, sample, threshold), threshold
 
     def test(self, point: Point, threshold: float) -> dict[str, float]:
         """AUROC, average precision and IoU at this threshold, of the test tiles."""
         values, sample = self._attribute("test", point)
         known, target = self.group.masks(sample)
-        ranking = rank(values, known)
+        ranking = rank(values[known], target[known])
         return {
-            "auroc": ranking.auroc(target),
-            "average_precision": ranking.average_precision(target),
+            "auroc": ranking.auroc,
+            "average_precision": ranking.average_precision,
             "iou": self._iou(values, sample, threshold),
         }
 

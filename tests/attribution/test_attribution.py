@@ -234,6 +234,7 @@ def test_store_completeness_uses_signed_contributions(models, method, tmp_path, 
     signed = SETTINGS.model_copy(update={"sign": "signed"})
     full = attributed(models, method, tmp_path / "b.zarr", signed)
     assert store.sizes["tile"] == 2 and store["split"].values.tolist() == ["val", "test"]
+    assert store["attribution"].encoding["chunks"][1:] == store["attribution"].shape[1:]
     if method == "gradcam":
         assert "contribution_sum" not in store
         return

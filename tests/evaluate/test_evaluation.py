@@ -13,6 +13,7 @@ from attributed import BOG, FOREST, ROCK, SETTINGS, SIDE, World, write_tiles
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from wildlens.errors import WildLensError
+from wildlens.evaluate import samples
 from wildlens.evaluate.class_attribution import ClassTotals, map_totals
 from wildlens.evaluate.rules import MARKS_NOTHING
 from wildlens.evaluate.scores import Scored, scores_table
@@ -145,6 +146,15 @@ def test_same_seed_gives_the_same_files(world):
     record = json.loads(first["provenance.json"])
     assert record["wildlens_step"] == "evaluate"
     assert set(json.loads(record["wildlens_inputs"])) >= {"tiles.zarr", "gan.zarr"}
+
+
+def test_files_do_not_depend_on_how_many_tiles_are_read_at_once(world, monkeypatch):
+    world.attributions["gan"][1, 3:9] = np.nan
+    world.write().run()
+    first = {p.name: p.read_bytes() for p in world.path("out").iterdir()}
+    monkeypatch.setattr(samples, "SPAN_PIXELS", 3 * SIDE * SIDE)
+    world.run()
+    assert {p.name: p.read_bytes() for p in world.path("out").iterdir()} == first
 
 
 def test_one_block_has_no_interval(world):

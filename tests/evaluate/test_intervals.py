@@ -13,9 +13,14 @@ def test_replicates_pool_the_pixels_of_all_other_blocks():
     rng = np.random.default_rng(3)
     union = rng.integers(50, 100, 5)
     intersection = rng.integers(0, 50, 5)
-    for block, value in enumerate(pooled_iou(intersection, union, leave_one_out(5))):
+    for block, value in enumerate(pooled_iou(intersection, union)):
         others = np.arange(5) != block
         assert value == intersection[others].sum() / union[others].sum()
+
+
+def test_replicates_without_the_only_block_that_counts_are_exactly_zero():
+    sums = np.array([0.0, 0.1 + 0.2, 0.0])
+    assert leave_one_out(sums).tolist() == [sums[1], 0, sums[1]]
 
 
 def test_interval_is_student_t_for_even_deviations():
@@ -65,11 +70,11 @@ def test_few_influential_blocks_widen_the_interval():
 
 def test_interval_is_closed_where_blocks_agree_and_stays_in_range():
     union = np.full(8, 100)
-    alike = interval(0.6, pooled_iou(np.full(8, 60), union, leave_one_out(8)))
+    alike = interval(0.6, pooled_iou(np.full(8, 60), union))
     assert alike == pytest.approx((0.6, 0.6), abs=1e-9)
-    low, high = interval(0.5, pooled_iou(np.array([10, 90] * 4), union, leave_one_out(8)))
+    low, high = interval(0.5, pooled_iou(np.array([10, 90] * 4), union))
     assert 0 < low < 0.25 and 0.75 < high < 1
-    replicates = pooled_iou(np.array([0, 0, 0, 40]), np.full(4, 100), leave_one_out(4))
+    replicates = pooled_iou(np.array([0, 0, 0, 40]), np.full(4, 100))
     low, high = interval(0.1, replicates)
     assert low == 0 and 0.1 < high <= 1
     assert interval(1.0, np.ones(5)) == (1, 1) and interval(0.0, np.zeros(5)) == (0, 0)
@@ -81,7 +86,7 @@ def test_undefined_values_have_no_interval():
     assert np.isnan(interval(0.5, np.array([0.5]))).all()
     assert np.isnan(interval(np.nan, np.array([0.5, 0.4]))).all()
     # without the first block there is no target: all depends on it
-    replicates = pooled_iou(np.array([1, 0]), np.array([2, 0]), leave_one_out(2))
+    replicates = pooled_iou(np.array([1, 0]), np.array([2, 0]))
     assert np.isnan(replicates[0]) and np.isnan(interval(0.5, replicates)).all()
 
 
@@ -102,15 +107,15 @@ def test_intervals_cover_the_true_value_in_95_percent_of_samples():
     (hits, union), (other_hits, other_union) = sample(rng, 1_000_000)
     true = hits.sum() / union.sum()
     true_difference = true - other_hits.sum() / other_union.sum()
-    weights, covered = leave_one_out(18), np.zeros(2)
+    covered = np.zeros(2)
     runs = 1000
     for _ in range(runs):
         (hits, union), (other_hits, other_union) = sample(rng, 18)
         one, other = hits.sum() / union.sum(), other_hits.sum() / other_union.sum()
-        replicates = pooled_iou(hits, union, weights)
+        replicates = pooled_iou(hits, union)
         low, high = interval(one, replicates)
         covered[0] += low <= true <= high
-        replicates = replicates - pooled_iou(other_hits, other_union, weights)
+        replicates = replicates - pooled_iou(other_hits, other_union)
         low, high = interval(one - other, replicates, share=False)
         covered[1] += low <= true_difference <= high
     # three standard errors of 1000 runs are 0.02

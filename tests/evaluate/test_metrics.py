@@ -13,9 +13,17 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import nn
 
 from wildlens.evaluate import faithfulness, perturbations, tile_metrics
-from wildlens.evaluate.intervals import leave_one_out
+from wildlens.evaluate.block_counts import BlockCounts
 from wildlens.evaluate.ranking import rank
-from wildlens.evaluate.rules import MARKS_ALL, MARKS_NOTHING, masks_by_tile, outcome, tile_rules
+from wildlens.evaluate.rules import (
+    MARKS_ALL,
+    MARKS_NOTHING,
+    count_marked,
+    join_marked,
+    masks_by_tile,
+    outcome,
+    tile_rules,
+)
 from wildlens.evaluate.scores import Scored, scores_table
 from wildlens.evaluate.thresholds import iou
 from wildlens.networks.baselines import make_baseline
@@ -36,22 +44,9 @@ values_and_targets = st.lists(
 def test_ranking_metrics_equal_scikit_learn(pairs):
     values = np.array([value for value, _ in pairs], np.float32)
     target = np.array([target for _, target in pairs])
-    ranking = rank(values, np.ones(len(values), bool))
-    assert ranking.auroc(target) == pytest.approx(roc_auc_score(target, values))
-    assert ranking.average_precision(target) == pytest.approx(
-        average_precision_score(target, values)
-    )
-
-
-def test_ranking_within_a_mask_ranks_the_rest():
-    rng = np.random.default_rng(0)
-    values = rng.integers(0, 30, (4, 9, 7)).astype(np.float32)
-    target, valid, known = (rng.random(values.shape) < share for share in (0.3, 0.9, 0.6))
-    values[~valid] = np.nan
-    ranking = rank(values, valid).within(known)
-    left = valid & known
-    assert ranking.auroc(target) == pytest.approx(roc_auc_score(target[left], values[left]))
-    assert len(ranking.order) == left.sum()
+    ranking = rank(values, target)
+    assert ranking.auroc == pytest.approx(roc_auc_score(target, values))
+    assert ranking.average_precision == pytest.approx(average_precision_score(target, values))
 
 
 @pytest.mark.parametrize("distinct", [5, 100_000])
@@ -61,27 +56,27 @@ def test_replicates_are_the_metrics_without_one_block(distinct):
     target = rng.random(shape) < 0.25
     values = (rng.integers(0, distinct, shape) / distinct + 0.4 * target).astype(np.float32)
     blocks = np.array([0, 0, 1, 2, 2, 3])
-    of_pixel = np.broadcast_to(blocks[:, None, None], shape)
-    weights = leave_one_out(4)
-    ranking = rank(values, np.ones(shape, bool))
-    aurocs, precisions = ranking.replicates(target, of_pixel, weights)
-    for weight, auroc, precision in zip(weights, aurocs, precisions, strict=True):
-        tiles = [t for t in range(6) if weight[blocks[t]]]
-        t, v = target[tiles].ravel(), values[tiles].ravel()
+    aurocs, precisions = replicates(values, target, blocks)
+    for block, (auroc, precision) in enumerate(zip(aurocs, precisions, strict=True)):
+        t, v = target[blocks != block].ravel(), values[blocks != block].ravel()
         assert auroc == pytest.approx(roc_auc_score(t, v), abs=1e-3)
         assert precision == pytest.approx(average_precision_score(t, v), abs=3e-3)
 
 
+def replicates(values, target, blocks):
+    """AUROC and average precision without each block, of tiles added one by one."""
+    counts = BlockCounts(rank(values.ravel(), target.ravel()).cuts, blocks.max() + 1)
+    for tile, hit, block in zip(values, target, blocks, strict=True):
+        counts.add(tile.ravel(), hit.ravel(), block)
+    return counts.replicates()
+
+
 def test_replicates_without_target_are_undefined():
-    values, target = np.arange(8, dtype=np.float32).reshape(2, 2, 2), np.zeros((2, 2, 2), bool)
+    values, target = np.arange(12, dtype=np.float32).reshape(3, 2, 2), np.zeros((3, 2, 2), bool)
     target[0, 0] = True
-    blocks = np.broadcast_to(np.arange(2)[:, None, None], values.shape)
-    weights = np.array([[0, 1], [1, 1]])
-    aurocs, precisions = rank(values, np.ones(values.shape, bool)).replicates(
-        target, blocks, weights
-    )
+    aurocs, precisions = replicates(values, target, np.arange(3))
     assert np.isnan(aurocs[0]) and np.isnan(precisions[0])
-    assert aurocs[1] == roc_auc_score(target.ravel(), values.ravel())
+    assert aurocs[1] == roc_auc_score(target[::2].ravel(), values[::2].ravel())
 
 
 # --- rules and tiles ------------------------------------------------------------------------------
@@ -113,10 +108,9 @@ def test_tile_metrics_equal_naive_ones():
     values = rng.integers(0, 50, known.shape).astype(np.float32)
     values[~known] = np.nan
     high = (values > 30) & known
-    ious, points = (
-        tile_metrics.tile_ious(high, target),
-        tile_metrics.pointing_game(values, known, target),
-    )
+    blocks = np.array([0, 0, 1, 1, 2])
+    ious = outcome(count_marked(high, known, target), blocks).by_tile
+    points = tile_metrics.pointing_game(values, known, target)
     aurocs, precisions = tile_metrics.tile_rankings(values, known, target)
     assert np.isnan([ious[3], aurocs[3], points[3], aurocs[4], precisions[3]]).all()
     assert points[4] == 1 == precisions[4]
@@ -126,25 +120,19 @@ def test_tile_metrics_equal_naive_ones():
         assert aurocs[i] == pytest.approx(roc_auc_score(t, v))
         assert precisions[i] == pytest.approx(average_precision_score(t, v))
         assert points[i] == t[v == v.max()].mean()
-    blocks, weights = np.array([0, 0, 1, 1, 2]), leave_one_out(3)
-    means = tile_metrics.mean_replicates(ious, blocks, weights)
-    for weight, mean in zip(weights, means, strict=True):
-        assert mean == pytest.approx(
-            np.mean([ious[i] for i in range(5) if weight[blocks[i]] and i != 3])
-        )
+    for block, mean in enumerate(tile_metrics.mean_replicates(ious, blocks)):
+        others = [ious[i] for i in range(5) if blocks[i] != block and i != 3]
+        assert mean == pytest.approx(np.mean(others))
     assert tile_metrics.mean(ious) == pytest.approx(np.mean(ious[[0, 1, 2, 4]]))
     assert np.isnan(tile_metrics.mean(np.full(2, np.nan)))
-    alone = tile_metrics.mean_replicates(
-        np.array([0.5, np.nan]), np.array([0, 1]), leave_one_out(2)
-    )
+    alone = tile_metrics.mean_replicates(np.array([0.5, np.nan]), np.array([0, 1]))
     assert np.isnan(alone[0]) and alone[1] == 0.5
 
 
 @pytest.mark.parametrize("values", [[5, 5, 3], [5, 3, 3], [5, 4, 5]])
 def test_ranking_with_two_values_is_not_constant(values):
-    ranking = rank(np.array(values, np.float32), np.ones(3, bool))
-    assert not ranking.constant
-    assert ranking.best_threshold(np.array(values) == 5) == 5
+    ranking = rank(np.array(values, np.float32), np.array(values) == 5)
+    assert not ranking.constant and ranking.best_threshold == 5
 
 
 def test_pointing_game_of_a_constant_map_is_the_share():
@@ -158,16 +146,18 @@ def test_outcome_is_pooled_and_by_tile():
     target, high = np.zeros((2, 3, 10, 10), bool)
     target[0], target[1, :5] = True, True
     high[0, :5], high[1], high[2, 0] = True, True, True
-    found = outcome(high, known, target, np.array([0, 1, 1]), leave_one_out(2)).metrics
+    blocks = np.array([0, 1, 1])
+    parts = [count_marked(high[t], known[t], target[t]) for t in (slice(2), slice(2, 3))]
+    found = outcome(join_marked(parts), blocks).metrics
     assert found["iou"] == 100 / (100 + 100 + 10)
     assert found["iou_tiles"] == 0.5 and found["tiles_with_target"] == 2
     assert found["share_inside"] == 100 / 160 and found["share_high"] == 160 / 300
     assert found["iou_low"] <= found["iou"] <= found["iou_high"]
     assert found["tiles_marked"] == 3 and found["note"] == ""
-    empty = outcome(high & False, known, target, np.array([0, 1, 1]), leave_one_out(2)).metrics
+    empty = outcome(count_marked(high & False, known, target), blocks).metrics
     assert empty["iou"] == 0 and np.isnan(empty["share_inside"])
     assert empty["note"] == MARKS_NOTHING and empty["tiles_marked"] == 0
-    whole = outcome(known, known, target, np.array([0, 1, 1]), leave_one_out(2)).metrics
+    whole = outcome(count_marked(known, known, target), blocks).metrics
     assert whole["note"] == MARKS_ALL and whole["iou"] == target.mean()
 
 

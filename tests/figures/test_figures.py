@@ -24,7 +24,7 @@ from wildlens.figures import imagery, style
 from wildlens.figures.area_scores import draw_areas
 from wildlens.figures.class_bars import draw_classes
 from wildlens.figures.examples import Example, draw_examples
-from wildlens.figures.footprints import draw_tiles
+from wildlens.figures.footprints import draw_tiles, shown_scenes
 from wildlens.figures.land_cover_legend import LandCoverLegend
 from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import (
@@ -567,6 +567,7 @@ def test_tiles_figure_shows_the_scenes_with_the_most_tiles():
     sheet = draw_tiles(table, 128)
     check_layout(sheet)
     assert [a.get_title(loc="left")[0] for a in sheet.figure.axes] == list("BCDEFG")
+    assert shown_scenes(table) == list("BCDEFG")
 
 
 # --- styles for QGIS ----------------------------------------------------------------------------

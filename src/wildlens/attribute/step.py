@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 SPLITS = ("val", "test")
 DIMENSIONS = ("tile", "y", "x")
+CHUNK, SHARD = 16, 1024  # tiles that are compressed together, and those of a file
 COORDINATES = ("name", "split", "block", "label", "scene", "row", "col", *LOCATION)
 
 
@@ -86,12 +87,18 @@ def attribute_tiles(
         )
     _describe(result, method)
     with atomic(output) as temporary:
-        result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3)
+        layout = {"attribution": _layout(result["attribution"].shape)}
+        result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3, encoding=layout)
         consolidate(temporary)
     log.info("attribute: %s of %d tiles -> %s", method, len(chosen), output)
     if all(name in result for name in AUDIT):
         gap = relative_gap(result["contribution_sum"].values, result["logit_difference"].values)
         log.info("attribute: completeness gap of the contributions: %.2g %%", 100 * gap)
+
+
+def _layout(shape: tuple[int, int, int]) -> dict[str, tuple[int, int, int]]:
+    """Chunks of a few whole tiles, since the evaluation reads them one after the other."""
+    return {"chunks": (CHUNK, *shape[1:]), "shards": (SHARD, *shape[1:])}
 
 
 def _attribute_batch(attribute: Method, tiles: xr.Dataset, models: Models) -> dict[str, np.ndarray]:

@@ -8,8 +8,8 @@ import itertools
 
 import pandas as pd
 
+from wildlens.evaluate.comparison import Comparison
 from wildlens.evaluate.intervals import interval
-from wildlens.evaluate.metrics import Comparison
 from wildlens.evaluate.tables import in_order
 
 METRICS = ("iou", "iou_tiles", "auroc", "auroc_tiles", "average_precision", "pointing_game")

@@ -12,22 +12,28 @@ from scipy.stats import t as student
 COVERAGE = 0.95
 
 
-def leave_one_out(blocks: int) -> np.ndarray:
-    """Weight of each block in each replicate, (blocks, blocks) int64: replicate b lacks block b.
+def leave_one_out(sums: np.ndarray) -> np.ndarray:
+    """Sum over all blocks but one, for each block, (blocks,): the replicates of the jackknife.
 
-    The same replicates serve every method, which makes differences between methods paired.
+    Nothing is subtracted, so that a sum of zeros is exactly 0. The same replicates serve every
+    method, which makes differences between methods paired.
+
+    Args:
+        sums: (blocks,) sum of each block.
     """
-    return 1 - np.eye(blocks, dtype=np.int64)
+    before, after = np.zeros_like(sums), np.zeros_like(sums)
+    before[1:] = np.cumsum(sums[:-1])
+    after[:-1] = np.cumsum(sums[:0:-1])[::-1]
+    return before + after
 
 
-def pooled_iou(intersection: np.ndarray, union: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Pooled IoU of every replicate, (replicates,) float64; NaN where its blocks hold no union.
+def pooled_iou(intersection: np.ndarray, union: np.ndarray) -> np.ndarray:
+    """Pooled IoU of every replicate, (blocks,) float64; NaN where its blocks hold no union.
 
     Args:
         intersection, union: (blocks,) number of pixels of each block.
-        weights: (replicates, blocks), see `leave_one_out`.
     """
-    return ratio(weights @ intersection, weights @ union)
+    return ratio(leave_one_out(intersection), leave_one_out(union))
 
 
 def ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

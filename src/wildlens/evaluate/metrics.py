@@ -3,152 +3,88 @@
 The rule was fixed beforehand and is the same for every method: one threshold in the method's own
 unit, which maximises the pooled IoU on the validation tiles, is applied unchanged to the test
 tiles. No metric of the test tiles chooses anything.
+
+Tiles are read span by span, several times: first to rank their pixels, then for what is counted in
+each tile by itself. No memory grows with the pixels.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
-from wildlens.evaluate import tile_metrics
-from wildlens.evaluate.intervals import interval
+from wildlens.evaluate.comparison import Collector, Comparison
 from wildlens.evaluate.ranking import Ranking
-from wildlens.evaluate.rules import OTSU, VALIDATION, Outcome, masks_by_tile, outcome, tile_rules
-from wildlens.evaluate.samples import Sample
-from wildlens.evaluate.target_groups import TARGETS, TargetGroup
+from wildlens.evaluate.samples import LEVELS, Read, Sample
+from wildlens.evaluate.streaming import rank_groups
+from wildlens.evaluate.target_groups import TARGETS, TargetGroup, in_group
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One method compared with one target group on the test tiles.
-
-    Attributes:
-        threshold: in the method's unit, chosen on validation tiles; infinity if none separates.
-        metrics: column of groups.csv, and for the target group of methods.csv -> value.
-        rules: rows of rules.csv (target group only).
-        by_tile: column of tiles.csv -> (tile,) values (target group only).
-        replicates: metric -> (blocks,) values without one block each, NaN where undefined; those of
-            two methods can be subtracted.
-    """
-
-    method: str
-    group: TargetGroup
-    threshold: float
-    metrics: dict[str, float]
-    rules: list[dict]
-    by_tile: dict[str, np.ndarray]
-    replicates: dict[str, np.ndarray]
-
-
-def choose_threshold(group: TargetGroup, validation: Sample, ranking: Ranking) -> float:
-    """The threshold with the highest pooled IoU on the validation tiles.
+def rank_sample(groups: Sequence[TargetGroup], sample: Sample, read: Read) -> list[Ranking]:
+    """Ranking statistics of each group on all tiles of a sample.
 
     Args:
-        ranking: of all valid pixels of the validation tiles.
+        read: reads the attribution of a slice of the tiles.
     """
-    known, target = group.masks(validation)
-    return ranking.within(known).best_threshold(target)
+    found = {}
+    for reference in dict.fromkeys(group.reference for group in groups):
+        of_reference = [group for group in groups if group.reference == reference]
+        targets = [in_group(np.arange(LEVELS), group.codes) for group in of_reference]
+        passes = partial(_known_pixels, sample, reference, read)
+        rankings = rank_groups(passes, np.stack(targets))
+        for group, ranking in zip(of_reference, rankings, strict=True):
+            found[reference, group.name] = ranking
+    return [found[group.reference, group.name] for group in groups]
+
+
+def _known_pixels(
+    sample: Sample, reference: str, read: Read
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Values and classes of all pixels that the reference knows, in parts."""
+    for tiles in sample.spans():
+        classes = sample.classes(reference, tiles)
+        known = classes > 0
+        yield read(tiles)[known], classes[known]
+
+
+def choose_thresholds(groups: Sequence[TargetGroup], validation: Sample, read: Read) -> list[float]:
+    """The threshold of each group with the highest pooled IoU on the validation tiles.
+
+    Args:
+        read: reads the attribution of a slice of these tiles.
+    """
+    return [ranking.best_threshold for ranking in rank_sample(groups, validation, read)]
 
 
 def compare(
     method: str,
-    group: TargetGroup,
-    threshold: float,
-    values: np.ndarray,
-    ranking: Ranking,
+    groups: Sequence[TargetGroup],
+    thresholds: Sequence[float],
+    read: Read,
     test: Sample,
-    weights: np.ndarray,
-    tile_shares: Sequence[float] | None,
-) -> Comparison:
-    """Compare one method with one target group.
+    tile_shares: Mapping[str, Sequence[float]],
+) -> list[Comparison]:
+    """Compare one method with target groups.
 
     Args:
-        values: (tile, y, x) float32 of the test tiles, NaN = missing; ranking: of their valid
-            pixels.
-        weights: (replicates, blocks) of the test tiles' blocks, see `intervals.leave_one_out`.
-        tile_shares: shares of the further rules for the target group: `top_shares`, and last the
-            target's share of the validation tiles. None for other groups.
+        thresholds: one per group; read: reads the attribution of a slice of the test tiles.
+        tile_shares: reference -> shares of the further rules for its target group: `top_shares`,
+            and last the target's share of the validation tiles. References that are missing here
+            have no further rules, nor any interval of the rankings.
     """
-    known, target = group.masks(test)
-    ranking = ranking.within(known)
-    # a map without contrast marks nothing, wherever its one value lies
-    high = (values >= np.float32(threshold)) & known & (not ranking.constant)
-    fixed = outcome(high, known, target, test.blocks, weights)
-    metrics = {
-        "tiles": len(values),
-        "blocks": weights.shape[1],
-        "pixels": np.count_nonzero(known),
-        "auroc": ranking.auroc(target),
-        "average_precision": ranking.average_precision(target),
-        "target_share": np.count_nonzero(target) / np.count_nonzero(known),
-        "threshold": threshold,
-        **fixed.metrics,
-        "iou_ceiling": group.ceiling,
-    }
-    if tile_shares is None:
-        return Comparison(method, group, threshold, metrics, [], {}, {})
-    outcomes = {VALIDATION: fixed}
-    for name, rule in tile_rules(tile_shares[:-1], tile_shares[-1]).items():
-        # a tile's threshold is of all its valid pixels: unknown land cover does not move it
-        marked = masks_by_tile(values, test.valid, rule) & known
-        outcomes[name] = outcome(marked, known, target, test.blocks, weights)
-    by_tile = _by_tile(values, known, target, fixed)
-    replicates = _replicates(ranking, target, by_tile, test.blocks, weights)
-    replicates |= {"iou": fixed.iou, "iou_tiles": fixed.iou_tiles}
-    metrics |= {
-        "auroc_tiles": tile_metrics.mean(by_tile["auroc"]),
-        "pointing_game": tile_metrics.mean(by_tile["pointing_game"]),
-    }
-    for name in ("auroc", "average_precision", "auroc_tiles", "pointing_game"):
-        low_high = interval(metrics[name], replicates[name])
-        metrics[f"{name}_low"], metrics[f"{name}_high"] = low_high
-    metrics |= {"rule": VALIDATION, "iou_otsu": outcomes[OTSU].metrics["iou"]}
-    rules = [
-        {"rule": name, "threshold": threshold if name == VALIDATION else np.nan, **found.metrics}
-        for name, found in outcomes.items()
-    ]
-    return Comparison(method, group, threshold, metrics, rules, by_tile, replicates)
+    rankings, collected = rank_sample(groups, test, read), []
+    for group, threshold, ranking in zip(groups, thresholds, rankings, strict=True):
+        shares = tile_shares.get(group.reference) if group.name == TARGETS else None
+        collected.append(Collector(group, threshold, ranking, test, shares))
+    for tiles in test.spans():
+        values = read(tiles)
+        for one in collected:
+            one.add(values, tiles)
+    return [one.comparison(method) for one in collected]
 
 
 def target_thresholds(comparisons: Sequence[Comparison]) -> dict[tuple[str, str], float]:
     """(reference, method) -> threshold of the target group."""
     return {
         (c.group.reference, c.method): c.threshold for c in comparisons if c.group.name == TARGETS
-    }
-
-
-def target_share(group: TargetGroup, sample: Sample) -> float:
-    """Share of a group among the pixels that its reference knows."""
-    known, target = group.masks(sample)
-    return np.count_nonzero(target) / np.count_nonzero(known)
-
-
-def _by_tile(
-    values: np.ndarray, known: np.ndarray, target: np.ndarray, fixed: Outcome
-) -> dict[str, np.ndarray]:
-    pixels = np.count_nonzero(known, axis=(1, 2))
-    auroc, precision = tile_metrics.tile_rankings(values, known, target)
-    return {
-        "pixels": pixels,
-        "target_share": np.count_nonzero(target, axis=(1, 2)) / np.maximum(pixels, 1),
-        "iou": fixed.by_tile,
-        "auroc": auroc,
-        "average_precision": precision,
-        "pointing_game": tile_metrics.pointing_game(values, known, target),
-    }
-
-
-def _replicates(
-    ranking: Ranking,
-    target: np.ndarray,
-    by_tile: dict[str, np.ndarray],
-    blocks: np.ndarray,
-    weights: np.ndarray,
-) -> dict[str, np.ndarray]:
-    of_pixel = np.broadcast_to(blocks[:, None, None], target.shape)
-    auroc, precision = ranking.replicates(target, of_pixel, weights)
-    tiles = {"auroc_tiles": by_tile["auroc"], "pointing_game": by_tile["pointing_game"]}
-    return {"auroc": auroc, "average_precision": precision} | {
-        name: tile_metrics.mean_replicates(metric, blocks, weights)
-        for name, metric in tiles.items()
     }

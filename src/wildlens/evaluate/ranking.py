@@ -1,113 +1,169 @@
-"""Pixels in the order of their attribution: sorted once, and used for every class and group."""
+"""Ranking statistics of pixels: AUROC, average precision, best threshold.
+
+They depend on the counts of pixels and of target pixels at each distinct value, from the highest
+value down. These counts may come in parts (`Curve`), so that the pixels need not be in memory
+together: see `streaming`. Pixels with equal values are never told apart.
+"""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from wildlens.evaluate.intervals import ratio
 
 BINS = 2048  # of the jackknife: each holds so few pixels that metrics move by less than 1e-3
+_SIGN = np.uint32(1 << 31)
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Pixels from the highest attribution to the lowest.
+    """Ranking statistics of the pixels of one group.
 
     Attributes:
-        order: (n,) int, positions of the pixels in the flattened arrays that they were taken from.
-        ordered: (n,) float32, their attributions, descending.
+        auroc: area under the ROC curve; equal values count half. NaN for a target of one kind.
+        average_precision: mean precision over the steps in recall, without interpolation; NaN
+            without target.
+        best_threshold: the value t for which {values >= t} has the highest IoU with the target,
+            over all values; of several, the highest. Infinity where all values are equal.
+        constant: whether all pixels have one value, so that no threshold can separate any.
+        cuts: (m,) uint32, ascending keys (`sort_keys`) that part the pixels into up to `BINS` bins
+            of about equal size; the lowest value is the first.
     """
 
-    order: np.ndarray
-    ordered: np.ndarray
+    auroc: float
+    average_precision: float
+    best_threshold: float
+    constant: bool
+    cuts: np.ndarray
 
-    def within(self, mask: np.ndarray) -> "Ranking":
-        """The same order of those pixels where `mask` (of the arrays' shape, bool) holds."""
-        keep = mask.reshape(-1)[self.order]
-        return Ranking(self.order[keep], self.ordered[keep])
 
-    @property
-    def constant(self) -> bool:
-        """Whether all pixels have one value, so that no threshold can separate any."""
-        return not self.ordered.size or bool(self.ordered[0] == self.ordered[-1])
+class Curve:
+    """ROC and precision-recall curve of a group, added up from the highest value down.
 
-    @cached_property
-    def ends(self) -> np.ndarray:
-        """Last positions of equal values, (m,): a threshold can only lie there."""
-        return np.flatnonzero(np.append(self.ordered[1:] < self.ordered[:-1], True))
+    Args:
+        pixels, hits: number of pixels of the group, and of those in its target.
+    """
 
-    def _hits(self, target: np.ndarray) -> np.ndarray:
-        """Target pixels down to each of `ends`, (m,) int64; `target` is (of the arrays' shape)."""
-        return np.cumsum(target.reshape(-1)[self.order], dtype=np.int64)[self.ends]
+    def __init__(self, pixels: int, hits: int):
+        self._pixels, self._hits = int(pixels), int(hits)
+        self._seen = self._found = self._distinct = 0
+        self._area = 0  # twice the area under the curve of hits over misses: a whole number
+        self._precision = 0.0
+        self._best = (-1.0, np.uint32(0))  # IoU, key
+        self._wanted = np.linspace(0, self._pixels - 1, BINS)
+        self._cuts: list[np.ndarray] = []
 
-    def best_threshold(self, target: np.ndarray) -> float:
-        """The threshold t that maximises the IoU of {values >= t} with a target.
-
-        Exact: all sets that a threshold can separate are compared. Of thresholds with equal IoU,
-        the highest; infinity where all values are equal.
-        """
-        if self.constant:
-            return float("inf")
-        hits = self._hits(target)
-        union = (self.ends + 1) + hits[-1] - hits
-        return float(self.ordered[self.ends[np.argmax(hits / union)]])
-
-    def auroc(self, target: np.ndarray) -> float:
-        """Area under the ROC curve; equal values count half. NaN for a target of one kind."""
-        hits = self._hits(target)
-        return float(_auroc(hits[None], (self.ends + 1 - hits)[None])[0])
-
-    def average_precision(self, target: np.ndarray) -> float:
-        """Mean precision over the steps in recall, without interpolation; NaN without target."""
-        hits = self._hits(target)
-        return float(_average_precision(hits[None], (self.ends + 1 - hits)[None])[0])
-
-    def replicates(
-        self, target: np.ndarray, blocks: np.ndarray, weights: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """AUROC and average precision of every replicate, (replicates,) each.
-
-        Pixels are counted in bins of the ranking, so that a replicate needs no sort.
+    def add(self, keys: np.ndarray, pixels: np.ndarray, hits: np.ndarray) -> None:
+        """Add the next distinct values.
 
         Args:
-            target: bool; blocks: int, the block of each pixel; both of the arrays' shape.
-            weights: (replicates, blocks), see `intervals.leave_one_out`.
+            keys: (m,) uint32, descending, below all that were added; see `sort_keys`.
+            pixels, hits: (m,) int64, pixels of each value and those in the target; 0 is allowed.
         """
-        wanted = np.linspace(0, len(self.order) - 1, BINS)
-        cuts = self.ends[np.unique(np.searchsorted(self.ends, wanted))]
-        bins = np.searchsorted(cuts, np.arange(len(self.order)))
-        of_block = blocks.reshape(-1)[self.order]
-        hit = target.reshape(-1)[self.order]
-        shape = (weights.shape[1], len(cuts))
-        counts = [
-            np.bincount(of_block[kind] * shape[1] + bins[kind], minlength=np.prod(shape))
-            for kind in (hit, ~hit)
-        ]
-        hits, misses = (
-            np.cumsum(weights @ count.reshape(shape).astype(np.float64), axis=1) for count in counts
+        if not pixels.all():
+            keys, pixels, hits = (array[pixels > 0] for array in (keys, pixels, hits))
+        if not keys.size:
+            return
+        seen, found = self._seen + np.cumsum(pixels), self._found + np.cumsum(hits)
+        self._area += int(((pixels - hits) * (2 * found - hits)).sum())
+        self._precision += float((hits * (found / seen)).sum())
+        iou = found / (seen + self._hits - found)
+        highest = np.argmax(iou)
+        if iou[highest] > self._best[0]:
+            self._best = (iou[highest], keys[highest])
+        reached = np.searchsorted(seen - 1, self._wanted)  # the value at each of these ranks
+        inside = reached < len(keys)
+        self._cuts.append(keys[np.unique(reached[inside])])
+        self._wanted = self._wanted[~inside]
+        self._seen, self._found = int(seen[-1]), int(found[-1])
+        self._distinct += len(keys)
+
+    def ranking(self) -> Ranking:
+        """The statistics, when all pixels have been added."""
+        assert (self._seen, self._found) == (self._pixels, self._hits), "all pixels are added"
+        pairs, constant = self._hits * (self._pixels - self._hits), self._distinct < 2
+        return Ranking(
+            self._area / (2 * pairs) if pairs else float("nan"),
+            self._precision / self._hits if self._hits else float("nan"),
+            float("inf") if constant else float(values_of(self._best[1])),
+            constant,
+            np.concatenate([*self._cuts, np.empty(0, np.uint32)])[::-1],
         )
-        return _auroc(hits, misses), _average_precision(hits, misses)
 
 
-def rank(values: np.ndarray, mask: np.ndarray) -> Ranking:
-    """Rank the pixels of float32 `values` (any shape) where `mask` (bool) holds; all finite."""
-    positions = np.flatnonzero(mask)
-    if values.size <= np.iinfo(np.uint32).max:
-        positions = positions.astype(np.uint32)  # half the memory
-    chosen = values.reshape(-1)[positions]
-    descending = np.argsort(chosen)[::-1]
-    return Ranking(positions[descending], chosen[descending])
+def rank(values: np.ndarray, target: np.ndarray) -> Ranking:
+    """Ranking statistics of pixels in memory.
+
+    Args:
+        values: (n,) float32, finite; target: (n,) bool.
+    """
+    packed = pack(values, target)
+    packed.sort()
+    keys, counts = tally(packed, np.array([[False, True]]))
+    curve = Curve(*counts.sum(axis=1))
+    curve.add(keys, *counts)
+    return curve.ranking()
 
 
-def _auroc(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
-    """From cumulative counts (replicates, m); each step is a straight line of the curve."""
+def sort_keys(values: np.ndarray) -> np.ndarray:
+    """Whole numbers in the order of float32 values, uint32; equal values have equal keys.
+
+    The bits of a positive float, read as a whole number, ascend with it; those of a negative one
+    descend. Missing values must have been removed.
+    """
+    bits = (values + np.float32(0)).view(np.uint32)  # -0 becomes 0
+    return np.where(bits < _SIGN, bits | _SIGN, ~bits)
+
+
+def values_of(keys: np.ndarray) -> np.ndarray:
+    """The float32 values of keys: the inverse of `sort_keys`."""
+    keys = np.asarray(keys, np.uint32)
+    return np.where(keys >= _SIGN, keys ^ _SIGN, ~keys).view(np.float32)
+
+
+def pack(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Key and code of each pixel in one uint64, which sorts by value.
+
+    Args:
+        values: (n,) float32, finite; codes: (n,) bool or unsigned, below 2**32.
+    """
+    return sort_keys(values).astype(np.uint64) << np.uint64(32) | codes.astype(np.uint64)
+
+
+def tally(packed: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Count the pixels of each distinct value.
+
+    Args:
+        packed: (n,) uint64 of `pack`, ascending, n >= 1.
+        targets: (groups, codes) bool, codes of the target of each group.
+
+    Returns:
+        Keys (m,) uint32, descending, and counts (1 + groups, m) int64: of all pixels, and of those
+        in each target.
+    """
+    descending = packed[::-1]
+    keys = (descending >> np.uint64(32)).astype(np.uint32)
+    codes = (descending & np.uint64(0xFFFFFFFF)).astype(np.intp)
+    first = np.append(True, keys[1:] != keys[:-1])
+    number = np.cumsum(first) - 1  # of the pixel's value among the distinct ones
+    keys = keys[first]
+    hits = [np.bincount(number[target[codes]], minlength=keys.size) for target in targets]
+    return keys, np.stack([np.bincount(number), *hits])
+
+
+def auroc(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
+    """Area under ROC curves, (replicates,); each step is a straight line of the curve.
+
+    Args:
+        hits, misses: (replicates, m) cumulative counts from the highest value down.
+    """
     zero = np.zeros((len(hits), 1))
     area = np.trapezoid(np.hstack([zero, hits]), np.hstack([zero, misses]), axis=1)
     return ratio(area, hits[:, -1].astype(float) * misses[:, -1])
 
 
-def _average_precision(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
+def average_precision(hits: np.ndarray, misses: np.ndarray) -> np.ndarray:
+    """Average precision, (replicates,); arguments as in `auroc`."""
     gained = np.diff(hits, axis=1, prepend=0)
     seen = hits + misses
     precision = np.divide(hits, seen, out=np.zeros(hits.shape), where=seen > 0)

@@ -4,19 +4,14 @@ The rule that methods are judged by was fixed beforehand: one threshold in the m
 which maximises the pooled IoU on the validation tiles. The other rules show how much depends on it.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from wildlens.evaluate import tile_metrics
-from wildlens.evaluate.intervals import interval, pooled_iou
-from wildlens.evaluate.thresholds import (
-    iou,
-    mean_sd_threshold,
-    otsu_threshold,
-    top_threshold,
-)
+from wildlens.evaluate.intervals import interval, pooled_iou, ratio
+from wildlens.evaluate.thresholds import mean_sd_threshold, otsu_threshold, top_threshold
 
 VALIDATION = "validation threshold, pooled IoU"
 OTSU = "Otsu's threshold of each tile"
@@ -26,13 +21,44 @@ Rule = Callable[[np.ndarray], float]
 
 
 @dataclass(frozen=True)
+class Marked:
+    """Pixels of each tile by a rule, (tile,) int64 each; all are known to the reference.
+
+    Attributes:
+        known: all; target: of the target; high: of high attribution; hits: of both.
+    """
+
+    known: np.ndarray
+    target: np.ndarray
+    high: np.ndarray
+    hits: np.ndarray
+
+    @property
+    def union(self) -> np.ndarray:
+        """(tile,) pixels of the target or of high attribution."""
+        return self.target + self.high - self.hits
+
+
+def count_marked(high: np.ndarray, known: np.ndarray, target: np.ndarray) -> Marked:
+    """Count high attribution and a target, both within `known`, (tile, y, x) bool each."""
+    masks = (known, target, high, high & target)
+    return Marked(*(np.count_nonzero(mask, axis=(1, 2)) for mask in masks))
+
+
+def join_marked(parts: Sequence[Marked]) -> Marked:
+    """The counts of successive tiles in one."""
+    return Marked(*(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(Marked)))
+
+
+@dataclass(frozen=True)
 class Outcome:
     """Result of a rule on the test tiles.
 
     Attributes:
         metrics: column of rules.csv -> value.
-        by_tile: (tile,) IoU; NaN for tiles without target.
-        iou, iou_tiles: (replicates,) of the pooled IoU and of the mean over tiles; NaN = undefined.
+        by_tile: (tile,) IoU; NaN for tiles without target, where it is 0 for every map.
+        iou, iou_tiles: (blocks,) replicates of the pooled IoU and of the mean over tiles; NaN =
+            undefined.
     """
 
     metrics: dict[str, float]
@@ -73,27 +99,24 @@ def masks_by_tile(values: np.ndarray, valid: np.ndarray, rule: Rule) -> np.ndarr
     return high
 
 
-def outcome(
-    high: np.ndarray, known: np.ndarray, target: np.ndarray, blocks: np.ndarray, weights: np.ndarray
-) -> Outcome:
-    """Compare high attribution with a target, both (tile, y, x) bool within `known`.
+def outcome(counts: Marked, blocks: np.ndarray) -> Outcome:
+    """Compare high attribution with a target.
 
     Args:
-        blocks: (tile,) int; weights: (replicates, blocks), see `intervals.leave_one_out`.
+        counts: of all tiles; blocks: (tile,) int, block of each.
     """
-    by_tile = tile_metrics.tile_ious(high, target)
-    pooled = pooled_iou(
-        count_by_block(high & target, blocks), count_by_block(high | target, blocks), weights
-    )
-    of_tiles = tile_metrics.mean_replicates(by_tile, blocks, weights)
-    marked, pixels = np.count_nonzero(high), np.count_nonzero(known)
+    by_tile = np.where(counts.target > 0, ratio(counts.hits, counts.union), np.nan)
+    pooled = pooled_iou(_by_block(counts.hits, blocks), _by_block(counts.union, blocks))
+    of_tiles = tile_metrics.mean_replicates(by_tile, blocks)
+    marked, pixels = int(counts.high.sum()), int(counts.known.sum())
+    hits, union = int(counts.hits.sum()), int(counts.union.sum())
     metrics = {
         "share_high": marked / pixels,
-        "tiles_marked": int(high.any(axis=(1, 2)).sum()),
-        "iou": iou(high, target),
+        "tiles_marked": np.count_nonzero(counts.high),
+        "iou": hits / union if union else float("nan"),
         "iou_tiles": tile_metrics.mean(by_tile),
         "tiles_with_target": int(np.isfinite(by_tile).sum()),
-        "share_inside": np.count_nonzero(high & target) / marked if marked else float("nan"),
+        "share_inside": hits / marked if marked else float("nan"),
         "note": {0: MARKS_NOTHING, pixels: MARKS_ALL}.get(marked, ""),
     }
     for name, replicates in (("iou", pooled), ("iou_tiles", of_tiles)):
@@ -101,8 +124,8 @@ def outcome(
     return Outcome(metrics, by_tile, pooled, of_tiles)
 
 
-def count_by_block(mask: np.ndarray, blocks: np.ndarray) -> np.ndarray:
-    """True pixels of each block, (blocks,) int64."""
-    counts = np.zeros(blocks.max() + 1, np.int64)
-    np.add.at(counts, blocks, np.count_nonzero(mask, axis=(1, 2)))
-    return counts
+def _by_block(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Sum of the tiles' counts in each block, (blocks,) int64."""
+    sums = np.zeros(blocks.max() + 1, np.int64)
+    np.add.at(sums, blocks, counts)
+    return sums

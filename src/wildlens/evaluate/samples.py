@@ -1,13 +1,15 @@
 """The attributed tiles of a split, their land cover, and the mask of pixels that are compared."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import xarray as xr
 
 from wildlens.errors import WildLensError, one_line
+from wildlens.evaluate.compressed import CompressedTiles
 from wildlens.legend import CORINE
 from wildlens.registry import methods
 from wildlens.tiles.store import open_group, open_tiles
@@ -17,6 +19,9 @@ REFERENCES = {
     "truth": "truth",
 }  # name in the tables -> variable of the tiles
 SPLITS = {"val": "validation", "test": "test"}
+LEVELS = len(CORINE.classes) + 1  # class indices; 0 = unknown
+SPAN_PIXELS = 2**20  # pixels of the tiles that are read at once
+Read = Callable[[slice], np.ndarray]  # slice of a sample's tiles -> (n, y, x) float32
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,46 @@ class Sample:
         references: name of the reference -> (tile, y, x) uint8, CORINE index, 0 = unknown.
         valid: (tile, y, x) bool, pixels for which every method has a value: all methods are
             compared on the same pixels.
+
+    References and valid pixels are arrays, or compressed tiles that give an array for a slice.
     """
 
     names: np.ndarray
     blocks: np.ndarray
-    references: dict[str, np.ndarray]
-    valid: np.ndarray
+    references: Mapping[str, np.ndarray | CompressedTiles]
+    valid: np.ndarray | CompressedTiles
 
-    def known(self, reference: str) -> np.ndarray:
-        """(tile, y, x) bool: valid pixels whose land cover the reference knows."""
-        return self.valid & (self.references[reference] > 0)
+    def spans(self) -> list[slice]:
+        """Slices of tiles to read one after the other, about a million pixels each."""
+        return _spans(len(self.names), self.valid[:1].size)
+
+    def classes(self, reference: str, tiles: slice = slice(None)) -> np.ndarray:
+        """Land cover by a reference, (n, y, x) uint8; 0 where it or the attribution is missing."""
+        return np.where(self.valid[tiles], self.references[reference][tiles], np.uint8(0))
+
+    def pixels(self, *references: str) -> np.ndarray:
+        """Number of pixels by class, int64, with one axis of LEVELS for each of the references.
+
+        Args:
+            references: some of this sample's, in its order.
+        """
+        others = [axis for axis, name in enumerate(self.references) if name not in references]
+        return self._pixels.sum(axis=tuple(others))
+
+    @cached_property
+    def _pixels(self) -> np.ndarray:
+        """Number of pixels by the classes of all references."""
+        shape = (LEVELS,) * len(self.references)
+        counts = np.zeros(np.prod(shape), np.int64)
+        for tiles in self.spans():
+            classes = [self.classes(reference, tiles).ravel() for reference in self.references]
+            counts += np.bincount(np.ravel_multi_index(classes, shape), minlength=counts.size)
+        return counts.reshape(shape)
+
+
+def _spans(count: int, pixels: int) -> list[slice]:
+    step = max(1, SPAN_PIXELS // int(pixels))
+    return [slice(start, start + step) for start in range(0, count, step)]
 
 
 def open_attributions(paths: Iterable[Path]) -> dict[str, xr.Dataset]:
@@ -85,13 +120,27 @@ def _check_same_tiles(path: Path, store: xr.Dataset, first: xr.Dataset) -> None:
         )
 
 
+def attribution_reader(store: xr.Dataset, names: np.ndarray) -> Read:
+    """Function that reads a slice of the named tiles, in their order; NaN = missing."""
+    position = {name: i for i, name in enumerate(store["name"].values.tolist())}
+    rows = [position[name] for name in names.tolist()]
+
+    def read(tiles: slice) -> np.ndarray:
+        values = store["attribution"].isel(tile=_contiguous(rows[tiles])).values
+        return np.where(np.isfinite(values), values, np.nan).astype(np.float32, copy=False)
+
+    return read
+
+
 def read_attribution(store: xr.Dataset, names: np.ndarray) -> np.ndarray:
     """Attribution of the named tiles in their order, (tile, y, x) float32, NaN = missing."""
-    position = {name: i for i, name in enumerate(store["name"].values.tolist())}
-    values = store["attribution"].isel(tile=[position[name] for name in names.tolist()]).values
-    values = np.asarray(values, np.float32)
-    values[~np.isfinite(values)] = np.nan
-    return values
+    return attribution_reader(store, names)(slice(None))
+
+
+def _contiguous(rows: list[int]) -> slice | list[int]:
+    """Consecutive rows as a slice, which Zarr reads several times as fast as a list."""
+    consecutive = rows and rows == list(range(rows[0], rows[0] + len(rows)))
+    return slice(rows[0], rows[0] + len(rows)) if consecutive else rows
 
 
 def build_sample(split: str, tiles_path: Path, stores: dict[str, xr.Dataset]) -> Sample:
@@ -117,7 +166,7 @@ def build_sample(split: str, tiles_path: Path, stores: dict[str, xr.Dataset]) ->
         )
     rows = [position[name] for name in names.tolist()]
     references = {
-        reference: _read_classes(tiles_path, tiles[variable].isel(tile=rows))
+        reference: CompressedTiles(_read_classes(tiles_path, tiles[variable], rows))
         for reference, variable in REFERENCES.items()
         if variable in tiles
     }
@@ -126,28 +175,34 @@ def build_sample(split: str, tiles_path: Path, stores: dict[str, xr.Dataset]) ->
         names,
         np.unique(blocks, return_inverse=True)[1].reshape(-1),
         references,
-        _valid_everywhere(tiles_path, stores, names, references["corine"].shape),
+        CompressedTiles(_valid_everywhere(tiles_path, stores, names, tiles["landcover"].shape[1:])),
     )
 
 
-def _read_classes(path: Path, variable: xr.DataArray) -> np.ndarray:
-    classes = variable.values
-    CORINE.check(classes, f"{path}: {variable.name}")
-    return classes
+def _read_classes(path: Path, variable: xr.DataArray, rows: list[int]) -> Iterator[np.ndarray]:
+    """Classes of the tiles in these rows, in parts (n, y, x) uint8."""
+    for span in _spans(len(rows), np.prod(variable.shape[1:])):
+        classes = variable.isel(tile=_contiguous(rows[span])).values
+        CORINE.check(classes, f"{path}: {variable.name}")
+        yield classes
 
 
 def _valid_everywhere(
-    tiles_path: Path, stores: dict[str, xr.Dataset], names: np.ndarray, shape: tuple[int, ...]
-) -> np.ndarray:
-    valid = np.ones(shape, bool)
+    tiles_path: Path, stores: dict[str, xr.Dataset], names: np.ndarray, shape: tuple[int, int]
+) -> Iterator[np.ndarray]:
+    """Where all methods have a value, in parts (n, y, x) bool."""
     for method, store in stores.items():
-        if store["attribution"].shape[1:] != shape[1:]:
+        if store["attribution"].shape[1:] != shape:
             raise WildLensError(
                 f"attribution '{method}' has tiles of {store['attribution'].shape[1:]} px, "
-                f"{tiles_path} of {shape[1:]} px; attribute these tiles"
+                f"{tiles_path} of {shape} px; attribute these tiles"
             )
-        finite = np.isfinite(read_attribution(store, names))
-        if not finite.any():
+    readers = {method: attribution_reader(store, names) for method, store in stores.items()}
+    empty = set(stores)
+    for span in _spans(len(names), np.prod(shape)):
+        finite = {method: np.isfinite(read(span)) for method, read in readers.items()}
+        empty -= {method for method, pixels in finite.items() if pixels.any()}
+        yield np.logical_and.reduce(list(finite.values()))
+    for method in stores:
+        if method in empty:
             raise WildLensError(f"attribution '{method}' has no value in any {len(names)} tiles")
-        valid &= finite
-    return valid

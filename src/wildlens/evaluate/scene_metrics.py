@@ -12,9 +12,8 @@ import numpy as np
 import pandas as pd
 
 from wildlens.errors import WildLensError
-from wildlens.evaluate.intervals import leave_one_out
-from wildlens.evaluate.metrics import Comparison, compare, target_thresholds
-from wildlens.evaluate.ranking import rank
+from wildlens.evaluate.comparison import Comparison
+from wildlens.evaluate.metrics import compare, target_thresholds
 from wildlens.evaluate.samples import Sample
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 from wildlens.files.raster import grid_of, open_raster, read
@@ -70,17 +69,15 @@ def _rows(
         valid = finite if valid is None else valid & finite
     sample = _cut(classes, valid)
     group = TargetGroup("truth", TARGETS, settings.targets, float("nan"))
-    known, target = group.masks(sample)
-    if not target.any() or target.sum() == known.sum():
+    known, target = group.pixels(sample)
+    if target in (0, known):
         log.info("evaluate: scene %s: the target group fills none or all of it, left out", scene)
         return []
-    weights = leave_one_out(int(sample.blocks.max()) + 1)
     rows = []
     for method, path in maps.items():
         values = np.where(sample.valid, _tiles(_read_map(path), np.nan), np.float32(np.nan))
-        ranking = rank(values, sample.valid)
         threshold = thresholds["truth", method]
-        found = compare(method, group, threshold, values, ranking, sample, weights, None)
+        (found,) = compare(method, [group], [threshold], values.__getitem__, sample, {})
         head = {"scene": scene, "reference": "truth", "method": method}
         rows.append(head | {name: found.metrics[name] for name in COLUMNS[3:]})
     return rows

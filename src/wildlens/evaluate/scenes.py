@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from wildlens.evaluate.class_attribution import ClassTotals, map_totals
-from wildlens.evaluate.metrics import Comparison, target_thresholds
+from wildlens.evaluate.comparison import Comparison
+from wildlens.evaluate.metrics import target_thresholds
 from wildlens.evaluate.target_groups import group_title
 from wildlens.progress import track
 from wildlens.settings import Evaluation

@@ -27,15 +27,21 @@ import xarray as xr
 from wildlens import provenance
 from wildlens.evaluate.checks import warnings_of
 from wildlens.evaluate.class_attribution import ClassTotals
+from wildlens.evaluate.comparison import Comparison
 from wildlens.evaluate.completeness import completeness_table
 from wildlens.evaluate.differences import differences_table
 from wildlens.evaluate.examples import choose_examples, gather, write_examples
 from wildlens.evaluate.faithfulness import Faithfulness, choose_tiles
-from wildlens.evaluate.intervals import leave_one_out
-from wildlens.evaluate.metrics import Comparison, choose_threshold, compare, target_share
+from wildlens.evaluate.metrics import choose_thresholds, compare
 from wildlens.evaluate.perturbations import build_perturbations
-from wildlens.evaluate.ranking import rank
-from wildlens.evaluate.samples import Sample, build_sample, open_attributions, read_attribution
+from wildlens.evaluate.samples import (
+    Read,
+    Sample,
+    attribution_reader,
+    build_sample,
+    open_attributions,
+    read_attribution,
+)
 from wildlens.evaluate.scene_metrics import scenes_table
 from wildlens.evaluate.scenes import class_rows, scene_rows
 from wildlens.evaluate.scores import generate, read_images, score_images, scores_table
@@ -46,7 +52,7 @@ from wildlens.evaluate.tables import (
     rules_table,
     tiles_table,
 )
-from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
+from wildlens.evaluate.target_groups import TARGETS, build_groups
 from wildlens.evaluate.texture import texture_row
 from wildlens.files.atomic import write_text
 from wildlens.files.map_tags import maps_by_scene
@@ -104,6 +110,7 @@ def evaluate(
     shown = names[list(positions)]
     bands = open_tiles(tiles)["band"].values.tolist()
     examples = gather(shown, positions.values(), bands, generate(tiles, shown, *networks))
+    image_texture = texture_row(IMAGE, _mean_images(tiles, names))
 
     tables = {
         "methods": methods_table(found.comparisons, _about(stores)),
@@ -116,7 +123,7 @@ def evaluate(
         "faithfulness": pd.DataFrame(found.faithfulness),
         "completeness": completeness_table(stores),
         "scores": scores_table("test", scored, settings.order_margin),
-        "texture": pd.DataFrame([_image_texture(tiles, names), *found.texture]),
+        "texture": pd.DataFrame([image_texture, *found.texture]),
     }
     for name, table in tables.items():
         _write_table(output / f"{name}.csv", table)
@@ -145,61 +152,57 @@ def _compare_all(
     faithfulness: Faithfulness,
     settings: Evaluation,
 ) -> Findings:
-    """Compare every method with every target group; only one method's values are in memory."""
+    """Compare every method with every target group, method by method."""
     groups = build_groups(samples, settings)
-    test, found = samples["test"], Findings([], [], [], [])
-    shares = {g.reference: target_share(g, samples["val"]) for g in groups if g.name == TARGETS}
-    weights = leave_one_out(int(test.blocks.max()) + 1)
+    validation, test, found = samples["val"], samples["test"], Findings([], [], [], [])
+    shares = {}
+    for group in groups:
+        if group.name == TARGETS:
+            known, target = group.pixels(validation)
+            shares[group.reference] = [*settings.top_shares, target / known]
     for method, store in track(stores.items(), "methods", total=len(stores), unit="method"):
-        thresholds = _thresholds(store, samples["val"], groups)
-        values = read_attribution(store, test.names)
-        ranking = rank(values, test.valid)
-        for group, threshold in zip(groups, thresholds, strict=True):
-            of_targets = group.name == TARGETS
-            tile_shares = [*settings.top_shares, shares[group.reference]] if of_targets else None
-            comparison = compare(
-                method, group, threshold, values, ranking, test, weights, tile_shares
-            )
-            found.comparisons.append(comparison)
-            if of_targets:
-                totals = _tile_totals(comparison, values, test)
+        of_validation = attribution_reader(store, validation.names)
+        thresholds = choose_thresholds(groups, validation, of_validation)
+        read = attribution_reader(store, test.names)
+        comparisons = compare(method, groups, thresholds, read, test, shares)
+        found.comparisons.extend(comparisons)
+        for comparison in comparisons:
+            if (group := comparison.group).name == TARGETS:
+                totals = _tile_totals(comparison, read, test)
                 found.classes.extend(
                     class_rows(method, group.reference, TEST_TILES, totals, settings)
                 )
-        pairs = _with_randomised(stores, method, values, test.names)
-        found.faithfulness.append(faithfulness.row(method, values[faithfulness.chosen], pairs))
-        found.texture.append(texture_row(method, values))
+        pairs = _with_randomised(stores, method, test)
+        chosen = read_attribution(store, test.names[faithfulness.chosen])
+        found.faithfulness.append(faithfulness.row(method, chosen, pairs))
+        found.texture.append(texture_row(method, _each(test, read)))
     return found
 
 
-def _thresholds(
-    store: xr.Dataset, validation: Sample, groups: Sequence[TargetGroup]
-) -> list[float]:
-    """The threshold of each group on the validation tiles, whose values are dropped after."""
-    ranking = rank(read_attribution(store, validation.names), validation.valid)
-    return [choose_threshold(group, validation, ranking) for group in groups]
+def _each(sample: Sample, read: Read) -> Iterator[np.ndarray]:
+    """The attribution of each tile, (y, x) float32."""
+    for tiles in sample.spans():
+        yield from read(tiles)
 
 
 def _with_randomised(
-    stores: Mapping[str, xr.Dataset], method: str, values: np.ndarray, names: np.ndarray
+    stores: Mapping[str, xr.Dataset], method: str, test: Sample
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Each tile's map, and that of the randomised classifier, read tile by tile; none without."""
-    store = stores.get(f"{method}{RANDOMISED}")
-    if store is not None:
-        for number, tile in enumerate(values):
-            yield tile, read_attribution(store, names[number : number + 1])[0]
+    """Each tile's map, and that of the randomised classifier; none without."""
+    other = stores.get(f"{method}{RANDOMISED}")
+    if other is not None:
+        readers = (attribution_reader(store, test.names) for store in (stores[method], other))
+        yield from zip(*(_each(test, read) for read in readers), strict=True)
 
 
-def _image_texture(tiles: Path, names: np.ndarray) -> dict:
-    """The row of the images in texture.csv: mean reflectance over the bands."""
+def _mean_images(tiles: Path, names: np.ndarray) -> Iterator[np.ndarray]:
+    """Mean reflectance over the bands of each tile, (y, x) float32, NaN = missing."""
     store = open_tiles(tiles)
     position = {name: row for row, name in enumerate(store["name"].values.tolist())}
-    means = []
     for name in names.tolist():
         stored = store["reflectance"].isel(tile=position[name]).values
         mean = to_reflectance(stored).mean(axis=0)
-        means.append(np.where((stored > 0).all(axis=0), mean, np.float32(np.nan)))
-    return texture_row(IMAGE, np.stack(means))
+        yield np.where((stored > 0).all(axis=0), mean, np.float32(np.nan))
 
 
 def _about(stores: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
@@ -211,11 +214,12 @@ def _about(stores: Mapping[str, xr.Dataset]) -> dict[str, dict[str, str]]:
     }
 
 
-def _tile_totals(comparison: Comparison, values: np.ndarray, sample: Sample) -> ClassTotals:
+def _tile_totals(comparison: Comparison, read: Read, sample: Sample) -> ClassTotals:
     totals = ClassTotals()
-    classes = np.where(sample.valid, sample.references[comparison.group.reference], 0)
     marks = comparison.metrics["share_high"] > 0
-    totals.add(values, classes, comparison.threshold if marks else np.inf)
+    for tiles in sample.spans():
+        classes = sample.classes(comparison.group.reference, tiles)
+        totals.add(read(tiles), classes, comparison.threshold if marks else np.inf)
     return totals
 
 

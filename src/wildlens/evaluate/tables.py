@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from wildlens.evaluate.comparison import Comparison
 from wildlens.evaluate.intervals import interval
-from wildlens.evaluate.metrics import Comparison
 from wildlens.evaluate.samples import REFERENCES, Sample
 from wildlens.evaluate.target_groups import TARGETS
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wildlens.errors import WildLensError
-from wildlens.evaluate.samples import REFERENCES, SPLITS, Sample
-from wildlens.evaluate.thresholds import iou
+from wildlens.evaluate.samples import LEVELS, REFERENCES, SPLITS, Sample
 from wildlens.legend import CORINE
 from wildlens.settings import Evaluation
 
@@ -34,13 +33,15 @@ class TargetGroup:
     codes: list[int]
     ceiling: float
 
-    def masks(self, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
-        """Pixels that the reference knows, and those of the group, (tile, y, x) bool each.
+    def masks(self, sample: Sample, tiles: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels that the reference knows, and those of the group, (tile, y, x) bool each."""
+        classes = sample.classes(self.reference, tiles)
+        return classes > 0, in_group(classes, self.codes)
 
-        Computed when asked for: all masks of all groups would take more memory than the values.
-        """
-        known = sample.known(self.reference)
-        return known, in_group(sample.references[self.reference], self.codes) & known
+    def pixels(self, sample: Sample) -> tuple[int, int]:
+        """Number of pixels that the reference knows, and of those of the group."""
+        counts = sample.pixels(self.reference)
+        return int(counts[1:].sum()), int(counts[in_group(np.arange(LEVELS), self.codes)].sum())
 
 
 def build_groups(samples: dict[str, Sample], settings: Evaluation) -> list[TargetGroup]:
@@ -52,7 +53,8 @@ def build_groups(samples: dict[str, Sample], settings: Evaluation) -> list[Targe
     """
     groups = []
     for reference in samples["test"].references:
-        if reference != "corine" and not all(s.known(reference).any() for s in samples.values()):
+        known = (sample.pixels(reference)[1:].any() for sample in samples.values())
+        if reference != "corine" and not all(known):
             log.info("evaluate: %s: not known for the attributed tiles, left out", reference)
             continue
         targets = _build(samples, reference, TARGETS, settings.targets)
@@ -76,7 +78,7 @@ def _build(samples: dict[str, Sample], reference: str, name: str, codes: list[in
 
 
 def in_group(classes: np.ndarray, codes: Sequence[int]) -> np.ndarray:
-    """Where CORINE indices (uint8, any shape) belong to a group, bool of that shape."""
+    """Where CORINE indices (int, any shape) belong to a group, bool of that shape."""
     return np.isin(classes, CORINE.indices_of(list(codes)))
 
 
@@ -90,20 +92,21 @@ def group_title(codes: Sequence[int]) -> str:
 def _ceiling(test: Sample, reference: str, codes: list[int]) -> float:
     if reference == "truth" or "truth" not in test.references:
         return float("nan")
-    both = test.known(reference) & test.known("truth")
-    true, coarse = (in_group(test.references[r], codes) & both for r in ("truth", reference))
-    return iou(true, coarse)
+    counts, targets = test.pixels(reference, "truth"), CORINE.indices_of(codes)
+    both = counts[np.ix_(targets, targets)].sum()
+    union = counts[targets, 1:].sum() + counts[1:, targets].sum() - both
+    return float(both / union) if union else float("nan")
 
 
 def _flaw(group: TargetGroup, samples: dict[str, Sample]) -> str | None:
     """Why a group cannot be compared with; None if it can."""
     for split, sample in samples.items():
-        known, target = group.masks(sample)
-        if not target.any() or np.count_nonzero(target) == np.count_nonzero(known):
+        known, target = group.pixels(sample)
+        if target in (0, known):
             codes = ", ".join(map(str, group.codes))
             return (
-                f"the {len(target)} attributed {SPLITS[split]} tiles hold "
-                f"{'no' if not target.any() else 'nothing but'} pixels of the target group "
+                f"the {len(sample.names)} attributed {SPLITS[split]} tiles hold "
+                f"{'no' if target == 0 else 'nothing but'} pixels of the target group "
                 f"({codes}) in {REFERENCES[group.reference]}"
             )
     return None

@@ -5,6 +5,8 @@ row, a column or a diagonal has a local maximum above 0.15 at a lag of 2 to 20 p
 values at shorter lags. Natural texture decorrelates with distance and has none; row crops have.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -89,11 +91,11 @@ def count_periodic(peaks: np.ndarray) -> int:
     return int(np.count_nonzero(peaks > PEAK))
 
 
-def texture_row(name: str, tiles: np.ndarray) -> dict:
+def texture_row(name: str, tiles: Iterable[np.ndarray]) -> dict:
     """One row of texture.csv.
 
     Args:
-        name: method, or "image"; tiles: (tile, y, x) float32, NaN = missing.
+        name: method, or "image"; tiles: (y, x) float32 each, NaN = missing.
     """
     peaks = np.array([periodic_peak(tile) for tile in tiles])
     measured = peaks[np.isfinite(peaks)]

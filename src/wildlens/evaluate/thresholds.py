@@ -25,7 +25,7 @@ def best_threshold(values: np.ndarray, target: np.ndarray) -> float:
     Returns:
         One of the values, in their own unit; infinity where all values are equal.
     """
-    return rank(values, np.ones(values.shape, bool)).best_threshold(target)
+    return rank(values, target).best_threshold
 
 
 def otsu_threshold(values: np.ndarray) -> float:

@@ -2,18 +2,8 @@
 
 import numpy as np
 
-from wildlens.evaluate.intervals import ratio
+from wildlens.evaluate.intervals import leave_one_out, ratio
 from wildlens.evaluate.ranking import rank
-from wildlens.evaluate.thresholds import iou
-
-
-def tile_ious(high: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """IoU of each tile, (tile,); NaN for tiles without target, where it is 0 for every map.
-
-    Args:
-        high, target: (tile, y, x) bool.
-    """
-    return np.array([iou(h, t) if t.any() else np.nan for h, t in zip(high, target, strict=True)])
 
 
 def tile_rankings(
@@ -29,8 +19,8 @@ def tile_rankings(
     found = np.full((2, len(values)), np.nan)
     for number, (v, k, t) in enumerate(zip(values, known, target, strict=True)):
         if t.any():
-            ranking = rank(v, k)
-            found[:, number] = ranking.auroc(t), ranking.average_precision(t)
+            ranking = rank(v[k], t[k])
+            found[:, number] = ranking.auroc, ranking.average_precision
     return found[0], found[1]
 
 
@@ -47,17 +37,16 @@ def pointing_game(values: np.ndarray, known: np.ndarray, target: np.ndarray) -> 
     return np.array(hits)
 
 
-def mean_replicates(metric: np.ndarray, blocks: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean over the tiles of each replicate, (replicates,); NaN where no tile has the metric.
+def mean_replicates(metric: np.ndarray, blocks: np.ndarray) -> np.ndarray:
+    """Mean over the tiles of all blocks but one, (blocks,); NaN where no tile has the metric.
 
     Args:
         metric: (tile,) float, NaN = undefined; blocks: (tile,) int, block of each tile.
-        weights: (replicates, blocks), see `intervals.leave_one_out`.
     """
-    known = np.isfinite(metric)
-    sums = np.bincount(blocks[known], metric[known], minlength=weights.shape[1])
-    counts = np.bincount(blocks[known], minlength=weights.shape[1])
-    return ratio(weights @ sums, weights @ counts)
+    known, count = np.isfinite(metric), blocks.max() + 1
+    sums = np.bincount(blocks[known], metric[known], minlength=count)
+    counts = np.bincount(blocks[known], minlength=count)
+    return ratio(leave_one_out(sums), leave_one_out(counts))
 
 
 def mean(metric: np.ndarray) -> float:

@@ -68,6 +68,15 @@ class Picture:
     shape: tuple[int, int]
 
 
+def shown_scenes(tiles: pd.DataFrame) -> list[str]:
+    """The scenes with the most tiles, by name: those that have a panel.
+
+    Args:
+        tiles: one row per tile, with its scene.
+    """
+    return sorted(tiles["scene"].value_counts().index[:MOST_SCENES])
+
+
 def draw_tiles(
     tiles: pd.DataFrame,
     size: int,
@@ -79,11 +88,11 @@ def draw_tiles(
     Args:
         tiles: one row per tile: scene, row, col (offset of its upper left pixel), label, split.
         size: side of the tiles, px.
-        pictures: scene -> background of its tiles, if known.
+        pictures: scene -> background of its tiles, if known; see `shown_scenes`.
         classes: names of the classes, by label.
     """
     counts, shown = tiles["scene"].value_counts(), kinds(classes)
-    scenes = sorted(counts.index[:MOST_SCENES])
+    scenes = shown_scenes(tiles)
     columns = 2 if len(scenes) in (1, 2, 4) else 3
     lines = -(-len(scenes) // columns)
     subtitle = f"{len(tiles)} tiles of {size} × {size} px ({size * PIXEL_KM:g} km) in"

@@ -11,7 +11,7 @@ from wildlens.figures import result_tables
 from wildlens.figures.area_scores import draw_areas
 from wildlens.figures.class_bars import draw_classes
 from wildlens.figures.examples import draw_examples
-from wildlens.figures.footprints import draw_tiles
+from wildlens.figures.footprints import draw_tiles, shown_scenes
 from wildlens.figures.method_bars import draw_methods
 from wildlens.figures.overlays import draw_overlays
 from wildlens.figures.scene_data import read_picture, read_scene
@@ -62,7 +62,8 @@ def draw(
     references = [name for name in REFERENCES if (of_methods["reference"] == name).any()]
     views = _mapped_scenes(scenes, maps, landcovers)
     footprints, size = read_footprints(tiles)
-    pictures = {p.stem: read_picture(p) for p in scenes if p.stem in set(footprints["scene"])}
+    shown = shown_scenes(footprints)
+    pictures = {path.stem: read_picture(path) for path in scenes if path.stem in shown}
     examples = read_examples(evaluation / EXAMPLES, tiles, attributions, references)
     figures = {
         "examples": draw_examples(*examples, targets),
