@@ -21,7 +21,7 @@ DEFAULT = Path(__file__).parents[2] / "config.yaml"
 SECTIONS = {
     name: field.annotation
     for name, field in Settings.model_fields.items()
-    if name not in ("inputs", "anthroprotect", "models")
+    if name not in ("inputs", "anthroprotect", "models", "compare")
 }
 
 

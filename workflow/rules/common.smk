@@ -109,6 +109,33 @@ AREA_TABLE = ["results/area_statistics.csv"] if STATISTICS_AREAS else []
 AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if STATISTICS_AREAS else []
 AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if STATISTICS_AREAS else []
 
+# two dates that are compared, and pairs of dates that tell what no change looks like
+COMPARE = settings.compare
+COMPARED_METHODS = [
+    method
+    for method in dict.fromkeys([*settings.attribution.extras, *MAP_METHODS])
+    if COMPARE and methods.find(method).form != "image"
+]
+COMPARED_SCENES = dict.fromkeys(
+    [COMPARE.before, COMPARE.after, *(name for pair in COMPARE.unchanged for name in pair)]
+    if COMPARE
+    else []
+)
+COMPARED_MAPS = expand(
+    "results/maps/{scene}/{method}.tif", scene=COMPARED_SCENES, method=COMPARED_METHODS
+)
+COMPARED_CHECKSUMS = expand(
+    "results/checksums/map/{scene}/{method}.txt", scene=COMPARED_SCENES, method=COMPARED_METHODS
+)
+COMPARISON = f"results/compare/{COMPARE.before}_{COMPARE.after}" if COMPARE else ""
+# the score's map has its own name, whichever method gives it
+CHANGES = [
+    f"{COMPARISON}/{'score' if methods.find(method).form == 'score' else method}.tif"
+    for method in COMPARED_METHODS
+]
+CHANGE_TABLE = [f"{COMPARISON}/areas.csv"] if COMPARE and STATISTICS_AREAS else []
+COMPARE_CHECKSUMS = ["results/checksums/compare.txt"] if COMPARE else []
+
 CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))
 
 

@@ -1,0 +1,44 @@
+# Compare: the change between two dates.
+#
+# Input: maps of both dates, and of pairs without change, if there are any; protected areas. Output:
+# results/compare/{before}_{after}: a map of the change per method with its style, and areas.csv.
+
+
+rule compare:
+    """Subtract the maps of two dates, and find protected areas that change beyond the noise."""
+    input:
+        maps=ancient(COMPARED_MAPS),
+        areas=given(*STATISTICS_AREAS),
+        sidecars=beside(*STATISTICS_AREAS),
+        checksums=[*COMPARED_CHECKSUMS, *demo_checksum(*STATISTICS_AREAS)],
+        settings="results/settings/compare.yaml",
+        areas_settings="results/settings/areas.yaml",
+        tiles_settings="results/settings/tiles.yaml",
+    output:
+        maps=update(CHANGES),
+        styles=update([path.replace(".tif", ".qml") for path in CHANGES]),
+        table=report(
+            update(CHANGE_TABLE),
+            caption="../report/compare.rst",
+            category="6 Protected areas",
+            labels={"what": "Change between two dates", "kind": "table"},
+        ),
+        checksum="results/checksums/compare.txt",
+    log:
+        "results/logs/compare.log",
+    benchmark:
+        "results/benchmarks/compare.tsv"
+    threads: 1
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(120),
+    params:
+        code=code_digest("wildlens.compare.step") + code_digest("wildlens.qgis.qml"),
+        contents=contents_of("compare"),
+        folder=COMPARISON,
+        maps=lambda wildcards, input: repeated("--map", input.maps),
+        areas=lambda wildcards, input: repeated("--areas", input.areas),
+    shell:
+        "wildlens --log {log:q} --checksum {output.checksum:q} compare {params.maps:q}"
+        " {params.areas:q} --output {params.folder:q} --settings {input.settings:q}"
+        " --areas-settings {input.areas_settings:q} --tiles-settings {input.tiles_settings:q}"
