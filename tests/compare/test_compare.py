@@ -216,6 +216,16 @@ def test_changed_area_is_beyond_its_noise_and_others_are_not(dates):
     assert table.loc["unchanged", "noise_low"] > 0
 
 
+def test_changed_area_is_left_out_of_the_noise_of_others(dates):
+    dates.add("old")
+    dates.add("new", change=[(np.s_[96:192, 96:192], -0.2), (np.s_[288:336, 96:144], -0.05)])
+    dates.add_site(96.5, 96.5, 191.5, 191.5, "much")
+    dates.add_site(96.5, 288.5, 143.5, 335.5, "little")
+    table = by_site(dates.run())
+    assert table["beyond_noise"].to_dict() == {"much": "yes", "little": "yes"}
+    assert -0.01 < table.loc["little", "noise_low"] < 0
+
+
 def test_noise_is_that_of_pairs_without_change_where_they_are_named(dates):
     dates.add("old")
     dates.add("new", change=[(np.s_[:], 0.1)])
