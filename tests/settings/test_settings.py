@@ -48,6 +48,12 @@ def inputs(**values) -> dict:
     return {"inputs": configuration()["inputs"] | values}
 
 
+def two_dates(**values) -> dict:
+    """A configuration that compares two mapped products."""
+    mapping = [product(name=name) for name in ("old", "new")]
+    return inputs(mapping=mapping) | {"compare": {"before": "old", "after": "new"} | values}
+
+
 @pytest.mark.parametrize("name", SECTIONS)
 def test_defaults_are_valid_and_survive_a_round_trip(name, tmp_path):
     section = SECTIONS[name]()
@@ -74,6 +80,11 @@ def test_what_is_fetched_lies_where_its_name_says():
     assert found.paths == ["resources/fetched/a/item.json"]
     assert str(found.fetch.dates[0]) == "2023-07-01"
     assert validate(configuration()).inputs.training[0].paths == ["a.SAFE"]
+
+
+def test_two_dates_may_be_compared_and_pairs_may_be_of_training_products():
+    found = validate(two_dates(unchanged=[["a", "old"]])).compare
+    assert (found.before, found.after, found.unchanged) == ("old", "new", [("a", "old")])
 
 
 def test_the_embedded_default_is_valid_and_shows_every_section():
@@ -106,6 +117,20 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         ),
         # missing keys
         ({}, "missing key 'inputs'"),
+        (two_dates(after="c", before=None), "compare.before: expected a text"),
+        # names of two dates
+        (two_dates(before="old "), "compare.before: String should match pattern"),
+        (two_dates(before="odl"), "compare.before: no product of inputs.mapping is named 'odl'"),
+        (two_dates(before="odl"), "(did you mean 'old'?)"),
+        (two_dates(after="old"), "`before` and `after` are both 'old': name two products"),
+        (two_dates(after="a"), "compare.after: no product of inputs.mapping is named 'a'"),
+        (two_dates(unchanged=[["a", "b"]]), "inputs.mapping and inputs.training is named 'b'"),
+        (two_dates(unchanged=[["a", "a"]]), "unchanged: 'a' is paired with itself"),
+        (two_dates(befor="old"), "unknown key 'compare.befor' (did you mean 'before'?)"),
+        (
+            configuration(compare={"before": "old", "after": "new"}),
+            "compare.before: no product of inputs.mapping is named 'old' (it lists none)",
+        ),
         (inputs(training=[{"name": "a"}]), "inputs.training.0: give either `product` (a path) or"),
         # what is to be fetched
         (request(product="a.SAFE"), "inputs.training.0: give either `product` (a path) or `fetch`"),

@@ -23,7 +23,7 @@ from wildlens.qgis.project_xml import Extent, Group, Layer, layers_of, write_pro
 from wildlens.qgis.qml import landcover_renderer, scene_renderer, write_vector_style
 from wildlens.qgis.ramps import attribution_renderer, change_renderer
 from wildlens.qgis.symbols import areas_labels, areas_renderer, tiles_renderer
-from wildlens.qgis.themes import presets, themes_of
+from wildlens.qgis.themes import CHANGE, presets, themes_of
 from wildlens.registry import methods
 from wildlens.settings import Tiles
 
@@ -92,6 +92,7 @@ def build_project(
     origin = origin_of_maps(maps)
     title = f"WildLens: {', '.join(path.stem for path in ordered)}"
     themes = themes_of(layers)
+    of_scenes = {name: found for name, found in themes.items() if name != CHANGE}
     notes = [NOTE, f"Models: {origin}."] if origin else [NOTE]
     warnings = [f"Warning: {warning}." for warning in tags_of(maps, WARNING_TAG)]
     write_project(
@@ -102,7 +103,7 @@ def build_project(
         extent,
         " ".join([*notes, *warnings]),
         presets(themes),
-        layouts_of(themes, ordered[0].stem, [*notes, *warnings], extent, crs.is_projected),
+        layouts_of(of_scenes, ordered[0].stem, [*notes, *warnings], extent, crs.is_projected),
     )
     outside = [layer.source for layer in layers if layer.source.startswith("../")]
     if outside:
