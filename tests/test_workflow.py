@@ -374,6 +374,9 @@ def test_two_dates_are_compared_and_shown(tmp_path):
     for shown in ("wildlens.qgz", "stac/catalog.json"):
         assert stub(shown)["changes"].count("results/compare/old_new/") == 3
     assert not planned(tmp_path, *arguments)
+    report = snakemake(tmp_path, *arguments, "--report", tmp_path / "report.html")
+    assert report.returncode == 0, report.stderr
+    assert "Change between two dates" in (tmp_path / "report.html").read_text(encoding="utf-8")
     shown = {"figures", "qgis", "catalogue", "explore", "summary", "all"}
     counts = planned(tmp_path, *arguments, "--config", "attribution={occlusion_stride: 4}")
     assert counts["map"] == 3 and counts["compare"] == 1 and shown <= counts.keys()

@@ -10,7 +10,7 @@ rule catalogue:
         landcovers=ancient(rules.qgis.input.landcovers),
         maps=ancient(rules.qgis.input.maps),
         models=ancient([path for path in (CLASSIFIER, GENERATORS) if path]),
-        changes=ancient(CHANGES),
+        changes=ancient(rules.compare.output.maps if COMPARE else []),
         footprints=ancient(FOOTPRINTS),
         checksums=[
             *MODEL_CHECKSUMS,
@@ -38,7 +38,7 @@ rule catalogue:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         models=lambda wildcards, input: repeated("--model", input.models),
-        changes=repeated("--change", CHANGES),
+        changes=lambda wildcards, input: repeated("--change", input.changes),
         footprints=repeated("--footprints", FOOTPRINTS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} catalogue {params.scenes:q}"

@@ -127,13 +127,9 @@ COMPARED_MAPS = expand(
 COMPARED_CHECKSUMS = expand(
     "results/checksums/map/{scene}/{method}.txt", scene=COMPARED_SCENES, method=COMPARED_METHODS
 )
-COMPARISON = f"results/compare/{COMPARE.before}_{COMPARE.after}" if COMPARE else ""
-# the score's map has its own name, whichever method gives it
-CHANGES = [
-    f"{COMPARISON}/{'score' if methods.find(method).form == 'score' else method}.tif"
-    for method in COMPARED_METHODS
-]
-CHANGE_TABLE = [f"{COMPARISON}/areas.csv"] if COMPARE and STATISTICS_AREAS else []
+TWO_DATES = {"before": COMPARE.before, "after": COMPARE.after} if COMPARE else {}
+# the change of the score has its own name, whichever method gives the score
+CHANGED = ["score" if methods.find(m).form == "score" else m for m in COMPARED_METHODS]
 COMPARE_CHECKSUMS = ["results/checksums/compare.txt"] if COMPARE else []
 
 CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))

@@ -15,10 +15,18 @@ rule compare:
         areas_settings="results/settings/areas.yaml",
         tiles_settings="results/settings/tiles.yaml",
     output:
-        maps=update(CHANGES),
-        styles=update([path.replace(".tif", ".qml") for path in CHANGES]),
+        maps=update(
+            expand("results/compare/{before}_{after}/{method}.tif", **TWO_DATES, method=CHANGED)
+        ),
+        styles=update(
+            expand("results/compare/{before}_{after}/{method}.qml", **TWO_DATES, method=CHANGED)
+        ),
         table=report(
-            update(CHANGE_TABLE),
+            update(
+                expand("results/compare/{before}_{after}/areas.csv", **TWO_DATES)
+                if STATISTICS_AREAS
+                else []
+            ),
             caption="../report/compare.rst",
             category="6 Protected areas",
             labels={"what": "Change between two dates", "kind": "table"},
@@ -35,7 +43,7 @@ rule compare:
     params:
         code=code_digest("wildlens.compare.step") + code_digest("wildlens.qgis.qml"),
         contents=contents_of("compare"),
-        folder=COMPARISON,
+        folder=lambda wildcards, output: os.path.dirname(output.maps[0]),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         areas=lambda wildcards, input: repeated("--areas", input.areas),
     shell:

@@ -14,7 +14,7 @@ rule qgis:
             expand("results/landcover/{scene}.tif.aux.xml", scene=[*TRAINING, *WITH_LANDCOVER])
         ),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
-        changes=ancient(CHANGES),
+        changes=ancient(rules.compare.output.maps if COMPARE else []),
         footprints=ancient(FOOTPRINTS),
         areas=ancient(AREAS_WITH_STATISTICS),
         checksums=[
@@ -47,7 +47,7 @@ rule qgis:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         areas=repeated("--areas", AREAS_WITH_STATISTICS),
-        changes=repeated("--change", CHANGES),
+        changes=lambda wildcards, input: repeated("--change", input.changes),
         footprints=repeated("--footprints", FOOTPRINTS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} qgis {params.scenes:q}"

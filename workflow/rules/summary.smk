@@ -66,7 +66,7 @@ rule summary:
             if TRAINS
             else []
         ),
-        changes=ancient(CHANGE_TABLE),
+        changes=ancient(rules.compare.output.table if COMPARE else []),
         areas=ancient(rules.area_statistics.output.table if STATISTICS_AREAS else []),
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
