@@ -296,6 +296,10 @@ def other_settings(dates):
     dates.add("new", tags={"wildlens_settings": "window: 256"})
 
 
+def broken_tag(dates):
+    dates.add("new", tags={"wildlens_inputs": "[1]"})
+
+
 def no_maps(dates):
     pass
 
@@ -310,6 +314,7 @@ def no_maps(dates):
         (one_method, "scene 'new' has no map by 'gan', which 'old' has: make it with wildlens map"),
         (other_models, "was made with other models or settings than"),
         (other_settings, "was made with other models or settings than"),
+        (broken_tag, "its tag wildlens_inputs is no JSON object: map it again"),
         (no_maps, "no map of scene 'new' is given; maps are of: old"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",

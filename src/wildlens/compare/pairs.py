@@ -78,7 +78,9 @@ def _origin(path: Path, scene: str) -> tuple:
         tags = dataset.tags()
     try:
         inputs = dict(json.loads(tags.get("wildlens_inputs", "{}")))
-    except ValueError:
-        raise WildLensError(f"{path}: its tag wildlens_inputs is no JSON: map it again") from None
+    except (ValueError, TypeError):
+        raise WildLensError(
+            f"{path}: its tag wildlens_inputs is no JSON object: map it again"
+        ) from None
     inputs = {name: digest for name, digest in inputs.items() if Path(name).name != f"{scene}.tif"}
     return tags.get("wildlens_settings", ""), sorted(inputs.items())
