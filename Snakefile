@@ -79,6 +79,13 @@ if TRAINS:
 
 
 include: "workflow/rules/area_statistics.smk"
+
+
+if COMPARE:
+
+    include: "workflow/rules/compare.smk"
+
+
 include: "workflow/rules/figures.smk" if TRAINS else "workflow/rules/scene_figures.smk"
 include: "workflow/rules/qgis.smk"
 include: "workflow/rules/catalogue.smk"
@@ -93,6 +100,7 @@ rule all:
         EXTRA_MAPS,
         rules.evaluate.output if TRAINS else [],
         rules.area_statistics.output if STATISTICS_AREAS else [],
+        rules.compare.output if COMPARE else [],
         rules.figures.output,
         rules.qgis.output,
         rules.catalogue.output,

@@ -18,6 +18,7 @@ LAYERS = [
     ["explore"],
     ["qgis", "catalogue"],
     ["figures"],
+    ["compare"],
     ["evaluate", "area_statistics"],
     ["map", "attribute"],
     ["train_classifier", "train_gan"],

@@ -85,8 +85,9 @@ def test_the_embedded_default_names_what_the_demo_writes():
 
 def test_every_declared_setting_lies_beside_the_results(finished):
     written = {path.stem for path in (finished / "results/settings").iterdir()}
-    # nothing is fetched for the demo
-    sections = set(yaml.safe_load(DEFAULT.read_text())) - {"anthroprotect", "models", "fetch"}
+    # nothing is fetched for the demo, and it has one date
+    unused = {"anthroprotect", "models", "fetch", "compare"}
+    sections = set(yaml.safe_load(DEFAULT.read_text())) - unused
     assert written == sections | {"map", "attribute"}
     occlusion = yaml.safe_load((finished / "results/settings/map/occlusion.yaml").read_text())
     assert occlusion["occlusion_stride"] == 8 and "max_tiles" not in occlusion
@@ -345,6 +346,57 @@ def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):
     methods = "attribution={parts: 3, methods: [gan, occlusion], extras: [minimized]}"
     plan = planned(folder, "--configfile", DEFAULT, own_land(folder), "--config", methods)
     assert plan["map_part"] == 9 and plan["join"] == 3 and "map" not in plan
+
+
+def two_dates(folder: Path, **values) -> list:
+    """Arguments of a run that compares two dates; `values` are laid over the section."""
+    products = {"old": "a", "new": "b", "same": "b"}
+    data = folder / "my data; it's $HOME"
+    mapping = [{"name": n, "product": str(data / f"{p}.SAFE")} for n, p in products.items()]
+    mine = own_land(workplace(folder), mapping=mapping)
+    section = {"compare": {"before": "old", "after": "new"} | values}
+    section["attribution"] = {"methods": ["gan", "occlusion"]}
+    mine.write_text(mine.read_text() + yaml.safe_dump(section))
+    return ["--configfile", DEFAULT, mine]
+
+
+def test_two_dates_are_compared_and_shown(tmp_path):
+    arguments = two_dates(tmp_path)
+    run = snakemake(tmp_path, *arguments)
+    assert run.returncode == 0, run.stderr
+    folder = tmp_path / "results/compare/old_new"
+    assert {path.stem for path in folder.iterdir()} == {"gan", "occlusion", "score", "areas"}
+
+    def stub(path):
+        return yaml.safe_load((tmp_path / "results" / path).read_text())
+
+    assert stub("compare/old_new/gan.tif")["maps"].count("results/maps/") == 6
+    for shown in ("wildlens.qgz", "stac/catalog.json"):
+        assert stub(shown)["changes"].count("results/compare/old_new/") == 3
+    assert not planned(tmp_path, *arguments)
+    report = snakemake(tmp_path, *arguments, "--report", tmp_path / "report.html")
+    assert report.returncode == 0, report.stderr
+    assert "Change between two dates" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    shown = {"figures", "qgis", "catalogue", "explore", "summary", "all"}
+    counts = planned(tmp_path, *arguments, "--config", "attribution={occlusion_stride: 4}")
+    assert counts["map"] == 3 and counts["compare"] == 1 and shown <= counts.keys()
+    other = planned(tmp_path, *arguments, "--config", "areas={ring_m: 500}")
+    assert other["compare"] == 1 and "map" not in other and "evaluate" not in other
+
+
+def test_dates_without_change_are_mapped_for_the_noise(tmp_path):
+    counts = planned(tmp_path, *two_dates(tmp_path, unchanged=[["a", "same"]]))
+    assert counts["map"] == 3 * 4 and counts["compare"] == 1  # of the training scene, too
+
+
+def test_misspelt_date_is_one_line_with_the_nearest_name(tmp_path):
+    run = snakemake(tmp_path, "-n", *two_dates(tmp_path, after="nwe"))
+    lines = [line for line in run.stderr.splitlines() if "rror" in line or "Traceback" in line]
+    assert run.returncode == 1 and len(lines) == 1
+    assert (
+        "compare.after: no product of inputs.mapping is named 'nwe' (did you mean 'new'?)"
+        in (lines[0])
+    )
 
 
 def test_nothing_to_map_is_no_error(tmp_path):

@@ -93,9 +93,10 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, area-statistics,
-    figures, qgis, catalogue, explore, summary. `snakemake` runs them all; anthroprotect replaces
-    tiles if that dataset is given. `init` makes a project in a folder of its own, and `run` runs
-    snakemake there. `doctor` checks for problems before a run, `networks` describes the networks.
+    compare, figures, qgis, catalogue, explore, summary. `snakemake` runs them all; anthroprotect
+    replaces tiles if that dataset is given, and compare runs if two dates are. `init` makes a
+    project in a folder of its own, and `run` runs snakemake there. `doctor` checks for problems
+    before a run, `networks` describes the networks.
     """
     use_own_data()
     context.obj = []  # paths of the results
@@ -436,6 +437,36 @@ def area_statistics(settings: Path | None, tiles_settings: Path | None, **paths)
     )
 
 
+change_maps = click.option(
+    "--change", "changes", type=existing, multiple=True, help="Maps of the change, of compare."
+)
+
+
+@cli.command()
+@click.option("--map", "maps", type=existing, multiple=True, help="Maps of all scenes compared.")
+@click.option("--areas", type=existing, help="Protected areas; without any, no table of them.")
+@output
+@click.option("--settings", type=existing, required=True, help="YAML file of `compare`.")
+@click.option("--areas-settings", type=existing, help="YAML of `areas`: the ring around them.")
+@click.option("--tiles-settings", type=existing, help="YAML of `tiles`: which areas count.")
+def compare(maps, areas, output, settings, areas_settings, tiles_settings) -> None:
+    """Map the change between two dates, and find protected areas that change beyond the noise.
+
+    The settings name the scenes: before, after. The output is a folder.
+    """
+    from wildlens.compare.step import compare_dates
+    from wildlens.qgis.qml import write_change_style
+    from wildlens.registry.methods import title
+
+    changes = compare_dates(
+        maps, areas, output, section("Compare", settings), section("Areas", areas_settings),
+        section("Tiles", tiles_settings),
+    )  # fmt: skip
+    for path in changes:
+        write_change_style(path, f"Change of {title(path.stem)}")
+        remember(path)
+
+
 @cli.command()
 @click.option("--tiles", type=existing)
 @click.option("--attribution", "attributions", type=existing, multiple=True)
@@ -471,14 +502,15 @@ def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, 
 @click.option("--map", "maps", type=existing, multiple=True, help="In folders named by scene.")
 @click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
 @click.option("--areas", type=existing, help="Protected areas that area-statistics wrote.")
+@change_maps
 @output
 @click.option("--settings", type=existing, help="YAML file of the section tiles.")
-def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
+def qgis(scenes, landcovers, maps, footprints, areas, changes, output, settings) -> None:
     """Write a QGIS project of all results; its folder can be zipped and sent."""
     from wildlens.qgis.step import build_project
 
     build_project(
-        scenes, landcovers, maps, footprints, areas, output, section("Tiles", settings)
+        scenes, landcovers, maps, footprints, areas, output, section("Tiles", settings), changes
     )  # fmt: skip
 
 
@@ -488,6 +520,7 @@ def qgis(scenes, landcovers, maps, footprints, areas, output, settings) -> None:
 @click.option("--map", "maps", type=existing, multiple=True, help="In folders named by scene.")
 @click.option("--model", "models", type=existing, multiple=True, help="Classifier, generators.")
 @click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
+@change_maps
 @output
 def catalogue(**paths) -> None:
     """Describe the results as a static STAC catalogue with relative links, in a folder."""

@@ -32,6 +32,7 @@ from result_folder import (
     UNLIKE,
     CrossingResults,
     Results,
+    write_change,
     write_map,
     write_stack,
 )
@@ -129,6 +130,25 @@ def test_catalogue_has_collections_items_and_assets(results):
         "models": {"classifier": ["model"], "generators": ["model"]},
     }
     assert {item.get_collection().id for item in catalogue.get_items(recursive=True)} == set(found)
+
+
+def test_change_between_dates_is_an_item_from_the_first_to_the_second(results):
+    later = results.folder / "scenes/later.tif"
+    shutil.copy(results.scenes[1], later)
+    with rasterio.open(later, "r+") as dataset:
+        dataset.update_tags(product_sensing_time="2023-07-19T10:05:59Z")
+    change = np.zeros((SIDE, SIDE))
+    changes = [write_change(results.folder, m, "lake", "later", change) for m in ("score", "gan")]
+    catalogue = results.build(scenes=[*results.scenes, later], changes=changes)
+    (item,) = catalogue.get_child("changes").get_items()
+    assert item.id == "lake_later" and sorted(item.assets) == ["gan", "score"]
+    assert [str(time.date()) for time in (
+        item.common_metadata.start_datetime, item.common_metadata.end_datetime
+    )] == ["2021-07-19", "2023-07-19"]  # fmt: skip
+    assert item.assets["score"].extra_fields["bands"][0]["name"] == "change"
+    assert flaws(results.output) == []
+    with pytest.raises(WildLensError, match="belongs to later, which is not among the scenes"):
+        results.build(changes=changes)
 
 
 def test_catalogue_is_valid_after_the_folder_was_moved(results, tmp_path):

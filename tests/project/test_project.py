@@ -181,6 +181,17 @@ def test_land_cover_and_areas_add_what_needs_them(tmp_path, trained):
     assert jobs["landcover"] == jobs["area_statistics"] == 1
 
 
+def test_two_dates_are_compared_with_given_models_and_without_areas(tmp_path, trained):
+    paths = [tmp_path / name for name in ("old.tif", "new.tif")]
+    for path in paths:
+        path.touch()
+    init(tmp_path / "mine", trained, paths)
+    with (tmp_path / "mine/config.yaml").open("a") as file:
+        file.write("compare: {before: old, after: new}\n")
+    jobs = planned(tmp_path / "mine")
+    assert jobs["map"] == 14 and jobs["compare"] == 1 and "area_statistics" not in jobs
+
+
 def test_plain_snakemake_runs_a_project_too(tmp_path, trained):
     product = tmp_path / "scene.tif"
     product.touch()

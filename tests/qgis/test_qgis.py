@@ -13,7 +13,7 @@ import pytest
 import rasterio
 import result_folder
 from defusedxml import ElementTree
-from result_folder import SIDE, TRAINED_ON, UNLIKE, write_stack
+from result_folder import SIDE, TRAINED_ON, UNLIKE, write_change, write_stack
 
 from wildlens.errors import WildLensError
 from wildlens.qgis.step import build_project
@@ -75,6 +75,49 @@ def test_layer_tree_groups_scenes_with_mapped_ones_first(results):
         "    X (true colour)",
         "  Land cover (CORINE)",
     ]
+
+
+@pytest.fixture
+def changes(results):
+    """Maps of the change from `field` to `lake`."""
+    values = np.random.default_rng(3).normal(0, 0.05, (SIDE, SIDE))
+    values[:20, :30] = np.nan
+    return [write_change(results.folder, m, "field", "lake", values) for m in ("score", "gan")]
+
+
+def test_change_between_dates_is_a_group_with_a_diverging_ramp_and_a_theme(results, changes):
+    root = results.build(changes=changes)
+    names = list(tree(root.find("layer-tree-group")))
+    group = ["Change from field to lake", "  Score", "  GAN |X+ − X−|"]
+    assert names[:5] == ["Tiles: label and split", "Protected areas: mean score", *group]
+    layer = next(
+        item for item in root.iterfind(".//maplayer") if "compare/" in item.findtext("datasource")
+    )
+    numbers = [float(item.get("value")) for item in layer.iter("item")]
+    labels = [item.get("label") for item in layer.iter("item")]
+    assert numbers[len(numbers) // 2] == 0 and numbers[0] == -numbers[-1]
+    assert labels[0].endswith(" score or less, lower")
+    assert labels[-1].endswith(" score or more, higher")
+    assert TRAINED_ON in layer.findtext("resourceMetadata/abstract")
+    themes = [theme.get("name") for theme in root.iter("visibility-preset")]
+    assert themes[-1] == "Change between two dates"
+
+
+def test_qgis_draws_the_change_between_dates(results, changes, tmp_path):
+    results.build(changes=changes)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    seen = draw(results.output, pictures)
+    theme = seen["themes"]["Change between two dates"]
+    assert theme["layers"] == ["Protected areas: mean score", "Score"]
+    assert theme["colours"] > 10 and not theme["errors"]
+    drawn = [layer for layer in seen["layers"] if "compare" in layer["source"]]
+    assert len(drawn) == 2 and not any(layer["shown"] for layer in drawn)
+
+
+def test_map_that_is_no_change_is_refused(results):
+    with pytest.raises(WildLensError, match="is no map of a change: it has no tag wildlens_before"):
+        results.build(changes=results.maps[:1])
 
 
 def test_sources_are_relative_and_exist(results):

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 import yaml
 from attributed import BOG, World, grid_at
-from result_folder import Results, write_map, write_stack
+from result_folder import Results, write_change, write_map, write_stack
 from tile_region import add_scene, one_scene
 
 import wildlens
@@ -169,6 +169,20 @@ def test_map_is_one_layer_with_title_unit_and_crs(run, folder):
     assert gan.attrs["long_name"] == "GAN |X+ − X−|"
 
 
+def test_change_between_dates_is_one_layer(tmp_path):
+    results = Results(tmp_path)
+    values = np.random.default_rng(0).normal(size=(96, 96))
+    write_change(results.folder, "gan", "field", "lake", values)
+    (results.folder / "compare/field_lake/areas.csv").write_text("site_id\n7\n")
+    run = wildlens.open_run(results.folder)
+    assert run.changes == {"field_lake": ["gan"]}
+    change = run.change("field_lake", "gan")
+    np.testing.assert_array_equal(change.values, values.astype(np.float32))
+    assert change.dims == ("y", "x") and change.rio.crs.to_epsg() == 32634
+    assert change.attrs["long_name"] == "GAN |X+ − X−|, change"
+    assert run.table("field_lake/areas")["site_id"].tolist() == [7]
+
+
 def test_score_has_a_second_band(run):
     score, range_ = run.map("lake", "score"), run.map("lake", "score", "disagreement")
     assert (score.values == 1).all() and (range_.values == 0.25).all()
@@ -246,6 +260,7 @@ def test_examples_have_named_images(evaluated):
         (lambda r: r.map("lake", "ocl\nusion"), ["'ocl usion' (did you mean 'occlusion'?)"]),
         (lambda r: r.map("field", "gan"), ["no map of scene 'field'", "wildlens map"]),
         (lambda r: r.map("lake", "deeplift"), ["no map by method", "wildlens map"]),
+        (lambda r: r.change("a_b", "gan"), ["no change between dates 'a_b'", "wildlens compare"]),
         (lambda r: r.landcover("sea"), ["no land cover of scene 'sea'", "wildlens landcover"]),
         (lambda r: r.table("method"), ["did you mean 'methods'?", "classifier/accuracy"]),
         (lambda r: r.table(7), ["no table '7'"]),

@@ -21,7 +21,7 @@ DEFAULT = Path(__file__).parents[2] / "config.yaml"
 SECTIONS = {
     name: field.annotation
     for name, field in Settings.model_fields.items()
-    if name not in ("inputs", "anthroprotect", "models")
+    if name not in ("inputs", "anthroprotect", "models", "compare")
 }
 
 
@@ -46,6 +46,12 @@ def request(**values) -> dict:
 
 def inputs(**values) -> dict:
     return {"inputs": configuration()["inputs"] | values}
+
+
+def two_dates(**values) -> dict:
+    """A configuration that compares two mapped products."""
+    mapping = [product(name=name) for name in ("old", "new")]
+    return inputs(mapping=mapping) | {"compare": {"before": "old", "after": "new"} | values}
 
 
 @pytest.mark.parametrize("name", SECTIONS)
@@ -74,6 +80,11 @@ def test_what_is_fetched_lies_where_its_name_says():
     assert found.paths == ["resources/fetched/a/item.json"]
     assert str(found.fetch.dates[0]) == "2023-07-01"
     assert validate(configuration()).inputs.training[0].paths == ["a.SAFE"]
+
+
+def test_two_dates_may_be_compared_and_pairs_may_be_of_training_products():
+    found = validate(two_dates(unchanged=[["a", "old"]])).compare
+    assert (found.before, found.after, found.unchanged) == ("old", "new", [("a", "old")])
 
 
 def test_the_embedded_default_is_valid_and_shows_every_section():
@@ -106,6 +117,20 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         ),
         # missing keys
         ({}, "missing key 'inputs'"),
+        (two_dates(after="c", before=None), "compare.before: expected a text"),
+        # names of two dates
+        (two_dates(before="old "), "compare.before: String should match pattern"),
+        (two_dates(before="odl"), "compare.before: no product of inputs.mapping is named 'odl'"),
+        (two_dates(before="odl"), "(did you mean 'old'?)"),
+        (two_dates(after="old"), "`before` and `after` are both 'old': name two products"),
+        (two_dates(after="a"), "compare.after: no product of inputs.mapping is named 'a'"),
+        (two_dates(unchanged=[["a", "b"]]), "inputs.mapping and inputs.training is named 'b'"),
+        (two_dates(unchanged=[["a", "a"]]), "unchanged: 'a' is paired with itself"),
+        (two_dates(befor="old"), "unknown key 'compare.befor' (did you mean 'before'?)"),
+        (
+            configuration(compare={"before": "old", "after": "new"}),
+            "compare.before: no product of inputs.mapping is named 'old' (it lists none)",
+        ),
         (inputs(training=[{"name": "a"}]), "inputs.training.0: give either `product` (a path) or"),
         # what is to be fetched
         (request(product="a.SAFE"), "inputs.training.0: give either `product` (a path) or `fetch`"),
@@ -324,8 +349,8 @@ def test_the_reference_page_has_every_key_with_its_default_and_range():
     rows = [line for line in reference().splitlines() if line.startswith("| `")]
     fields = [field.annotation for field in settings.Settings.model_fields.values()]
     sections = [f for f in fields if isinstance(f, type)]
-    more = [settings.Models, settings.Product, settings.FetchRequest, settings.TileClass]
-    models = [*sections, *more]
+    nested = [settings.Product, settings.FetchRequest, settings.TileClass]
+    models = [*sections, settings.Models, settings.Compare, *nested]
     alone = len(fields) - len(sections)
     assert len(rows) == alone + sum(len(model.model_fields) for model in models)
     size = next(row for row in rows if row.startswith("| `size` | `128`"))

@@ -308,6 +308,37 @@ def test_page_has_the_largest_sites_beside_their_rings(results):
     assert f"All columns: {link}" in " ".join(page.split())
 
 
+def with_two_dates(results) -> None:
+    """Changes of three areas, of which one is beyond the noise of the score."""
+    head = "site_id,name,category,designation,method,unit,before,after,covered_share,change_mean,"
+    lines = [f"{head}ring_change_mean,noise_low,noise_high,beyond_noise"]
+    for site, change, beyond in (("Bog", -0.01, "no"), ("Fell", -0.3, "yes"), ("Tiny", "", "")):
+        for method in ("score", "gan"):
+            marked = beyond if method == "score" else "no"
+            lines.append(f"1,{site},Ia,Reserve,{method},x,old,new,1,{change},0,-0.1,0.1,{marked}")
+    path = results / "compare/old_new/areas.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("\n".join(lines))
+    (results / "settings/compare.yaml").write_text("before: old\nafter: new\n")
+
+
+def test_changes_between_dates_are_on_page_and_console(results):
+    with_two_dates(results)
+    text = as_text(read_summary(results))
+    assert "change of score from old to new: 1 of 3 protected areas beyond the noise: Fell" in text
+    write_page(results, None, results / "summary.html")
+    page = (results / "summary.html").read_text(encoding="utf-8")
+    assert "Change between two dates" in page and "change of score" in page
+    assert page.index("Fell") < page.index("Bog")
+    assert '<a href="compare/old_new/areas.csv">' in page
+
+
+def test_changes_of_an_earlier_configuration_are_not_shown(results):
+    with_two_dates(results)
+    run = parse_run(json.dumps({"maps": {"scene": [], "method": []}, "jobs": {}, "settings": []}))
+    assert read_summary(results, run).changes == []
+
+
 def test_page_without_sites_has_no_table_of_them(results):
     (results / "area_statistics.csv").write_text("site_id,name,zone,covered_km2\n")
     write_page(results, None, results / "summary.html")

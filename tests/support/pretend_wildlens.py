@@ -60,7 +60,13 @@ def pretend(name: str):
         if name == "demo":
             for product in demo_files():
                 write(Path(product), text)
-        if name not in ("demo", "evaluate", "figures", "catalogue"):
+        if name == "compare":
+            for path in {path.name: path for path in values["maps"]}.values():
+                write(output / path.name, text)
+                write(output / f"{path.stem}.qml", text)
+            if values["areas"]:
+                write(output / "areas.csv", text)
+        if name not in ("demo", "evaluate", "figures", "catalogue", "compare"):
             write(output, text)
         if name == "landcover":
             write(Path(f"{output}.aux.xml"), text)

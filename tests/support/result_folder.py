@@ -12,6 +12,7 @@ from odc.geo.geobox import GeoBox
 from wildlens.areas.antimeridian import to_degrees
 from wildlens.files.cog import writing_cog
 from wildlens.files.geopackage import write_layer
+from wildlens.files.map_tags import AFTER, BEFORE, CHANGE_OF
 from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
@@ -42,6 +43,18 @@ def write_map(path: Path, method: str, values) -> Path:
             "wildlens_inputs": '{"lake.tif": "3e8b"}', "wildlens_version": "0.1.0",
             TAG: TRAINED_ON, WARNING_TAG: UNLIKE}  # fmt: skip
     with writing_cog(path, grid_at(500_000, values), tags=tags, descriptions=(method,)) as dataset:
+        dataset.write(values.astype(np.float32), 1)
+    return path
+
+
+def write_change(folder: Path, method: str, before: str, after: str, values) -> Path:
+    """The map of a change between two scenes, as `wildlens compare` writes it."""
+    path = folder / f"compare/{before}_{after}/{method}.tif"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tags = {BEFORE: before, AFTER: after, CHANGE_OF: method, "unit": "score", **VERSION,
+            TAG: TRAINED_ON, "sign": "positive where the second date is higher"}  # fmt: skip
+    form = {"tags": tags, "descriptions": ("change",), "unit": "score"}
+    with writing_cog(path, grid_at(500_000, values), **form) as dataset:
         dataset.write(values.astype(np.float32), 1)
     return path
 

@@ -10,6 +10,7 @@ rule catalogue:
         landcovers=ancient(rules.qgis.input.landcovers),
         maps=ancient(rules.qgis.input.maps),
         models=ancient([path for path in (CLASSIFIER, GENERATORS) if path]),
+        changes=ancient(rules.compare.output.maps if COMPARE else []),
         footprints=ancient(FOOTPRINTS),
         checksums=[
             *MODEL_CHECKSUMS,
@@ -17,6 +18,7 @@ rule catalogue:
             *LANDCOVER_CHECKSUMS,
             *MAP_CHECKSUMS,
             *EXTRA_MAP_CHECKSUMS,
+            *COMPARE_CHECKSUMS,
         ],
     output:
         folder=update(directory("results/stac")),
@@ -36,8 +38,9 @@ rule catalogue:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         models=lambda wildcards, input: repeated("--model", input.models),
+        changes=lambda wildcards, input: repeated("--change", input.changes),
         footprints=repeated("--footprints", FOOTPRINTS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} catalogue {params.scenes:q}"
         " {params.landcovers:q} {params.maps:q} {params.models:q}"
-        " {params.footprints:q} --output {output.folder:q}"
+        " {params.changes:q} {params.footprints:q} --output {output.folder:q}"

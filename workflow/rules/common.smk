@@ -109,6 +109,29 @@ AREA_TABLE = ["results/area_statistics.csv"] if STATISTICS_AREAS else []
 AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if STATISTICS_AREAS else []
 AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if STATISTICS_AREAS else []
 
+# two dates that are compared, and pairs of dates that tell what no change looks like
+COMPARE = settings.compare
+COMPARED_METHODS = [
+    method
+    for method in dict.fromkeys([*settings.attribution.extras, *MAP_METHODS])
+    if COMPARE and methods.find(method).form != "image"
+]
+COMPARED_SCENES = dict.fromkeys(
+    [COMPARE.before, COMPARE.after, *(name for pair in COMPARE.unchanged for name in pair)]
+    if COMPARE
+    else []
+)
+COMPARED_MAPS = expand(
+    "results/maps/{scene}/{method}.tif", scene=COMPARED_SCENES, method=COMPARED_METHODS
+)
+COMPARED_CHECKSUMS = expand(
+    "results/checksums/map/{scene}/{method}.txt", scene=COMPARED_SCENES, method=COMPARED_METHODS
+)
+TWO_DATES = {"before": COMPARE.before, "after": COMPARE.after} if COMPARE else {}
+# the change of the score has its own name, whichever method gives the score
+CHANGED = ["score" if methods.find(m).form == "score" else m for m in COMPARED_METHODS]
+COMPARE_CHECKSUMS = ["results/checksums/compare.txt"] if COMPARE else []
+
 CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().glob("*.rst"))
 
 

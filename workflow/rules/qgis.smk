@@ -14,6 +14,7 @@ rule qgis:
             expand("results/landcover/{scene}.tif.aux.xml", scene=[*TRAINING, *WITH_LANDCOVER])
         ),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
+        changes=ancient(rules.compare.output.maps if COMPARE else []),
         footprints=ancient(FOOTPRINTS),
         areas=ancient(AREAS_WITH_STATISTICS),
         checksums=[
@@ -21,6 +22,7 @@ rule qgis:
             *LANDCOVER_CHECKSUMS,
             *MAP_CHECKSUMS,
             *EXTRA_MAP_CHECKSUMS,
+            *COMPARE_CHECKSUMS,
             *TILES_CHECKSUMS,
             *AREA_CHECKSUMS,
         ],
@@ -45,8 +47,9 @@ rule qgis:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         areas=repeated("--areas", AREAS_WITH_STATISTICS),
+        changes=lambda wildcards, input: repeated("--change", input.changes),
         footprints=repeated("--footprints", FOOTPRINTS),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} qgis {params.scenes:q}"
         " {params.landcovers:q} {params.maps:q} {params.footprints:q}"
-        " {params.areas:q} --output {output.project:q} --settings {input.settings:q}"
+        " {params.areas:q} {params.changes:q} --output {output.project:q} --settings {input.settings:q}"

@@ -27,6 +27,7 @@ RUN = json.dumps(
             *(["tiles", "classifier", "gan"] if TRAINS else []),
             *("attribution", "evaluation"),
             *(["areas"] if STATISTICS_AREAS else []),
+            *(["compare"] if COMPARE else []),
         ],
         "jobs": {
             **({"demo": {}} if FROM_DEMO else {}),
@@ -45,6 +46,7 @@ RUN = json.dumps(
             ),
             **({"attribute/{method}": {"method": TILE_METHODS}, "evaluate": {}} if TRAINS else {}),
             **({"area_statistics": {}} if STATISTICS_AREAS else {}),
+            **({"compare": {}} if COMPARE else {}),
             **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
         },
     }
@@ -64,6 +66,7 @@ rule summary:
             if TRAINS
             else []
         ),
+        changes=ancient(rules.compare.output.table if COMPARE else []),
         areas=ancient(rules.area_statistics.output.table if STATISTICS_AREAS else []),
         figures=ancient(rules.figures.output),
         project=ancient(rules.qgis.output.project),
@@ -81,6 +84,7 @@ rule summary:
             rules.explore.output.checksum,
             *MAP_CHECKSUMS,
             *AREA_CHECKSUMS,
+            *COMPARE_CHECKSUMS,
         ],
     output:
         page=report(

@@ -9,35 +9,21 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import geopandas
-import numpy as np
 import pandas as pd
-import shapely
-from odc.geo.geobox import GeoBox
 
 from wildlens.area_statistics.geopackage import with_statistics, write_geopackage
-from wildlens.area_statistics.layers import SceneLayers, methods_of, scene_layers
-from wildlens.area_statistics.rings import areas_km2, build_rings
+from wildlens.area_statistics.layers import methods_of, scene_layers
 from wildlens.area_statistics.scan import scan
-from wildlens.area_statistics.sites import TEXTS, read_sites
-from wildlens.area_statistics.tables import (
-    INSIDE,
-    RING,
-    Zone,
-    classes_table,
-    statistics_table,
-)
+from wildlens.area_statistics.sites import read_sites
+from wildlens.area_statistics.tables import INSIDE, classes_table, statistics_table
 from wildlens.area_statistics.thresholds import read_thresholds
-from wildlens.areas.antimeridian import grid_outline
-from wildlens.areas.polygons import degree_bounds
+from wildlens.area_statistics.zones import bounds_of_sites, build_zones, touching
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import write_text
 from wildlens.files.raster import read_grid
 from wildlens.settings import Areas, Tiles
 
 log = logging.getLogger(__name__)
-
-METRES_PER_DEGREE = 20_000  # of longitude, near 80 degrees north: a wide margin elsewhere
 
 
 def build_statistics(
@@ -69,45 +55,20 @@ def build_statistics(
     grids = [scene.grid for scene in mapped] + [read_grid(path) for path in scenes]
     if not grids:
         raise WildLensError(f"{output}: needs a scene or a map (--scene, --map)")
-    bounds = degree_bounds(grids, margin=0.002 + settings.ring_m / METRES_PER_DEGREE)
-    sites = read_sites(areas, bounds, settings, tiles)
+    sites = read_sites(areas, bounds_of_sites(grids, settings.ring_m), settings, tiles)
     values = {} if thresholds is None else read_thresholds(thresholds)
-    polygons, zones = _zones(sites, mapped, settings)
+    polygons, zones = build_zones(sites, [scene.grid for scene in mapped], settings.ring_m)
     totals = scan(mapped, polygons, values)
     methods = methods_of(mapped)
     without = [scene.name for scene in mapped if scene.landcover is None]
     table = statistics_table(zones, totals, methods, values, len(without) < len(mapped))
     _write_table(output, table)
     _write_table(classes, classes_table(zones, totals, methods))
-    shown = sites[_touching(sites, grids)]
+    shown = sites[touching(sites, grids)]
     write_geopackage(geopackage, with_statistics(shown, table))
     if without:
         log.info("area-statistics: without land cover, left out of it: %s", ", ".join(without))
     _report(output, table)
-
-
-def _zones(
-    sites: geopandas.GeoDataFrame, mapped: Sequence[SceneLayers], settings: Areas
-) -> tuple[list[shapely.Geometry], list[Zone]]:
-    """Polygons in degrees and what they are, of sites that touch a mapped scene."""
-    shapes = sites.geometry.to_numpy()
-    met = _touching(sites, [scene.grid for scene in mapped])
-    kinds = {INSIDE: shapes[met]}
-    if settings.ring_m:
-        kinds[RING] = build_rings(shapes[met], shapes, settings.ring_m)
-    sizes = {kind: areas_km2(of_kind) for kind, of_kind in kinds.items()}
-    polygons, zones = [], []
-    for number, texts in enumerate(sites.loc[met, list(TEXTS)].to_dict("records")):
-        for kind, of_kind in kinds.items():
-            polygons.append(of_kind[number])
-            zones.append(Zone(texts, kind, float(sizes[kind][number])))
-    return polygons, zones
-
-
-def _touching(sites: geopandas.GeoDataFrame, grids: Sequence[GeoBox]) -> np.ndarray:
-    """Which sites meet the ground of scenes, bool (N,)."""
-    outlines = [grid_outline(grid) for grid in grids]
-    return shapely.intersects(sites.geometry.to_numpy(), shapely.union_all(outlines))
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:

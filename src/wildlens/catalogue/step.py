@@ -17,13 +17,14 @@ from wildlens.catalogue import raster_item
 from wildlens.catalogue.model_item import model_item
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
-from wildlens.files.raster import open_raster
+from wildlens.files.map_tags import changes_by_pair
+from wildlens.files.raster import open_raster, read_grid
 from wildlens.registry import methods
 
 log = logging.getLogger(__name__)
 
-SCENES, LANDCOVER, ATTRIBUTIONS, GENERATED, SCORES, MODELS = (
-    "scenes", "landcover", "attributions", "generated", "scores", "models",
+SCENES, LANDCOVER, ATTRIBUTIONS, GENERATED, SCORES, CHANGES, MODELS = (
+    "scenes", "landcover", "attributions", "generated", "scores", "changes", "models",
 )  # fmt: skip
 KINDS = {"attribution": ATTRIBUTIONS, "image": GENERATED, "score": SCORES}  # by form of the map
 # id -> title, description
@@ -40,6 +41,11 @@ COLLECTIONS = {
         "Images of the pattern-maximizer (X+) and of the pattern-minimizer (X-).",
     ),
     SCORES: ("Scores", "Score of the tiles around a pixel: 0 anthropogenic, 1 natural."),
+    CHANGES: (
+        "Changes",
+        "Change between two dates, the second minus the first, one asset per map; see areas.csv"
+        " beside them for what dates differ by without a change.",
+    ),
     MODELS: ("Models", "Classifier and generators, with bands and tile size of their input."),
 }
 TITLE = "WildLens: what makes protected nature look natural"
@@ -52,6 +58,7 @@ def build_catalogue(
     models: Sequence[Path],
     footprints: Path | None,
     output: Path,
+    changes: Sequence[Path] = (),
 ) -> None:
     """Write the catalogue: `catalog.json` in the folder `output`, one folder per collection.
 
@@ -59,6 +66,7 @@ def build_catalogue(
         scenes, landcovers: rasters named by their scene.
         maps: maps of these scenes, in folders of their names.
         models: safetensors files; footprints: GeoPackage of their training tiles.
+        changes: maps of the change between two of these scenes.
         output: folder, replaced as a whole; addresses are relative to it.
 
     Raises:
@@ -73,6 +81,10 @@ def build_catalogue(
         SCENES: [_item(places, root, path.stem, {"reflectance": path}) for path in scenes],
         LANDCOVER: [_item(places, root, path.stem, {"landcover": path}) for path in landcovers],
         **_map_items(places, root, maps),
+        CHANGES: [
+            _change_item(places, root, names, assets)
+            for names, assets in changes_by_pair(changes).items()
+        ],
         MODELS: [model_item(path, footprints, places, root) for path in models],
     }
     catalogue = pystac.Catalog("wildlens", f"{TITLE}.", TITLE)
@@ -102,6 +114,23 @@ def _map_items(
         kind: [_item(places, root, scene, assets) for scene, assets in by_scene.items()]
         for kind, by_scene in found.items()
     }
+
+
+def _change_item(
+    places: Mapping[str, raster_item.Place],
+    root: Path,
+    names: tuple[str, str],
+    assets: Mapping[str, Path],
+) -> pystac.Item:
+    """An item of the maps of a change, on the common grid, from the first date to the second."""
+    path = next(iter(assets.values()))
+    if missing := [name for name in names if name not in places]:
+        raise WildLensError(
+            f"{path}: belongs to {missing[0]}, which is not among the scenes (--scene)"
+        )
+    times = [time for name in names for time in (places[name].start, places[name].end)]
+    place = raster_item.Place(read_grid(path), min(times), max(times))
+    return raster_item.raster_item("_".join(names), place, assets, root)
 
 
 def _item(

@@ -1,4 +1,4 @@
-"""Tags of the maps that `wildlens map` writes: scene, method and form."""
+"""Tags of maps: scene, method and form; of the map of a change, both scenes and the method."""
 
 from collections.abc import Iterable
 from contextlib import suppress
@@ -9,6 +9,9 @@ from wildlens.files.origin import TAG
 from wildlens.files.raster import open_raster
 from wildlens.registry import methods
 from wildlens.registry.record import Form
+
+# of the map of a change: its two scenes, and the method whose maps were subtracted
+BEFORE, AFTER, CHANGE_OF = "wildlens_before", "wildlens_after", "wildlens_change_of"
 
 
 def maps_by_scene(paths: Iterable[Path]) -> dict[str, dict[str, Path]]:
@@ -35,6 +38,25 @@ def maps_by_scene(paths: Iterable[Path]) -> dict[str, dict[str, Path]]:
                 " give one"
             )
         others[method] = path
+    return found
+
+
+def changes_by_pair(paths: Iterable[Path]) -> dict[tuple[str, str], dict[str, Path]]:
+    """(Scene before, scene after) -> method -> map of the change, in their order.
+
+    Raises:
+        WildLensError: a file without the tags of such a map.
+    """
+    found: dict[tuple[str, str], dict[str, Path]] = {}
+    for path in paths:
+        with open_raster(path) as dataset:
+            tags = dataset.tags()
+        if missing := [name for name in (BEFORE, AFTER, CHANGE_OF) if name not in tags]:
+            raise WildLensError(
+                f"{path}: is no map of a change: it has no tag {missing[0]}; give one of `wildlens"
+                " compare`"
+            )
+        found.setdefault((tags[BEFORE], tags[AFTER]), {})[tags[CHANGE_OF]] = path
     return found
 
 

@@ -76,4 +76,5 @@ attribution:
 # gan: {steps: 400}
 # attribution: {methods: [gan, minimizer, deeplift, occlusion, gradcam]}
 {% endif %}
+# compare: {before: NAME, after: NAME} # two dates of the same ground, named as in mapping
 """

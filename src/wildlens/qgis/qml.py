@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 from wildlens.files.atomic import atomic
 from wildlens.files.raster import open_raster
 from wildlens.legend import CORINE
-from wildlens.qgis.ramps import attribution_renderer
+from wildlens.qgis.ramps import attribution_renderer, change_renderer
 from wildlens.registry.methods import form_of
 
 TRUE_COLOUR = ("B04", "B03", "B02")
@@ -36,6 +36,11 @@ def write_map_style(path: Path, method_title: str) -> Path:
 def write_attribution_style(map_path: Path, method_title: str) -> Path:
     """Write the style of an attribution map; see `ramps.attribution_renderer`."""
     return _write(attribution_renderer(map_path, method_title), map_path)
+
+
+def write_change_style(path: Path, method_title: str) -> Path:
+    """Write the style of the map of a change; see `ramps.change_renderer`."""
+    return _write(change_renderer(path, method_title), path)
 
 
 def write_scene_style(path: Path, bands: Sequence[str]) -> Path:

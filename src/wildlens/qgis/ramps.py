@@ -1,11 +1,13 @@
 """Colour ramps of maps, with the unit and the meaning of both ends in their legends."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
+from wildlens.files.bands import NO_UNIT
 from wildlens.files.raster import open_raster, read
 from wildlens.registry.methods import form_of, is_signed
 
@@ -44,22 +46,33 @@ def ramp_of(map_path: Path) -> Ramp:
     Args:
         map_path: float32 GeoTIFF.
     """
-    with open_raster(map_path) as dataset:
-        tags, dtype = dataset.tags(), dataset.dtypes[0]
-        factor = max(1.0, max(dataset.shape) / SAMPLE)
-        shape = tuple(max(1, round(side / factor)) for side in dataset.shape)
-        values = read(dataset, 1, out_shape=shape)
-    values = values[np.isfinite(values)]
+    values, tags, dtype = _sample(map_path)
     if form_of(tags, map_path.stem, dtype) == "score":
         return Ramp(0.0, 1.0, RAMP, ("0 anthropogenic", "1 natural"))
-    unit = tags.get("unit", "")
-    unit = f" {unit}" if unit not in ("", "none") else ""
+    unit = _unit(tags)
     if is_signed(tags, map_path.stem) or (values < 0).any():
         limit = _limit(np.abs(values))
         ends = f"−{limit:.3g}{unit} or less, low", f"{limit:.3g}{unit} or more, high"
         return Ramp(-limit, limit, DIVERGING, ends)
     top = _limit(values)
     return Ramp(0.0, top, RAMP, (f"0{unit}, low", f"{top:.3g}{unit} or more, high"))
+
+
+def change_ramp_of(path: Path) -> Ramp:
+    """The ramp of the map of a change: it diverges from 0 to the 99th percentile of its size."""
+    values, tags, _ = _sample(path)
+    limit, unit = _limit(np.abs(values)), _unit(tags)
+    ends = f"−{limit:.3g}{unit} or less, lower", f"{limit:.3g}{unit} or more, higher"
+    return Ramp(-limit, limit, DIVERGING, ends)
+
+
+def change_renderer(path: Path, title: str = "") -> ElementTree.Element:
+    """Renderer of the map of a change: a colour ramp (`change_ramp_of`), no data transparent.
+
+    Args:
+        path: float32 GeoTIFF; title: heads the legend.
+    """
+    return _renderer(change_ramp_of(path), f"{title}: " if title else "")
 
 
 def attribution_renderer(map_path: Path, title: str = "") -> ElementTree.Element:
@@ -69,6 +82,21 @@ def attribution_renderer(map_path: Path, title: str = "") -> ElementTree.Element
         map_path: float32 GeoTIFF; title: heads the legend.
     """
     return _renderer(ramp_of(map_path), f"{title}: " if title else "")
+
+
+def _sample(path: Path) -> tuple[np.ndarray, dict[str, str], str]:
+    """Finite values (n,) of a map's first band, resampled, its tags and its data type."""
+    with open_raster(path) as dataset:
+        factor = max(1.0, max(dataset.shape) / SAMPLE)
+        shape = tuple(max(1, round(side / factor)) for side in dataset.shape)
+        values = read(dataset, 1, out_shape=shape)
+        return values[np.isfinite(values)], dataset.tags(), dataset.dtypes[0]
+
+
+def _unit(tags: Mapping[str, str]) -> str:
+    """The unit of a map after a space; empty without one."""
+    unit = tags.get("unit", "")
+    return f" {unit}" if unit not in ("", NO_UNIT) else ""
 
 
 def _limit(values: np.ndarray) -> float:

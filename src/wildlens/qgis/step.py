@@ -14,16 +14,16 @@ from wildlens.areas.antimeridian import DEGREES, Bounds, bounding_box
 from wildlens.areas.polygons import TERMS
 from wildlens.errors import WildLensError
 from wildlens.files import vector
-from wildlens.files.map_tags import origin_of_maps, tags_of
+from wildlens.files.map_tags import changes_by_pair, origin_of_maps, tags_of
 from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.landcover.class_counts import count_classes
 from wildlens.qgis.layouts import layouts_of
 from wildlens.qgis.project_xml import Extent, Group, Layer, layers_of, write_project
 from wildlens.qgis.qml import landcover_renderer, scene_renderer, write_vector_style
-from wildlens.qgis.ramps import attribution_renderer
+from wildlens.qgis.ramps import attribution_renderer, change_renderer
 from wildlens.qgis.symbols import areas_labels, areas_renderer, tiles_renderer
-from wildlens.qgis.themes import presets, themes_of
+from wildlens.qgis.themes import CHANGE, presets, themes_of
 from wildlens.registry import methods
 from wildlens.settings import Tiles
 
@@ -35,6 +35,10 @@ SHOWN_FIRST = ("minimizer", "gan")
 NOTE = (
     "Made by WildLens. High attribution marks where the classifier's score for protected nature"
     " comes from; each method has its own unit, so compare locations, not methods."
+)
+CHANGE_NOTE = (
+    "areas.csv beside it has the mean change of each protected area and its noise: what two dates"
+    " differ by without a change."
 )
 AREAS_NOTE = (
     "Protected areas that count, by the mean score of the part that mapped scenes cover (attribute"
@@ -50,6 +54,7 @@ def build_project(
     areas: Path | None,
     output: Path,
     settings: Tiles,
+    changes: Sequence[Path] = (),
 ) -> None:
     """Write the project, and the styles of the vector layers.
 
@@ -60,6 +65,7 @@ def build_project(
         footprints: GeoPackage of the tiles; areas: the one that area-statistics wrote.
         output: `.qgz`; sources are relative to its folder.
         settings: classes of the tiles.
+        changes: maps of the change between two scenes.
     """
     if not scenes:
         raise WildLensError(f"{output}: needs at least one scene to show (--scene)")
@@ -75,6 +81,7 @@ def build_project(
         members.append(_footprints(footprints, folder, settings))
     if areas is not None:
         members.append(_areas(areas, folder))
+    members += [_changes(names, found, folder) for names, found in changes_by_pair(changes).items()]
     for number, path in enumerate(ordered):
         name = path.stem
         members.append(
@@ -85,6 +92,7 @@ def build_project(
     origin = origin_of_maps(maps)
     title = f"WildLens: {', '.join(path.stem for path in ordered)}"
     themes = themes_of(layers)
+    of_scenes = {name: found for name, found in themes.items() if name != CHANGE}
     notes = [NOTE, f"Models: {origin}."] if origin else [NOTE]
     warnings = [f"Warning: {warning}." for warning in tags_of(maps, WARNING_TAG)]
     write_project(
@@ -95,7 +103,7 @@ def build_project(
         extent,
         " ".join([*notes, *warnings]),
         presets(themes),
-        layouts_of(themes, ordered[0].stem, [*notes, *warnings], extent, crs.is_projected),
+        layouts_of(of_scenes, ordered[0].stem, [*notes, *warnings], extent, crs.is_projected),
     )
     outside = [layer.source for layer in layers if layer.source.startswith("../")]
     if outside:
@@ -173,6 +181,20 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
         for method in ordered
     ]
     return layers, scores, images
+
+
+def _changes(names: tuple[str, str], maps: Mapping[str, Path], folder: Path) -> Group:
+    """Group of the maps of the change between two scenes; hidden when the project opens."""
+    layers = []
+    for method, path in maps.items():
+        with open_raster(path) as dataset:
+            tags = dataset.tags()
+        note = f"Unit: {tags.get('unit', 'unknown')}. {tags.get('sign', '')}. {CHANGE_NOTE}"
+        layers.append(Layer(
+            methods.title(method), _relative(path, folder), *_place(path), change_renderer(path),
+            note=f"{note}{_of_models(tags)}", kind="change",
+        ))  # fmt: skip
+    return Group(f"Change from {names[0]} to {names[1]}", layers, expanded=False)
 
 
 def _footprints(path: Path, folder: Path, settings: Tiles) -> Layer:

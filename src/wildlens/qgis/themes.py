@@ -7,19 +7,21 @@ from wildlens.qgis.project_xml import Layer
 
 IMAGE, ATTRIBUTION = "Image", "Attribution"
 OTHER_METHOD, LAND_COVER = "Comparison: other method", "Comparison: land cover"
+CHANGE = "Change between two dates"
 
 
 def themes_of(layers: Iterable[Layer]) -> dict[str, list[Layer]]:
     """Theme -> its layers; themes that would lack what they are named after are left out.
 
     The attribution is the one that is shown when the project opens; the other method is the first
-    of the remaining ones, in the order of the methods. Outlines of protected areas are in all
+    of the remaining ones, in the order of the methods. The change is that of the first map, the
+    score. Outlines of protected areas are in all
     themes.
     """
     layers = list(layers)
     of_kind = {
         kind: [layer for layer in layers if layer.kind == kind]
-        for kind in ("areas", "image", "attribution", "land cover")
+        for kind in ("areas", "image", "attribution", "land cover", "change")
     }
     areas, images, maps = (of_kind[kind] for kind in ("areas", "image", "attribution"))
     others = first_of_each_scene(layer for layer in maps if not layer.shown)
@@ -28,6 +30,7 @@ def themes_of(layers: Iterable[Layer]) -> dict[str, list[Layer]]:
         ATTRIBUTION: ([layer for layer in maps if layer.shown], images),
         OTHER_METHOD: (others, images),
         LAND_COVER: (of_kind["land cover"], []),
+        CHANGE: (of_kind["change"][:1], []),
     }
     return {name: [*areas, *found, *below] for name, (found, below) in themes.items() if found}
 

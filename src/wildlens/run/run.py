@@ -74,6 +74,14 @@ class Run:
         return {scene: sorted(names, key=methods.position) for scene, names in found.items()}
 
     @property
+    def changes(self) -> dict[str, list[str]]:
+        """Two dates, as `{before}_{after}` -> methods whose maps were subtracted."""
+        found: dict[str, list[str]] = {}
+        for path in sorted(self.folder.glob("compare/*/*.tif")):
+            found.setdefault(path.parent.name, []).append(path.stem)
+        return {dates: sorted(names, key=methods.position) for dates, names in found.items()}
+
+    @property
     def attributions(self) -> list[str]:
         """Methods whose attribution of tiles there is, in the order of the tables."""
         names = [path.stem for path in self.folder.glob("attributions/*.zarr")]
@@ -116,6 +124,20 @@ class Run:
             return rasters.open_bands(path)
         title = methods.title(method)
         return rasters.open_layer(path, band or method, f"{title}, {band}" if band else title)
+
+    def change(self, dates: str, method: str) -> xarray.DataArray:
+        """Change of a map between two dates, (y, x) float32 in its unit, NaN = no data; lazy.
+
+        It is the second date minus the first, on the grid that both scenes share.
+
+        Args:
+            dates: `{before}_{after}`, as `changes` lists them.
+        """
+        changes, make = self.changes, "'wildlens compare'"
+        check_name(dates, changes, self._at("compare"), "change between dates", make)
+        check_name(method, changes[dates], self._at("compare", dates), "change by method", make)
+        path = self.folder / "compare" / dates / f"{method}.tif"
+        return rasters.open_layer(path, "change", f"{methods.title(method)}, change")
 
     def landcover(self, scene: str) -> xarray.DataArray:
         """Land cover on a scene's grid, (y, x) uint8 index of the class, 0 = no data; lazy.

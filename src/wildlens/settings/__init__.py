@@ -7,6 +7,7 @@ unknown key is an error that names the nearest known one; a value out of range n
 from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution, fields_read
 from wildlens.settings.classifier import Classifier
+from wildlens.settings.compare import Compare
 from wildlens.settings.configuration import Settings
 from wildlens.settings.demo import Demo
 from wildlens.settings.evaluation import Evaluation
@@ -23,8 +24,8 @@ from wildlens.settings.tiles import TWO_CLASSES, TileClass, Tiles, classes_in_or
 from wildlens.settings.types import Clip
 
 __all__ = [
-    "DEMO", "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Demo",
-    "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models", "Product",
-    "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order", "dump_section",
-    "fields_read", "load_section", "read_yaml", "validate",
+    "DEMO", "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Compare",
+    "Demo", "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models",
+    "Product", "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order",
+    "dump_section", "fields_read", "load_section", "read_yaml", "validate",
 ]  # fmt: skip

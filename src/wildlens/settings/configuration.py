@@ -1,5 +1,7 @@
 """The whole configuration: all sections, and constraints between them."""
 
+import difflib
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
@@ -8,11 +10,12 @@ from wildlens.registry import classifiers, methods
 from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution
 from wildlens.settings.classifier import Classifier
+from wildlens.settings.compare import Compare
 from wildlens.settings.demo import Demo
 from wildlens.settings.evaluation import Evaluation
 from wildlens.settings.fetch import Fetch
 from wildlens.settings.gan import Gan
-from wildlens.settings.inputs import Inputs
+from wildlens.settings.inputs import DEMO, Inputs, Product
 from wildlens.settings.landcover import Landcover
 from wildlens.settings.models import Models
 from wildlens.settings.scene import Scene
@@ -45,6 +48,9 @@ class Settings(Section):
     attribution: Attribution = Attribution()
     evaluation: Evaluation = Evaluation()
     areas: Areas = Areas()
+    compare: Compare | None = Field(
+        None, description="Two dates of the same ground that are compared; null: none"
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -90,6 +96,25 @@ class Settings(Section):
                     " attribution"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _compared_products_are_there(self):
+        if self.compare is None:
+            return self
+        mapping, training = ([p.name for p in products] for products in self._read_products())
+        compare = self.compare
+        _check_names("before", [compare.before], "inputs.mapping", mapping)
+        _check_names("after", [compare.after], "inputs.mapping", mapping)
+        names = [name for pair in compare.unchanged for name in pair]
+        known = [*mapping, *training]
+        _check_names("unchanged", names, "inputs.mapping and inputs.training", known)
+        return self
+
+    def _read_products(self) -> tuple[list[Product], list[Product]]:
+        """Products to map and to train on; AnthroProtect replaces those of the demo."""
+        if not self.anthroprotect:
+            return self.inputs.mapping, self.inputs.training
+        return [p for p in self.inputs.mapping if not p.paths[0].startswith(DEMO)], []
 
     @model_validator(mode="after")
     def _training_has_its_inputs(self):
@@ -191,3 +216,12 @@ class Settings(Section):
                 f" classifier.maps ({classifier.maps}) is more than {MOST_CELLS} cells: lower one"
             )
         return self
+
+
+def _check_names(key: str, names: Iterable[str], where: str, known: Sequence[str]) -> None:
+    """Refuse names of `compare` that no product has, with the nearest that one has."""
+    for name in names:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
+            hint = f"did you mean '{near[0]}'?" if near else "it lists none"
+            raise ValueError(f"compare.{key}: no product of {where} is named '{name}' ({hint})")

@@ -28,6 +28,7 @@ _NESTED = {
     "TileClass": "class",
     "FetchRequest": "request",
     "Models": "section",
+    "Compare": "section",
 }
 
 

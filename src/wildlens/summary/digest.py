@@ -12,6 +12,7 @@ from wildlens.files.map_tags import origin_of_maps, tags_of
 from wildlens.files.origin import WARNING_TAG, origin_of_models
 from wildlens.progress import duration
 from wildlens.registry import methods
+from wildlens.settings import Compare, load_section
 from wildlens.summary.run import Run, everything_in
 from wildlens.warnings import NONE as NO_WARNING
 
@@ -33,6 +34,7 @@ PLACES = (
     ("evaluation/methods.csv", "how well each method finds wetlands and bare land"),
     ("evaluation/classes.csv", "what each method highlights, class by class"),
     ("area_statistics.csv", "score, attribution and land cover of each protected area"),
+    ("compare", "change between two dates, and protected areas that change beyond the noise"),
     ("figures", "the figures"),
     ("models", "classifier and generators, to map other scenes with"),
     ("stac/catalog.json", "all of it as a STAC catalogue, for other programs"),
@@ -43,6 +45,7 @@ SAVED = {
     "gan": "metrics/gan/warnings.txt",
     "evaluate": "evaluation/warnings.txt",
 }
+MOST_NAMED = 5  # areas, on the console
 Row = dict[str, str]
 
 
@@ -55,6 +58,7 @@ class Summary:
         maps: scene -> methods.
         accuracy, methods, scores, areas: rows of metrics/classifier/accuracy.csv,
             evaluation/methods.csv, evaluation/scores.csv and area_statistics.csv, as text.
+        changes: rows of areas.csv of the two dates that are compared; comparison: their folder.
         warnings: one line each, with the step that logged it.
         seconds: step -> computing time of all its jobs, s.
         settings: section -> YAML text.
@@ -69,6 +73,8 @@ class Summary:
     methods: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
     areas: list[Row] = field(default_factory=list)
+    changes: list[Row] = field(default_factory=list)
+    comparison: str = ""
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
@@ -105,6 +111,7 @@ def read_summary(folder: Path, run: Run | None = None) -> Summary:
         if path.is_file():
             maps.setdefault(scene, []).append(method)
             paths.append(path)
+    comparison = _comparison(folder, run)
     warnings = [*_saved(folder), *_logged(folder / "logs", run.jobs)]
     warnings += [f"map: {warning}" for warning in tags_of(paths, WARNING_TAG)]
     return Summary(
@@ -115,6 +122,8 @@ def read_summary(folder: Path, run: Run | None = None) -> Summary:
         methods=_rows(folder / "evaluation/methods.csv"),
         scores=_rows(folder / "evaluation/scores.csv"),
         areas=_rows(folder / "area_statistics.csv"),
+        changes=_rows(folder / comparison / "areas.csv") if comparison else [],
+        comparison=comparison,
         warnings=list(dict.fromkeys(warnings)),
         seconds=_seconds(folder / "benchmarks", run.jobs),
         settings=_settings(folder / "settings", run.settings),
@@ -173,7 +182,23 @@ def _numbers(summary: Summary) -> list[str]:
             lines.append(f"    {name} {iou} [{low}, {high}]   AUROC {auroc}{notes}")
     if summary.methods:
         lines.append(f"  {ONE_TRAINING}")
+    lines += _changes(summary.changes)
     return lines
+
+
+def _changes(rows: list[Row]) -> list[str]:
+    """Number and names of the areas whose first map, the score, changes beyond its noise."""
+    rows = [row for row in rows if row["method"] == rows[0]["method"]]
+    beyond = [row["name"] or row["site_id"] for row in rows if row["beyond_noise"] == "yes"]
+    if not rows:
+        return []
+    first = rows[0]
+    named = f": {', '.join(beyond[:MOST_NAMED])}" if beyond else ""
+    more = ", ..." if len(beyond) > MOST_NAMED else ""
+    return [
+        f"  change of {first['method']} from {first['before']} to {first['after']}:"
+        f" {len(beyond)} of {len(rows)} protected areas beyond the noise{named}{more}"
+    ]
 
 
 def _notes(row: Row) -> Iterator[str]:
@@ -206,6 +231,15 @@ def _rows(path: Path, delimiter: str = ",") -> list[Row]:
             return list(csv.DictReader(file, delimiter=delimiter))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise WildLensError(f"{path}: cannot be read: {one_line(error)}") from None
+
+
+def _comparison(folder: Path, run: Run) -> str:
+    """Folder of the change between two dates; empty if the run compares none."""
+    settings = folder / "settings/compare.yaml"
+    if "compare" not in run.settings or not settings.is_file():
+        return ""
+    compare = load_section(Compare, settings)
+    return f"compare/{compare.before}_{compare.after}"
 
 
 def _saved(folder: Path) -> Iterator[str]:

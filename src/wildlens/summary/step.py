@@ -20,6 +20,7 @@ from wildlens.files.atomic import write_text
 from wildlens.files.conditions import conditions
 from wildlens.progress import duration
 from wildlens.summary.areas import site_rows
+from wildlens.summary.changes import change_rows
 from wildlens.summary.digest import REFERENCES, Summary, read_summary, rounded
 from wildlens.summary.run import Run
 from wildlens.summary.template import TEMPLATE
@@ -34,12 +35,13 @@ STORY = (
     ("How good it is", ("methods.png", "methods.csv")),
     ("What it highlights", ("classes.png",)),
     ("Protected areas", ("areas.png", "areas.csv")),
+    ("Change between two dates", ("changes.csv",)),
 )
 # Snakemake's report embeds a page as a data URI, which browsers limit to 2 MB
 MOST_BYTES = 1_500_000
 WIDTH = 1100  # of figures, pixels
 TABLES = {"accuracy.csv": "accuracy", "scores.csv": "scores", "methods.csv": "methods_table",
-          "areas.csv": "area_statistics"}  # fmt: skip
+          "areas.csv": "area_statistics", "changes.csv": "compare"}  # fmt: skip
 # columns of wide tables that fit on the page; an interval follows its value
 COLUMNS = {
     "scores.csv": ("split", "image", "mean_score", "share_in_order", "l1_reflectance",
@@ -54,6 +56,7 @@ PLACES = {
 }
 _INTERVAL = re.compile(r"(\S+) (\(\S+ to \S+\))")  # as `_with_interval` writes it
 AREAS = "areas.csv"  # made of area_statistics.csv, site by site
+CHANGES = "changes.csv"  # made of areas.csv of the two dates
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,10 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
             caption = _caption(captions, TABLES[name])
             rows = tuple(site_rows(rows))
             return Item(name, caption, rows=rows, file="area_statistics.csv", cut=True)
+        if name == CHANGES:
+            file = f"{summary.comparison}/areas.csv"
+            caption = _caption(captions, TABLES[name])
+            return Item(name, caption, rows=tuple(change_rows(rows)), file=file, cut=True)
         shown = tuple(_short(row, COLUMNS.get(name, tuple(row))) for row in rows)
         cut = len(shown[0]) < len(rows[0])
         caption = _caption(captions, TABLES[name])
