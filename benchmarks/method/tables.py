@@ -14,7 +14,9 @@ texture.csv      tiles with a periodic texture, of maps and of images
 faithfulness.csv insertion less deletion: does the score follow the map?
 tuned.csv        each method as it comes, and with settings chosen on validation tiles (tuning.py)
 
-Rows of experiments of which FOLDER has no run are kept.
+Rows of experiments of which FOLDER has no run are kept. Of an experiment that it has runs of, the
+rows of other seeds and threads in runs.csv and classifiers.csv are kept, and count in methods.csv
+and differences.csv; the other tables are of the runs in FOLDER, as their column `runs` says.
 
 An interval over runs holds land, tiles and split fixed, and asks how a new training would come out;
 one over blocks holds the trained networks fixed, and asks how other tiles would.
@@ -34,6 +36,7 @@ from wildlens.registry import methods as registry
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results" / "method"
 RUN = re.compile(r"seed-(?P<seed>\d+)-threads-(?P<threads>\d+)")
+KEY = ["experiment", "seed", "threads"]  # of a run
 METRICS = ["auroc", "average_precision", "iou", "iou_tiles"]
 MAPS = ("gan", "minimizer")  # the paper's, and the one that is shown first
 # of the reference land cover: bogs and rocks are the target, the next three are look-alikes
@@ -46,7 +49,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="folder of the runs")
     parser.add_argument("--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
-    tables = tables_of(read_runs(arguments.folder / "tables"))
+    tables = tables_of(read_runs(arguments.folder / "tables"), arguments.output)
     tables |= tuned_tables(arguments.folder / "tuned")
     arguments.output.mkdir(parents=True, exist_ok=True)
     for name, new in tables.items():
@@ -77,17 +80,19 @@ def _labelled(folder: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(folder / f"{name}.csv").assign(**label)
 
 
-def tables_of(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
-    """The tables that this writes, by name."""
-    key = ["experiment", "seed", "threads"]
+def tables_of(found: dict[str, pd.DataFrame], earlier: Path) -> dict[str, pd.DataFrame]:
+    """The tables that this writes, by name; `earlier`: folder of those of earlier runs."""
     truth = found["methods"].query("reference == 'truth'")
-    runs = found["run"].merge(truth[[*key, "method", *METRICS, "iou_low", "iou_high"]], on=key)
+    new = found["run"].merge(truth[[*KEY, "method", *METRICS, "iou_low", "iou_high"]], on=KEY)
+    new = new[[*KEY, *(c for c in new.columns if c not in KEY)]]
+    runs = with_kept(earlier / "runs.csv", new)
+    runs = runs[runs["experiment"].isin(new["experiment"])].reset_index(drop=True)
     return {
-        "runs": runs[[*key, *(c for c in runs.columns if c not in key)]],
+        "runs": new,
         "methods": methods_table(runs),
         "differences": differences_table(runs),
         "networks": networks_table(found),
-        "classifiers": classifiers_table(found, runs),
+        "classifiers": classifiers_table(found, new),
         "covers": covers_table(found["classes"]),
         "texture": texture_table(found["texture"]),
         "faithfulness": faithfulness_table(found["faithfulness"]),
@@ -95,12 +100,13 @@ def tables_of(found: dict[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
 
 
 def with_kept(path: Path, table: pd.DataFrame) -> pd.DataFrame:
-    """A table, and below it the rows of a file whose experiments it lacks."""
+    """A table, and below it the rows of a file whose experiments, or single runs, it lacks."""
     if not path.exists():
         return table
-    old = pd.read_csv(path)
-    kept = old[~old["experiment"].isin(table["experiment"])]
-    return pd.concat([table, kept], ignore_index=True) if len(kept) else table
+    old, key = pd.read_csv(path), [name for name in KEY if name in table]
+    have = set(table[key].itertuples(index=False, name=None))
+    lacking = [row not in have for row in old[key].itertuples(index=False, name=None)]
+    return pd.concat([table, old[lacking]], ignore_index=True) if any(lacking) else table
 
 
 def tuned_tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -160,8 +166,8 @@ def _share_first(runs: pd.DataFrame, group: pd.DataFrame, metric: str) -> float:
     if group["method"].iloc[0] in registry.names("control"):
         return float("nan")
     explanations = runs[~runs["method"].isin(registry.names("control"))]
-    best = explanations.groupby(["experiment", "seed", "threads"])[metric].max()
-    keys = pd.MultiIndex.from_frame(group[["experiment", "seed", "threads"]])
+    best = explanations.groupby(KEY)[metric].max()
+    keys = pd.MultiIndex.from_frame(group[KEY])
     return float(np.mean(group[metric].to_numpy() >= best.loc[keys].to_numpy()))
 
 
@@ -225,12 +231,11 @@ def networks_table(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 def classifiers_table(found: dict[str, pd.DataFrame], runs: pd.DataFrame) -> pd.DataFrame:
     """What is known of each run's classifier without land cover, and the AUROC of each method."""
-    key = ["experiment", "seed", "threads"]
-    accuracy = found["accuracy"].query("split == 'test'")[[*key, "accuracy", "fgsm_accuracy"]]
-    table = found["evidence"][[*key, "presence"]].merge(accuracy, on=key)
-    aurocs = runs.pivot(index=key, columns="method", values="auroc")
+    accuracy = found["accuracy"].query("split == 'test'")[[*KEY, "accuracy", "fgsm_accuracy"]]
+    table = found["evidence"][[*KEY, "presence"]].merge(accuracy, on=KEY)
+    aurocs = runs.pivot(index=KEY, columns="method", values="auroc")
     explanations = [name for name in registry.names("paper", "rival") if name in aurocs]
-    return table.merge(aurocs[explanations].reset_index(), on=key)
+    return table.merge(aurocs[explanations].reset_index(), on=KEY)
 
 
 def covers_table(classes: pd.DataFrame) -> pd.DataFrame:
@@ -254,11 +259,10 @@ def covers_table(classes: pd.DataFrame) -> pd.DataFrame:
 
 def texture_table(texture: pd.DataFrame) -> pd.DataFrame:
     """Tiles with a periodic texture: of each method, and how many more than of the images."""
-    key = ["experiment", "seed", "threads"]
-    images = texture[texture["method"] == "image"].set_index(key)["periodic_tiles"]
+    images = texture[texture["method"] == "image"].set_index(KEY)["periodic_tiles"]
     rows = []
     for (experiment, method), group in texture.groupby(["experiment", "method"], sort=False):
-        own = group.set_index(key)["periodic_tiles"]
+        own = group.set_index(KEY)["periodic_tiles"]
         excess = own - images.reindex(own.index)
         rows.append(
             {"experiment": experiment, "method": method, "title": registry.title(method),

@@ -157,7 +157,7 @@ def runs(tmp_path):
 
 def test_tables_say_how_runs_spread(runs):
     folder, values = runs
-    tables = benchmark.tables_of(benchmark.read_runs(folder / "tables"))
+    tables = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)
     assert len(tables["runs"]) == 6 * len(METHODS)
     methods = tables["methods"].set_index("method")
     assert list(methods.index) == list(METHODS) and (methods["runs"] == 6).all()
@@ -176,7 +176,7 @@ def test_tables_say_how_runs_spread(runs):
 
 def test_differences_are_paired_within_runs(runs):
     folder, values = runs
-    table = benchmark.tables_of(benchmark.read_runs(folder / "tables"))["differences"]
+    table = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)["differences"]
     (row,) = table.query("map == 'gan' and rival == 'deeplift'").to_dict("records")
     differences = values["gan"] - values["deeplift"]
     expected = ttest_1samp(differences, 0).confidence_interval(0.95)
@@ -188,7 +188,7 @@ def test_differences_are_paired_within_runs(runs):
 
 def test_each_classifier_has_a_row_with_what_its_maps_reach(runs):
     folder, values = runs
-    table = benchmark.tables_of(benchmark.read_runs(folder / "tables"))["classifiers"]
+    table = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)["classifiers"]
     assert len(table) == 6 and set(table.columns) >= {"presence", "accuracy", "gan", "deeplift"}
     assert "brightness" not in table  # a control
     for row in table.to_dict("records"):
@@ -198,7 +198,7 @@ def test_each_classifier_has_a_row_with_what_its_maps_reach(runs):
 
 def test_periodic_tiles_are_counted_beyond_those_of_the_images(runs):
     folder, _ = runs
-    tables = benchmark.tables_of(benchmark.read_runs(folder / "tables"))
+    tables = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)
     row = tables["texture"].set_index("method").loc["gan"]
     assert (row["low"], row["high"], row["most_above_images"]) == (0, 2, 0)
     assert set(tables["covers"]["cover"]) == {"bog", "forest"}
@@ -210,7 +210,7 @@ def test_periodic_tiles_are_counted_beyond_those_of_the_images(runs):
 
 def test_one_run_has_no_interval(tmp_path):
     write_run(tmp_path / "tables/default/seed-0-threads-1", dict.fromkeys(METHODS, 0.8), 0)
-    tables = benchmark.tables_of(benchmark.read_runs(tmp_path / "tables"))
+    tables = benchmark.tables_of(benchmark.read_runs(tmp_path / "tables"), tmp_path)
     assert tables["methods"]["auroc_sd"].isna().all()
     assert tables["differences"][["iou_low", "iou_high"]].isna().all(axis=None)
 
@@ -242,6 +242,22 @@ def test_rows_of_experiments_without_a_run_are_kept(runs, monkeypatch):
         assert len(found) == 2 * len(table)
         kept = found[found["experiment"] == "default"].reset_index(drop=True)
         pd.testing.assert_frame_equal(kept, table, check_dtype=False)
+
+
+def test_earlier_runs_of_an_experiment_are_kept_and_count(runs, monkeypatch):
+    folder, _ = runs
+    output = folder / "out"
+    monkeypatch.setattr("sys.argv", ["method", str(folder), "--output", str(output)])
+    benchmark.main()
+    whole = pd.read_csv(output / "methods.csv")
+    for other in sorted((folder / "tables/default").iterdir())[1:]:
+        other.rename(folder / other.name)
+    benchmark.main()  # again, with one of the runs
+    again = pd.read_csv(output / "methods.csv")
+    pd.testing.assert_frame_equal(again, whole, rtol=1e-3, atol=1e-4)
+    key = ["experiment", "seed", "threads", "method"]
+    assert not pd.read_csv(output / "runs.csv").duplicated(key).any()
+    assert (pd.read_csv(output / "texture.csv")["runs"] == 1).all()
 
 
 def test_tuning_is_a_job_per_run_if_it_is_asked_for(tmp_path):
