@@ -1,12 +1,13 @@
 """WildLens: maps of the patterns that make protected nature look natural in satellite imagery."""
 
 import importlib
+from pathlib import Path
 
 __version__ = "0.1.0"
 __all__ = ["open_run"]
 
 
-def open_run(folder):
+def open_run(folder: Path | str):
     """Open the results of a run; see `wildlens.run.run.Run`, which this returns.
 
     Args:
