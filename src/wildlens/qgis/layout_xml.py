@@ -126,13 +126,14 @@ def _legend(
         if layer.raster:
             _without_band(element, layer)
     styles = ElementTree.SubElement(item, "styles")
-    for style, size, weight, top in (
-        ("title", 10, 75, 0), ("group", 9, 75, 2), ("subgroup", 8, 75, 3),
-        ("symbol", 7, 50, 0.6), ("symbolLabel", 7, 50, 0.6),
+    for style, size, weight, top, bottom in (
+        ("title", 10, 75, 0, 0), ("group", 9, 75, 2, 0), ("subgroup", 8, 75, 3, 1.5),
+        ("symbol", 7, 50, 0.6, 0), ("symbolLabel", 7, 50, 0.6, 0),
     ):  # fmt: skip
         element = ElementTree.SubElement(
-            styles, "style", name=style, marginTop=str(top), marginLeft="2", alignment="1"
-        )
+            styles, "style", name=style, marginTop=str(top), marginBottom=str(bottom),
+            marginLeft="2", alignment="1",
+        )  # fmt: skip
         _font(element, "styleFont", size, weight)
 
 

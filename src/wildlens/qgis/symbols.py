@@ -82,17 +82,17 @@ def areas_renderer() -> ElementTree.Element:
 
 
 def areas_labels() -> ElementTree.Element:
-    """Labels with an area's name and mean score; long names are cut."""
+    """Labels with name and mean score, light on dark as most maps are; long names are cut."""
     labels = ElementTree.Element("labeling", type="simple")
     settings = ElementTree.SubElement(labels, "settings", calloutType="simple")
     style = ElementTree.SubElement(
         settings, "text-style", fieldName=AREA_LABEL, isExpression="1", fontSize="8",
-        fontSizeUnit="Point", fontFamily="Sans Serif", fontWeight="50", textColor="34,34,34,255",
+        fontSizeUnit="Point", fontFamily="Sans Serif", fontWeight="50", textColor="255,255,255,255",
         textOpacity="1",
     )  # fmt: skip
     ElementTree.SubElement(
-        style, "text-buffer", bufferDraw="1", bufferSize="0.6", bufferSizeUnits="MM",
-        bufferColor="255,255,255,255", bufferOpacity="1",
+        style, "text-buffer", bufferDraw="1", bufferSize="0.9", bufferSizeUnits="MM",
+        bufferColor="34,34,34,255", bufferOpacity="1",
     )  # fmt: skip
     ElementTree.SubElement(settings, "placement", placement="1")  # around the centre
     ElementTree.SubElement(settings, "rendering", drawLabels="1", obstacle="1")
