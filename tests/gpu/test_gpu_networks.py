@@ -15,7 +15,7 @@ from wildlens.networks.discriminator import PatchDiscriminator
 
 pytestmark = needs_gpu
 
-SIDE = 64  # px; the paper's strides need no more
+SIDE = 64  # px; enough for the strides of the paper
 # largest relative difference (root mean square) from float32 on the CPU
 VALUES = {"float32": 1e-5, "tf32": 5e-3, "bfloat16": 3e-2}
 GRADIENTS = {"float32": 1e-3, "tf32": 5e-2, "bfloat16": 3e-1}
