@@ -53,6 +53,7 @@ CPU = torch.device("cpu")
 WARM_UP = 3  # steps that are not timed: algorithms are chosen, the prefetched batches are used up
 SMALL = {"width": 2, "depth": 2, "strides": [2, 2, 2], "batch_size": 4}  # by --quick
 SMALL_GAN = {"width": 2, "discriminator_width": 2, "blocks": 1, "batch_size": 2, "crop": None}
+FEW = {"gradient_steps": 2, "expected_tiles": 1, "expected_steps": 1, "occlusion_stride": 16}
 LAYERS = ("score", "maximized", "minimized")  # maps that are no attributions: the networks alone
 
 
@@ -66,10 +67,11 @@ class Size:
     cpu_tiles: int
     matrix: int
     seconds: float  # of a method, at least
+    settings: dict  # of attribution, other than the defaults
 
 
-FULL = Size(steps=30, cpu_steps=4, tiles=16, cpu_tiles=4, matrix=8192, seconds=1.0)
-QUICK = Size(steps=4, cpu_steps=4, tiles=2, cpu_tiles=2, matrix=256, seconds=0.0)
+FULL = Size(steps=30, cpu_steps=4, tiles=16, cpu_tiles=4, matrix=8192, seconds=1.0, settings={})
+QUICK = Size(steps=4, cpu_steps=4, tiles=2, cpu_tiles=2, matrix=256, seconds=0.0, settings=FEW)
 
 
 class TimedLoop:
@@ -123,7 +125,10 @@ def configuration(name: str, quick: bool) -> Configuration:
     read = Configuration.read(name)
     if not quick:
         return read
-    classifier, gan = read.classifier.model_copy(update=SMALL), read.gan.model_copy(update=SMALL_GAN)
+    classifier, gan = (
+        read.classifier.model_copy(update=SMALL),
+        read.gan.model_copy(update=SMALL_GAN),
+    )
     return replace(read, size=64, classifier=classifier, gan=gan)
 
 
@@ -186,12 +191,12 @@ def attributions(arguments: argparse.Namespace, size: Size) -> Iterator[dict]:
                 continue
             cpu = None
             if name == "demo" and record.uses_network:
-                cpu = tiles_per_second(method, on_cpu, "float32", size.cpu_tiles, 0)
+                cpu = tiles_per_second(method, on_cpu, "float32", size.cpu_tiles, size, 0)
             for chosen in PRECISIONS:
                 if precision(method, Attribution(precision=chosen)) != chosen:
                     continue  # it stays float32
                 _reset_memory(where)
-                speed = tiles_per_second(method, models, chosen, size.tiles, size.seconds)
+                speed = tiles_per_second(method, models, chosen, size.tiles, size, size.seconds)
                 yield {
                     "method": method,
                     "networks": name,
@@ -203,10 +208,12 @@ def attributions(arguments: argparse.Namespace, size: Size) -> Iterator[dict]:
 
 
 def tiles_per_second(
-    name: str, models: ModelsInMemory, chosen: str, tiles: int, seconds: float
+    name: str, models: ModelsInMemory, chosen: str, tiles: int, size: Size, seconds: float
 ) -> float:
     """Throughput of a method with batches of `tiles`, after a first one that is not timed."""
-    settings = Attribution(baseline="mean", precision=chosen, batch_size=tiles)
+    settings = Attribution(
+        baseline="mean", precision=chosen, batch_size=tiles, activation_tiles=8, **size.settings
+    )
     inputs = models.inputs(tiles)
     with in_precision(precision(name, settings), models.device):
         method = create(name, models, settings)

@@ -7,9 +7,9 @@ from functools import cache
 
 import pytest
 import torch
+from benchmarks.in_memory import ModelsInMemory, training_set
 from gpu_device import device, difference, needs_gpu
 
-from benchmarks.in_memory import ModelsInMemory, training_set
 from wildlens.attribution.create import create, precision
 from wildlens.networks.device import in_precision
 from wildlens.registry import classifiers, methods

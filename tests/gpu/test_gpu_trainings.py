@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from benchmarks.in_memory import classifier_loop, gan_loop, training_set
 from gpu_device import NAME, device, needs_gpu, processes_available
 
-from benchmarks.in_memory import classifier_loop, gan_loop, training_set
 from wildlens.networks.device import choose_device
 from wildlens.settings import Classifier, Gan
 from wildlens.training.checkpoint import Checkpoints, Stopped

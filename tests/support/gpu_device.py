@@ -1,4 +1,4 @@
-"""The device of tests/gpu: the GPU of this machine, or the one that an environment variable names."""
+"""The device of tests/gpu: the GPU of this machine, or one that an environment variable names."""
 
 import os
 from collections.abc import Iterator
