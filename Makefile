@@ -12,7 +12,9 @@ INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
 INSTALLED_BENCHMARK := $(VENV)/.installed-benchmark
 
-.PHONY: help demo report docs test test-slurm format lint benchmark clean
+VENV_GPU ?= .venv-gpu
+
+.PHONY: help demo report docs test test-slurm gpu format lint benchmark clean
 
 help:
 	@echo 'make demo     install into $(VENV) and run the embedded default: maps in results/'
@@ -20,6 +22,7 @@ help:
 	@echo 'make docs     build the documentation into site/, without the network'
 	@echo 'make test     run the tests (WILDLENS_TEST_DATA: folder of real files, optional)'
 	@echo 'make test-slurm   run the workflow on a real Slurm, started on this machine (root, Debian)'
+	@echo 'make gpu      test and measure networks on the GPU of this machine, without GDAL: gpu.csv'
 	@echo 'make format   format package, tests and workflow'
 	@echo 'make lint     check their format, rules and dependencies'
 	@echo 'make benchmark  compare speed and memory with other packages, with the models of the demo (hours)'
@@ -42,6 +45,13 @@ test: $(INSTALLED_DEV)
 
 test-slurm: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest tests/slurm $(ARGS)
+
+# in an environment that keeps an installed torch; a machine without a GPU is an error
+gpu:
+	$(PYTHON) -m venv --system-site-packages $(VENV_GPU)
+	$(VENV_GPU)/bin/python -m pip install --quiet -r envs/gpu.txt
+	WILDLENS_GPU_TEST_DEVICE=cuda PYTHONPATH=src:. $(VENV_GPU)/bin/python -m pytest tests/gpu -v
+	PYTHONPATH=src:. $(VENV_GPU)/bin/python benchmarks/gpu.py --output gpu.csv
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff check --fix-only .

@@ -25,8 +25,8 @@ from wildlens.networks.images import to_images
 from wildlens.progress import track
 from wildlens.registry import methods
 from wildlens.settings import Attribution, fields_read
-from wildlens.tiles.georeference import GRID_MAPPING, LOCATION
-from wildlens.tiles.store import consolidate
+from wildlens.tiles.georeference import LOCATION
+from wildlens.tiles.store import GRID_MAPPING, consolidate
 
 log = logging.getLogger(__name__)
 

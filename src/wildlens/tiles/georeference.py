@@ -13,8 +13,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
 from wildlens.files.acquisition import SENSED, first_time
+from wildlens.tiles.store import GRID_MAPPING
 
-GRID_MAPPING = "spatial_ref"  # the name that rioxarray looks for
 # of the stores made from a training set, too
 LOCATION = ("crs", "tile_x", "tile_y", "longitude", "latitude", "time", GRID_MAPPING)
 _AXES = {"tile_y": "y", "tile_x": "x"}

@@ -13,9 +13,9 @@ from wildlens.errors import WildLensError, one_line
 from wildlens.files.reflectance import MISSING, SCALE, UNIT
 from wildlens.legend import CORINE
 from wildlens.settings import TWO_CLASSES
-from wildlens.tiles.georeference import GRID_MAPPING
 
 STEP = "tiles"
+GRID_MAPPING = "spatial_ref"  # coordinate with the CRS; the name that rioxarray looks for
 
 # Variables over the tiles: dtype, dimensions, attributes. 0 is no data in all of them; only
 # reflectance says so by `_FillValue`, since classes must stay whole numbers when xarray masks.
