@@ -1,27 +1,27 @@
 """Mean seconds of a job of each rule, from which the share of a run that is done is computed.
 
-Of the demo on two cores (mean of `results/benchmarks/*.tsv` by rule). On other land and machines
-all are longer or shorter; only their ratios matter here.
+Of the demo on two shared cores (mean of `results/benchmarks/*.tsv` by rule, rounded). On other land
+and machines all are longer or shorter; only their ratios matter here.
 """
 
 SECONDS = {
     "settings": 0.3,
     "method_settings": 0.3,
-    "demo": 30,
-    "scene": 5,
+    "demo": 115,
+    "scene": 13,
     "landcover": 4,
-    "tiles": 5,
-    "train_classifier": 100,
-    "train_gan": 150,
-    "map": 3,
-    "attribute": 12,
-    "evaluate": 15,
-    "figures": 4,
-    "qgis": 2,
-    "catalogue": 3,
-    "explore": 4,
-    "area_statistics": 3,
-    "summary": 2,
+    "tiles": 10,
+    "train_classifier": 120,
+    "train_gan": 245,
+    "map": 8,
+    "attribute": 10,
+    "evaluate": 130,
+    "figures": 20,
+    "qgis": 5,
+    "catalogue": 5,
+    "explore": 8,
+    "area_statistics": 5,
+    "summary": 5,
 }
 OTHER = 10.0
 
