@@ -165,6 +165,8 @@ def test_tables_have_their_columns_and_methods(results, table, columns, methods)
 
 def test_every_table_has_the_documented_columns(results):
     for name, documented in documented_columns().items():
+        if name.startswith("compare/"):  # the demo has one date; tests/compare has this table
+            continue
         with (results / name).open(newline="", encoding="utf-8") as file:
             written = next(csv.reader(file))
         if name.endswith("confusion.csv"):  # one column per class
