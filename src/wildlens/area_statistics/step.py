@@ -19,7 +19,7 @@ from wildlens.area_statistics.tables import INSIDE, classes_table, statistics_ta
 from wildlens.area_statistics.thresholds import read_thresholds
 from wildlens.area_statistics.zones import bounds_of_sites, build_zones, touching
 from wildlens.errors import WildLensError
-from wildlens.files.atomic import write_text
+from wildlens.files.frames import write_frame
 from wildlens.files.raster import read_grid
 from wildlens.settings import Areas, Tiles
 
@@ -62,18 +62,13 @@ def build_statistics(
     methods = methods_of(mapped)
     without = [scene.name for scene in mapped if scene.landcover is None]
     table = statistics_table(zones, totals, methods, values, len(without) < len(mapped))
-    _write_table(output, table)
-    _write_table(classes, classes_table(zones, totals, methods))
+    write_frame(output, table)
+    write_frame(classes, classes_table(zones, totals, methods))
     shown = sites[touching(sites, grids)]
     write_geopackage(geopackage, with_statistics(shown, table))
     if without:
         log.info("area-statistics: without land cover, left out of it: %s", ", ".join(without))
     _report(output, table)
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    """CSV with six significant digits; missing numbers are empty cells."""
-    write_text(path, table.to_csv(index=False, float_format="%.6g"))
 
 
 def _report(output: Path, table: pd.DataFrame) -> None:

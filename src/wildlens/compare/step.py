@@ -22,7 +22,8 @@ from wildlens.compare.change_map import sum_change, write_change
 from wildlens.compare.pairs import Pair, check_origin, find_pair
 from wildlens.compare.tables import changes_table
 from wildlens.files.acquisition import TIME
-from wildlens.files.atomic import atomic, write_text
+from wildlens.files.atomic import atomic
+from wildlens.files.frames import write_frame
 from wildlens.files.map_tags import tags_of
 from wildlens.files.raster import gdal
 from wildlens.progress import track
@@ -74,7 +75,7 @@ def compare_dates(
         if areas is not None:
             noise = {m: [sum_change(p, m) for p in unchanged] for m in cells} if unchanged else {}
             table = _table(areas, pair, folder, cells, noise, unchanged, of_areas, tiles)
-            write_text(folder / TABLE, table.to_csv(index=False, float_format="%.6g"))
+            write_frame(folder / TABLE, table)
             _report(table)
     names = " and ".join(pair.names)
     log.info("compare: %d maps of the change between %s -> %s", len(cells), names, output)

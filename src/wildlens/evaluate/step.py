@@ -55,6 +55,7 @@ from wildlens.evaluate.tables import (
 from wildlens.evaluate.target_groups import TARGETS, build_groups
 from wildlens.evaluate.texture import texture_row
 from wildlens.files.atomic import write_text
+from wildlens.files.frames import write_frame
 from wildlens.files.map_tags import maps_by_scene
 from wildlens.files.reflectance import to_reflectance
 from wildlens.progress import track
@@ -229,7 +230,7 @@ def _write_table(path: Path, table: pd.DataFrame) -> None:
     if "threshold" in table:
         texts = table["threshold"].map(repr).where(table["threshold"].notna(), "")
         table = table.assign(threshold=texts)
-    write_text(path, table.to_csv(index=False, float_format="%.6g"))
+    write_frame(path, table)
 
 
 def _report(output: Path, methods: pd.DataFrame, settings: Evaluation) -> None:
