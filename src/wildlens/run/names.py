@@ -1,9 +1,8 @@
 """Names that a user asks for, checked against those that exist."""
 
-import difflib
 from collections.abc import Collection
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, did_you_mean
 
 
 def check_name(name: str, known: Collection[str], where: str, kind: str, command: str) -> None:
@@ -23,8 +22,7 @@ def check_name(name: str, known: Collection[str], where: str, kind: str, command
     given = " ".join(str(name).split())
     if not known:
         raise WildLensError(f"{where}: has no {kind} '{given}', nor any other: run {command}")
-    near = difflib.get_close_matches(given, known, n=1, cutoff=0)
     raise WildLensError(
-        f"{where}: has no {kind} '{given}' (did you mean '{near[0]}'?); it has"
+        f"{where}: has no {kind} '{given}'{did_you_mean(given, known)}; it has"
         f" {', '.join(known)}; {command} makes others"
     )

@@ -1,11 +1,11 @@
 """`attribution`: the methods, and how scenes and tiles are attributed."""
 
-import difflib
 from collections.abc import Callable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from wildlens.errors import did_you_mean
 from wildlens.registry import methods
 from wildlens.registry.record import RANDOMISED, Role
 from wildlens.settings.section import Section
@@ -18,8 +18,7 @@ def _of_role(*roles: Role) -> Callable[[str], str]:
     def check(name: str) -> str:
         known = methods.names(*roles)
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            raise ValueError(f"unknown name (did you mean '{near[0]}'?)")
+            raise ValueError(f"unknown name{did_you_mean(name, known)}")
         return name
 
     return check

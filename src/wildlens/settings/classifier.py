@@ -1,10 +1,10 @@
 """`classifier`: the network that is explained, and its training."""
 
-import difflib
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
+from wildlens.errors import did_you_mean
 from wildlens.registry import classifiers
 from wildlens.settings.section import Section
 from wildlens.settings.types import PRECISION, GroupName, Precision, Seed, Share
@@ -12,8 +12,7 @@ from wildlens.settings.types import PRECISION, GroupName, Precision, Seed, Share
 
 def _known(name: str) -> str:
     if name not in classifiers.records():
-        near = difflib.get_close_matches(name, classifiers.records(), n=1, cutoff=0.0)
-        raise ValueError(f"unknown architecture (did you mean '{near[0]}'?)")
+        raise ValueError(f"unknown architecture{did_you_mean(name, classifiers.records())}")
     return name
 
 

@@ -1,11 +1,11 @@
 """The whole configuration: all sections, and constraints between them."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import Field, model_validator
 
+from wildlens.errors import did_you_mean
 from wildlens.registry import classifiers, methods
 from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution
@@ -222,6 +222,5 @@ def _check_names(key: str, names: Iterable[str], where: str, known: Sequence[str
     """Refuse names of `compare` that no product has, with the nearest that one has."""
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.0)
-            hint = f"did you mean '{near[0]}'?" if near else "it lists none"
-            raise ValueError(f"compare.{key}: no product of {where} is named '{name}' ({hint})")
+            hint = did_you_mean(name, known) or " (it lists none)"
+            raise ValueError(f"compare.{key}: no product of {where} is named '{name}'{hint}")

@@ -1,6 +1,5 @@
 """Read and write sections; each bad key is named in one line, with its nearest known neighbour."""
 
-import difflib
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from wildlens.errors import WildLensError
+from wildlens.errors import WildLensError, did_you_mean
 from wildlens.settings.configuration import Settings
 from wildlens.settings.section import Section
 from wildlens.settings.strict_yaml import read_yaml
@@ -51,10 +50,7 @@ def _explain(error: dict, model: type[BaseModel]) -> str:
     key = ".".join(location) or "configuration"
     if error["type"] == "extra_forbidden":
         known = _keys_at(model, location[:-1])
-        near = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.0)
-        return (
-            f"unknown key '{key}' (did you mean '{near[0]}'?)" if near else f"unknown key '{key}'"
-        )
+        return f"unknown key '{key}'{did_you_mean(location[-1], known)}"
     if error["type"] == "missing":
         return f"missing key '{key}'"
     if error["type"] == "string_type" and not isinstance(error["input"], dict | list):
