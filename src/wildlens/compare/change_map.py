@@ -1,9 +1,11 @@
 """The map of a change, after minus before, written window by window."""
 
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+from rasterio.windows import Window
 
 from wildlens.area_statistics.coverage import windows
 from wildlens.compare.cells import Cells
@@ -29,37 +31,36 @@ def write_change(pair: Pair, method: str, output: Path, tags: dict[str, str]) ->
     Returns:
         Sums of the change.
     """
-    with ExitStack() as stack:
-        datasets = [stack.enter_context(open_raster(path)) for path in pair.maps[method]]
-        unit = datasets[0].tags().get("unit", "")
-        target = stack.enter_context(
-            writing_cog(
-                output, pair.common.grid, tags=tags | _tags(pair, method, unit),
-                descriptions=(BAND,), unit=unit,
-            )
-        )  # fmt: skip
-        return _subtract(pair, datasets, target)
+    unit = "".join(tags_of(pair.maps[method][:1], "unit"))
+    cells = Cells(pair.common.grid.shape)
+    with writing_cog(
+        output, pair.common.grid, tags=tags | _tags(pair, method, unit), descriptions=(BAND,),
+        unit=unit,
+    ) as target:  # fmt: skip
+        for window, change in _changes(pair, method):
+            target.write(change, 1, window=window)
+            cells.add(change, window)
+    return cells
 
 
 def sum_change(pair: Pair, method: str) -> Cells:
     """Sums of the change of a method's map, which is not written."""
-    with ExitStack() as stack:
-        datasets = [stack.enter_context(open_raster(path)) for path in pair.maps[method]]
-        return _subtract(pair, datasets, None)
-
-
-def _subtract(pair: Pair, datasets, target) -> Cells:
     cells = Cells(pair.common.grid.shape)
-    for window in windows(pair.common.grid):
-        before, after = (
-            read(dataset, 1, window=of_scene)
-            for dataset, of_scene in zip(datasets, pair.common.windows(window), strict=True)
-        )
-        change = (after - before).astype(np.float32)
-        if target is not None:
-            target.write(change, 1, window=window)
+    for window, change in _changes(pair, method):
         cells.add(change, window)
     return cells
+
+
+def _changes(pair: Pair, method: str) -> Iterator[tuple[Window, np.ndarray]]:
+    """Windows of the common grid, and the change in each, (h, w) float32."""
+    with ExitStack() as stack:
+        datasets = [stack.enter_context(open_raster(path)) for path in pair.maps[method]]
+        for window in windows(pair.common.grid):
+            before, after = (
+                read(dataset, 1, window=of_scene)
+                for dataset, of_scene in zip(datasets, pair.common.windows(window), strict=True)
+            )
+            yield window, (after - before).astype(np.float32)
 
 
 def _tags(pair: Pair, method: str, unit: str) -> dict[str, str]:
