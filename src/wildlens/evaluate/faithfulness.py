@@ -11,6 +11,7 @@ weights; a method near 1 shows the image and not the network (Adebayo et al. 201
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -109,10 +110,9 @@ class Faithfulness:
         """
         settings = self.settings
         fill, steps = settings.faithfulness_fill, settings.faithfulness_steps
-        blanks = make_baseline(fill, self.classifier)(self.images)
         pairs = [
             curves(self.classifier, image, ranks(values, settings.seed), blank, steps)
-            for image, blank, values in zip(self.images, blanks, maps, strict=True)
+            for image, blank, values in zip(self.images, self._blanks, maps, strict=True)
         ]
         starts = np.array([inserted[0] for _, inserted in pairs])
         areas = np.array([[area(curve) for curve in pair] for pair in pairs]).reshape(-1, 2)
@@ -123,6 +123,11 @@ class Faithfulness:
             *self._interval(gain), len(correlation), _mean(correlation),
         )  # fmt: skip
         return dict(zip(COLUMNS, row, strict=True))
+
+    @cached_property
+    def _blanks(self) -> Tensor:
+        """(T, C, H, W) reflectance: the blank image of each tile, the same for all methods."""
+        return make_baseline(self.settings.faithfulness_fill, self.classifier)(self.images)
 
     def _interval(self, gain: np.ndarray) -> tuple[float, float]:
         """95 % interval of the mean over tiles, from their spatial blocks."""
