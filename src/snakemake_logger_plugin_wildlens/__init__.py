@@ -60,7 +60,7 @@ class LogHandler(LogHandlerBase):
 
     def _plan(self, record: LogRecord) -> list[str]:
         self.run.plan(record.stats)
-        kinds = ", ".join(title(rule) for rule in self.run.counts)
+        kinds = ", ".join(title(rule) for rule in self.run.counts if cost(rule) >= SHORT)
         return [f"{_now()} {self.run.total} jobs: {kinds}"]
 
     def _start(self, record: LogRecord) -> list[str]:

@@ -2,8 +2,7 @@
 
 Each step of a training allocates and frees the same large arrays. The GNU C library (malloc(3),
 mallopt(3)) maps each from the system and unmaps it when it is freed, so that every step writes to
-pages that the system has to clear first: a fifth to a third of a step on a processor. Results do
-not change.
+pages that the system has to clear first. Results do not change.
 """
 
 import ctypes
