@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from wildlens.evaluate.intervals import interval
 from wildlens.evaluate.tile_metrics import mean_replicates
 from wildlens.networks.baselines import make_baseline
+from wildlens.networks.device import on_device
 from wildlens.settings import Evaluation
 
 BATCH = 32
@@ -69,11 +70,12 @@ def curves(
     order = torch.from_numpy(np.where(order < 0, order.size, order))
     # (steps + 1, 1, H, W): pixels that are reached after each step
     reached = (order < ends[:, None, None])[:, None].to(image.device)
-    scores = [
-        torch.cat([torch.sigmoid(classifier(chunk)) for chunk in variants.split(BATCH)])
+    logits_of_both = [
+        torch.cat([classifier(on_device(part, image.device)) for part in variants.split(BATCH)])
         for variants in (torch.where(reached, blank, image), torch.where(reached, image, blank))
     ]
-    return scores[0].cpu().numpy(), scores[1].cpu().numpy()
+    deleted, inserted = (torch.sigmoid(logits).cpu().numpy() for logits in logits_of_both)
+    return deleted, inserted
 
 
 def area(curve: np.ndarray) -> float:
