@@ -1,8 +1,10 @@
 """Baselines: neutral images that explanations compare an image with.
 
 Black is not always neutral: one classifier scored it like forest (0.998), so that explanations from
-this baseline show all land other than forest. Therefore the most neutral of three baselines is
-chosen on validation tiles, and the choice is stored with the classifier.
+this baseline show all land other than forest. Therefore the more neutral of black and the band means
+is chosen on validation tiles, and the choice is stored with the classifier. A blurred image is never
+chosen, however neutral its score: it keeps the colours of large patterns, so that nothing inside
+them differs from it, and DeepLIFT and occlusion found little where it was chosen (docs/method.md).
 """
 
 from collections.abc import Callable, Mapping
@@ -13,10 +15,10 @@ from torch.nn.functional import conv2d, pad
 
 Baseline = Callable[[Tensor], Tensor]  # (N, C, H, W) reflectance -> the same shape
 NAMES = ("zero", "mean", "blurred")
+CONSTANTS = ("zero", "mean")  # may be chosen as `neutral`
 SIGMA = 8.0  # px, of the blur
 REACH = 3  # standard deviations at which its kernel is cut
 NEUTRAL = 0.5
-ADVANTAGE = 0.05  # by which a blurred image must be nearer: it keeps the colours of large patterns
 TOLERANCE = 0.25  # of the mean score around neutral, beyond which a baseline is not neutral
 
 
@@ -61,13 +63,12 @@ def distances_from_neutral(
 
 
 def most_neutral(distances: Mapping[str, float]) -> str:
-    """The name with the smallest distance; a blurred image must be nearer by ADVANTAGE."""
-    handicap = {"blurred": ADVANTAGE}
-    return min(distances, key=lambda name: distances[name] + handicap.get(name, 0))
+    """The constant baseline with the smallest distance."""
+    return min(CONSTANTS, key=distances.__getitem__)
 
 
 def warnings_about_baselines(distances: Mapping[str, float]) -> list[str]:
-    """A warning if even the most neutral baseline is far from neutral."""
+    """A warning if even the more neutral constant baseline is far from neutral."""
     best = most_neutral(distances)
     if distances[best] <= TOLERANCE:
         return []
@@ -83,4 +84,4 @@ def _nearest_constant(classifier: nn.Module) -> str:
     mean = classifier.standardise.mean
     side = getattr(classifier, "tile_size", 64)
     image = mean.new_zeros((1, len(mean), side, side))
-    return most_neutral(distances_from_neutral(classifier, image, ("zero", "mean")))
+    return most_neutral(distances_from_neutral(classifier, image, CONSTANTS))

@@ -82,8 +82,8 @@ class Attribution(Section):
     baseline: Literal["neutral", "zero", "mean", "blurred"] = Field(
         "neutral",
         description="Baseline of DeepLIFT and integrated gradients, and fill of occlusion: "
-        "reflectance 0, band means, the image blurred by 8 px, or the one of these three whose"
-        " score on validation tiles is nearest to 0.5",
+        "reflectance 0, band means, the image blurred by 8 px; or neutral: zero or mean, whose"
+        " score on validation tiles is nearer to 0.5",
     )
     sign: Literal["positive", "absolute", "signed"] = Field(
         "positive",

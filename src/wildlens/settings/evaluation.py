@@ -41,8 +41,8 @@ class Evaluation(Section):
     )
     faithfulness_fill: Literal["neutral", "zero", "mean", "blurred"] = Field(
         "neutral",
-        description="Value of deleted pixels: reflectance 0, band means, the blurred tile, or the"
-        " one of the three whose score is nearest to neutral",
+        description="Value of deleted pixels: reflectance 0, band means, the blurred tile; or"
+        " neutral: zero or mean, whose score is nearer to 0.5",
     )
     order_margin: Share = Field(0.05, description="Margin of the score for the order X- < X < X+")
     noise: float = Field(
