@@ -41,9 +41,7 @@ def test_blur_equals_scipy_and_keeps_constant_images():
     assert torch.allclose(blur(torch.full((1, 2, 32, 32), 0.3)), torch.tensor(0.3), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("neutral", "mean", "expected"), [(0.0, 0.2, "zero"), (0.2, 0.2, "mean")]
-)
+@pytest.mark.parametrize(("neutral", "mean", "expected"), [(0.0, 0.2, "zero"), (0.2, 0.2, "mean")])
 def test_most_neutral_baseline_has_score_nearest_to_half(neutral, mean, expected):
     images = 0.5 + 0.01 * torch.rand(3, 2, 40, 40)
     distances = distances_from_neutral(Brightness(neutral, mean), images)

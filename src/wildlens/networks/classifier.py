@@ -122,7 +122,11 @@ class UNetClassifier(nn.Module):
 
     def class_logits(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N, outputs) logits."""
-        return self._head(self.occlude(self.activations(images)))
+        return self.logits_of_maps(self.activations(images))
+
+    def logits_of_maps(self, maps: Tensor) -> Tensor:
+        """(N, maps, S, S) -> (N, outputs) logits; in training, pixels of the maps are dropped."""
+        return self._head(self.occlude(maps))
 
     def activations(self, images: Tensor) -> Tensor:
         """(N, C, S, S) reflectance -> (N, maps, S, S) in (-1, 1): the maps that are scored."""

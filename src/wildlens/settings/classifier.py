@@ -79,6 +79,13 @@ class Classifier(Section):
     head_rate: float = Field(
         1.0, gt=0, le=10, description="unet: rate of the head as a multiple of max_rate"
     )
+    multiple_instance: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="unet: weight of a loss by which the maps are high only at patterns that tiles"
+        " of other classes lack (paper: 0)",
+    )
     restarts: int = Field(
         0,
         ge=0,

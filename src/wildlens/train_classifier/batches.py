@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from wildlens.settings import Classifier
-from wildlens.train_classifier.cells import Cells, draw_cells, mix_cells
+from wildlens.train_classifier.cells import BLANK, PARTNER, Cells, draw_cells, mix_cells
 from wildlens.train_classifier.cutmix import Mix, cutmix, draw_mix
 from wildlens.training.augmentation import apply_symmetries, draw_symmetries
 from wildlens.training.data import TileSet
@@ -20,12 +20,14 @@ class Plan:
     Attributes:
         indices, symmetries: (N,) tile, and number of its symmetry, of each image.
         targets: (N,) or (N, classes), before mixing.
+        of_target: bool (N,), whether the tile is one of the target class.
         mix: None if the batch is not mixed, or mixed in small pieces: then `cells`.
     """
 
     indices: np.ndarray
     symmetries: np.ndarray
     targets: Tensor
+    of_target: Tensor
     mix: Mix | None
     cells: Cells | None = None
 
@@ -34,6 +36,7 @@ class Plan:
         cls,
         indices: np.ndarray,
         targets: Tensor,
+        of_target: Tensor,
         side: int,
         settings: Classifier,
         generator: np.random.Generator,
@@ -43,12 +46,35 @@ class Plan:
         if generator.random() < settings.cutmix:
             if settings.cutmix_cells and generator.random() < settings.cutmix_cells:
                 cells = draw_cells(len(indices), side, settings.cutmix_blank, generator)
-                return cls(indices, symmetries, targets, None, cells)
+                return cls(indices, symmetries, targets, of_target, None, cells)
             mix = draw_mix(targets, side, side, generator, settings.cutmix_form)
-        return cls(indices, symmetries, targets, mix)
+        return cls(indices, symmetries, targets, of_target, mix)
 
-    def prepare(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Images (n, C, S, S) and class fractions of these rows of the batch."""
+    def prepare(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """These rows of the batch.
+
+        Returns:
+            Images (n, C, S, S), class fractions of each, and bool (n, 1, S, S): whether a pixel
+            comes from a tile of the target class.
+        """
+        return *self._mixed(tiles, rows), self._pixels_of_target(tiles.size, rows)
+
+    def _pixels_of_target(self, side: int, rows: np.ndarray) -> Tensor:
+        def everywhere(positions: np.ndarray) -> Tensor:
+            flags = self.of_target[torch.from_numpy(positions)]
+            return flags[:, None, None, None].expand(-1, 1, side, side)
+
+        own = everywhere(rows)
+        if self.cells is not None:
+            origin = torch.from_numpy(self.cells.origin[rows])
+            theirs = everywhere(self.cells.partners[rows])
+            return torch.where(origin == PARTNER, theirs, own & (origin != BLANK))
+        if self.mix is None:
+            return own.clone()
+        pasted = self.mix.pasted(side, side)
+        return torch.where(pasted, everywhere(self.mix.partners[rows]), own)
+
+    def _mixed(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         own = self._turned(tiles, rows)
         if self.cells is not None:
             partners = self._turned(tiles, self.cells.partners[rows])

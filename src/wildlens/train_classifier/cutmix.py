@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 Part = tuple[slice, slice]  # rows and columns of the pasted part
@@ -22,6 +23,12 @@ class Mix:
     part: Part
     share: float
     partners: np.ndarray
+
+    def pasted(self, height: int, width: int) -> Tensor:
+        """Which pixels of an image are the partner's, bool (1, 1, height, width)."""
+        where = torch.zeros(1, 1, height, width, dtype=torch.bool)
+        where[:, :, *self.part] = True
+        return where
 
 
 def draw_mix(labels: Tensor, height: int, width: int, generator: Generator, form: str) -> Mix:

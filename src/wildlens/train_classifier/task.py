@@ -12,6 +12,7 @@ from wildlens.networks.device import in_precision
 from wildlens.settings import Classifier
 from wildlens.train_classifier.accuracy import predict
 from wildlens.train_classifier.batches import Plan
+from wildlens.train_classifier.multiple_instance import multiple_instance_loss
 from wildlens.training.augmentation import epoch_batches
 from wildlens.training.classes import Classes
 from wildlens.training.data import TrainingSet
@@ -60,17 +61,17 @@ class ClassifierTask(Task):
         return epoch_batches(len(self.tiles), self.settings.batch_size, generator)
 
     def draw(self, indices: np.ndarray, generator: np.random.Generator) -> Plan:
-        targets = self.classes.targets(self.tiles.labels[torch.from_numpy(indices)])
-        return Plan.draw(indices, targets, self.tiles.size, self.settings, generator)
+        labels = self.tiles.labels[torch.from_numpy(indices)]
+        targets, of_target = self.classes.targets(labels), labels == self.classes.number
+        return Plan.draw(indices, targets, of_target, self.tiles.size, self.settings, generator)
 
     def prepare(self, plan: Plan, rows: np.ndarray) -> Batch:
         return plan.prepare(self.tiles, rows)
 
     def step(self, number: int, batch: Batch) -> dict[str, float]:
-        images, targets = batch
         self.network.train()
         with in_precision(self.settings.precision, self.session.device):
-            loss = self.loss(images, targets)
+            loss = self.loss(*batch)
         self.optimizer.zero_grad()
         loss.backward()
         self.session.processes.average_gradients([self.network])
@@ -79,9 +80,14 @@ class ClassifierTask(Task):
         self.losses += self.session.processes.mean([loss.item()])
         return {"loss": self.losses[-1]}
 
-    def loss(self, images: Tensor, targets: Tensor) -> Tensor:
-        """Cross entropy of a batch."""
-        return self.classes.loss(self.network.class_logits(images).float(), targets)
+    def loss(self, images: Tensor, targets: Tensor, of_target: Tensor) -> Tensor:
+        """Cross entropy of a batch, and the multiple-instance loss of maps (`Plan.prepare`)."""
+        weight = self.settings.multiple_instance
+        if not weight or not hasattr(self.network, "logits_of_maps"):
+            return self.classes.loss(self.network.class_logits(images).float(), targets)
+        maps = self.network.activations(images)
+        loss = self.classes.loss(self.network.logits_of_maps(maps).float(), targets)
+        return loss + weight * multiple_instance_loss(maps.float(), of_target)
 
     def end_epoch(self) -> None:
         """Validate, and keep the weights if they are the best so far."""
