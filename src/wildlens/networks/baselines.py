@@ -1,10 +1,11 @@
 """Baselines: neutral images that explanations compare an image with.
 
-Black is not always neutral: one classifier scored it like forest (0.998), so that explanations from
-this baseline show all land other than forest. Therefore the more neutral of black and the band means
-is chosen on validation tiles, and the choice is stored with the classifier. A blurred image is never
-chosen, however neutral its score: it keeps the colours of large patterns, so that nothing inside
-them differs from it, and DeepLIFT and occlusion found little where it was chosen (docs/method.md).
+Black is not always neutral: one classifier scored it like forest (0.998), so that explanations
+from this baseline show all land other than forest. Therefore the more neutral of black and the band
+means is chosen on validation tiles, and the choice is stored with the classifier. A blurred image
+is never chosen, however neutral its score: it keeps the colours of large patterns, so that nothing
+inside them differs from it, and DeepLIFT and occlusion found little where it was chosen
+(docs/method.md).
 """
 
 from collections.abc import Callable, Mapping

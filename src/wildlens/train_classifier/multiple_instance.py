@@ -1,10 +1,10 @@
 """Multiple-instance loss: the maps of a classifier must be high only at the target's own patterns.
 
 A label says what a tile is, not where. Cross entropy of the label alone is as well served by "no
-fields anywhere" as by "here is a bog", and then the maps are high everywhere but on fields. Here the
-pixels of each image compete: of those of target tiles, the highest must be high; of all others, the
-highest must be low. Covers that occur in both kinds of tiles, such as forest, are low in the latter
-and therefore in the former. This is multiple-instance learning with a mean over the highest
+fields anywhere" as by "here is a bog", and then the maps are high everywhere but on fields. Here
+the pixels of each image compete: of those of target tiles, the highest must be high; of all others,
+the highest must be low. Covers that occur in both kinds of tiles, such as forest, are low in the
+latter and therefore in the former. This is multiple-instance learning with a mean over the highest
 instances (as in Durand, Thome and Cord 2016, WELDON). The paper's classifier has no such loss.
 """
 
