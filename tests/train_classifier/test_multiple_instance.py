@@ -8,7 +8,7 @@ from trainable import tile_set
 from wildlens.settings import Classifier
 from wildlens.train_classifier.batches import Plan
 from wildlens.train_classifier.multiple_instance import (
-    SHARE,
+    ONE_IN,
     mean_of_highest,
     multiple_instance_loss,
 )
@@ -21,7 +21,7 @@ def naive_loss(maps, of_target):
         probability = (image.max(axis=0) + 1) / 2
         for pixels, wanted in ((probability[target], 1), (probability[~target], 0)):
             if pixels.size:
-                highest = np.sort(pixels)[::-1][: int(np.ceil(pixels.size * SHARE))].mean()
+                highest = np.sort(pixels)[::-1][: int(np.ceil(pixels.size / ONE_IN))].mean()
                 terms.append(-np.log(highest if wanted else 1 - highest))
     return np.mean(terms)
 
