@@ -1,9 +1,8 @@
 """Atomic download of the requested window of each band."""
 
-import queue
 import threading
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,40 +81,26 @@ def fetch_bands(web: Web, bands: list[BandRequest], name: str) -> None:
             are kept, so that another call resumes with the others.
     """
     limit = int(web.settings.max_gb * 1e9)
-    events: queue.Queue = queue.Queue()
     stop = threading.Event()
-
-    def work(one: BandRequest) -> None:
-        try:
-            _fetch(web, one, limit, events, stop)
-            events.put((one.band, None))
-        except BaseException as error:
-            events.put((one.band, error))
-
     begun = web.received
     shares = dict.fromkeys((one.band for one in bands), 0.0)
     connections = min(web.settings.connections, len(bands) or 1)
     with ThreadPoolExecutor(connections) as pool, Transfer(f"fetch {name}") as progress:
-        for one in bands:
-            pool.submit(work, one)
+        pending = {pool.submit(_fetch, web, one, limit, shares, stop) for one in bands}
         try:
-            unfinished = set(shares)
-            while unfinished:
-                band, event = events.get()
-                if isinstance(event, BaseException):
-                    raise event
-                if event is None:
-                    unfinished.remove(band)
-                    continue
-                shares[band] += event
+            while pending:
+                done, pending = wait(pending, timeout=1, return_when=FIRST_EXCEPTION)
+                for one in done:
+                    one.result()
                 progress.update(sum(shares.values()) / len(shares), web.received - begun)
         finally:
             stop.set()
 
 
 def _fetch(
-    web: Web, one: BandRequest, limit: int, events: queue.Queue, stop: threading.Event
+    web: Web, one: BandRequest, limit: int, shares: dict[str, float], stop: threading.Event
 ) -> None:
+    """Download one band, unless stopped; its finished share is written to `shares`."""
     if stop.is_set():
         return
     with open_band(web, one.address, one.kind, limit) as band:
@@ -138,7 +123,7 @@ def _fetch(
                     )
                 inner = Window(0, part.row_off - window.row_off, part.width, part.height)
                 target.write(band.read(part), 1, window=inner)
-                events.put((one.band, part.height / window.height))
+                shares[one.band] += part.height / window.height
 
 
 def _rows(band: RemoteBand, window: Window) -> Iterator[Window]:
