@@ -194,23 +194,14 @@ class _Cursor(io.RawIOBase):
         super().__init__()
         self._file, self._position = file, 0
 
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         origin = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._file.size}
         self._position = max(0, origin[whence] + offset)
         return self._position
 
-    def read(self, size: int = -1) -> bytes:
-        end = self._file.size
-        stop = end if size < 0 else min(self._position + size, end)
+    def readinto(self, buffer: memoryview) -> int:
+        stop = min(self._position + len(buffer), self._file.size)
         content = self._file.content(self._position, stop) if stop > self._position else b""
+        buffer[: len(content)] = content
         self._position += len(content)
-        return content
+        return len(content)
