@@ -1,5 +1,6 @@
 """Fetching: from a real STAC API and file server on loopback to what the scene step reads."""
 
+import io
 import json
 import logging
 import os
@@ -11,11 +12,12 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+import requests
 import shapely
 from affine import Affine
 from click.testing import CliRunner
 from odc.geo.geobox import GeoBox
-from stac_server import FileServer, served, stac_api
+from stac_server import Endless, FileServer, served, stac_api
 
 from wildlens import progress
 from wildlens.cli import cli
@@ -26,6 +28,7 @@ from wildlens.fetch.catalogues import catalogue_of, tokens_of
 from wildlens.fetch.choice import candidate_of, candidates, choose
 from wildlens.fetch.remote import RemoteFile
 from wildlens.fetch.search import search
+from wildlens.fetch.session import Session
 from wildlens.fetch.step import CHOSEN, fetch_product
 from wildlens.fetch.tokens import Bearer, SharedAccess
 from wildlens.scene.products import open_product
@@ -161,7 +164,7 @@ def world(servers, monkeypatch):
     monkeypatch.setenv("CDSE_PASSWORD", "secret")
     servers.files.requests.clear()
     servers.files.faults.clear()
-    servers.files.token = "good"
+    servers.files.token, servers.files.retry_after, servers.files.sent = "good", "0", 0
     return servers
 
 
@@ -626,6 +629,79 @@ def test_server_failures_are_one_line(world, tmp_path, case):
     assert not (tmp_path / "north/B02.tif").exists()
 
 
+ENDLESS = {
+    "a part": (206, {"Content-Range": "bytes 0-65535/9999999"}, "limit of 65,536 bytes"),
+    "a file": (200, {}, "limit of 4,000,000 bytes"),
+    "a file that is not there": (404, {}, "the server answers 404: not found"),
+    "a refusal": (403, {}, "the server answers 403: it is not allowed"),
+    "a failure": (503, {}, "the server answers 503, tried 3 times"),
+    "a redirect": (302, {"Location": "/clear/B02.tif"}, "more than 5 redirects"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", ENDLESS)
+def test_endless_answers_are_not_read(world, tmp_path, case):
+    status, headers, said = ENDLESS[case]
+    world.files.faults["clear/B02.tif"] = [Endless(status, headers)] * 99
+    request = lone_item(world, tmp_path, lambda found: found["assets"].pop("scl"))
+    with pytest.raises(WildLensError) as caught:
+        fetch_product(tmp_path / "x/item.json", request, ["B02"], world.settings(max_gb=0.004))
+    assert said in str(caught.value) and "\n" not in str(caught.value)
+    # a few buffers of a connection each
+    assert world.files.sent < 4e6 + 6 * 16e6
+
+
+def test_endless_items_are_not_read(world, tmp_path):
+    world.files.faults["lone.json"] = [Endless(200, {})]
+    request = lone_item(world, tmp_path, lambda found: None)
+    with pytest.raises(WildLensError, match=r"lone\.json: sends more than the limit of"):
+        fetch_product(tmp_path / "x/item.json", request, ["B02"], world.settings())
+    assert world.files.sent < web.MAX_TEXT + 16e6
+
+
+@pytest.mark.parametrize(
+    ("asked", "longest", "pause"),
+    [("2", 0.3, "0.3"), ("0", 60, "0.0"), ("soon", 60, "0.0"), ("9" * 5000, 60, "0.0")],
+)
+def test_pause_is_what_the_server_asks_for_up_to_a_limit(
+    world, tmp_path, monkeypatch, caplog, asked, longest, pause
+):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(web, "LONGEST_PAUSE", longest)
+    world.files.faults["clear/B02.tif"] = [429]
+    world.files.retry_after = asked
+    fetched(world, tmp_path, bands=["B02"])
+    assert f"B02.tif: the server answers 429; next try in {pause} s" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("address", "target", "followed"),
+    [
+        ("https://a.example/x", "https://b.example/y", True),
+        ("http://a.example/x", "https://a.example/x", True),
+        ("https://a.example/x", "/y", True),
+        ("https://a.example/x", "//b.example/y", True),
+        ("https://a.example/x", "http://a.example/x", False),  # readable on the way
+        ("http://a.example/x", "file:///etc/passwd", False),
+        ("https://a.example/x", "ftp://a.example/x", False),
+    ],
+)
+def test_redirects_lead_to_addresses_as_safe(monkeypatch, address, target, followed):
+    def answer(self, method, target_of, **more):
+        response = requests.Response()
+        response.url, response.raw = target_of, io.BytesIO()
+        response.status_code = 302 if target_of == address else 200
+        response.headers["Location"] = target
+        return response
+
+    monkeypatch.setattr(requests.Session, "request", answer)
+    if followed:
+        assert Session().follow("GET", address).status_code == 200
+    else:
+        with pytest.raises(requests.exceptions.InvalidSchema):
+            Session().follow("GET", address)
+
+
 def test_transfer_logs_progress_and_remaining_time(monkeypatch, caplog):
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(progress, "INTERVAL", 0.0)
@@ -650,6 +726,15 @@ def test_cdse_needs_valid_credentials(world, tmp_path, monkeypatch):
         WildLensError, match="set CDSE_USERNAME and CDSE_PASSWORD in the environment"
     ):
         fetched(world, tmp_path, "cdse")
+
+
+def test_password_is_sent_to_no_other_address(world, tmp_path):
+    other = FileServer(world.files.folder)
+    with served(other.app) as elsewhere:
+        world.files.faults["openid"] = [f"{elsewhere}/openid"]
+        with pytest.raises(WildLensError, match=r"openid: redirects .* set fetch\.token_address"):
+            fetched(world, tmp_path, "cdse")
+    assert not other.asked
 
 
 def test_fetch_and_scene_commands_give_a_scene(world, tmp_path):

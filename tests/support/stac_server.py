@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
 import rustac
@@ -88,6 +89,13 @@ def collection(name: str, path: Path) -> dict:
     }  # fmt: skip
 
 
+class Endless(NamedTuple):
+    """A response whose body does not end."""
+
+    status: int
+    headers: dict[str, str]
+
+
 class FileServer:
     """Files of a folder; those under `signed` and `secret` want a token.
 
@@ -95,8 +103,10 @@ class FileServer:
         requests: (path, Range, Authorization, query) of all requests so far.
         faults: path -> what comes instead of the file, one for each request to come: a status,
             the address of a redirect, "whole" (no ranges), "cut", "other" (another ETag), a text,
-            or None for the file.
+            an `Endless` response, or None for the file. Under "openid": the address of a redirect.
         token: what the token endpoint gives, and files want.
+        retry_after: header of the statuses among the faults.
+        sent: bytes of endless responses that were sent; asked: number of requests with a password.
     """
 
     def __init__(self, folder: Path):
@@ -104,6 +114,8 @@ class FileServer:
         self.requests: list[tuple[str, str, str, str]] = []
         self.faults: dict[str, list] = {}
         self.token = "good"
+        self.retry_after = "0"
+        self.sent = self.asked = 0
         self.app = Starlette(
             routes=[
                 Route("/token/{collection}", self._shared),
@@ -119,6 +131,9 @@ class FileServer:
         return JSONResponse({"token": f"sig={self.token}", "msft:expiry": "2099-01-01T00:00:00Z"})
 
     async def _openid(self, request: Request) -> Response:
+        self.asked += 1
+        if waiting := self.faults.get("openid"):
+            return RedirectResponse(waiting.pop(0), 307)  # with the body
         form = {key: value[0] for key, value in parse_qs((await request.body()).decode()).items()}
         if (form.get("username"), form.get("password")) != ("ann", "secret"):
             return JSONResponse({"error": "invalid_grant"}, 401)
@@ -136,7 +151,9 @@ class FileServer:
         fault = waiting.pop(0) if waiting else None
         file = self.folder / path
         if isinstance(fault, int):
-            return Response(status_code=fault, headers={"Retry-After": "0"})
+            return Response(status_code=fault, headers={"Retry-After": self.retry_after})
+        if isinstance(fault, Endless):
+            return StreamingResponse(self._endless(request), fault.status, fault.headers)
         if fault == "cut":
             return _cut(file, headers.get("range"))
         if fault == "whole":
@@ -151,6 +168,11 @@ class FileServer:
         if fault == "other":
             response.headers["etag"] = '"other"'
         return response
+
+    async def _endless(self, request: Request):
+        while not await request.is_disconnected():
+            yield bytes(2**16)
+            self.sent += 2**16
 
 
 def _cut(file: Path, span: str | None) -> Response:

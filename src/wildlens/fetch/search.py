@@ -3,7 +3,6 @@
 import itertools
 import json
 import warnings
-from urllib.parse import urlencode
 
 from pystac.link import Link
 from pystac_client import Client
@@ -59,7 +58,7 @@ def search(web: Web, catalogue: Catalogue, request: FetchRequest, area: Area) ->
 def read_item(web: Web, address: str) -> dict:
     """One STAC item by its address."""
     try:
-        item = json.loads(web.ask(address, headers=_JSON).body)
+        item = json.loads(web.ask(address, headers=_JSON))
     except (ValueError, RecursionError):
         item = None
     if not _is_item(item):
@@ -103,10 +102,5 @@ class _BoundedIO(StacApiIO):
         if (method or "GET").upper() == "POST":
             answer = self._web.ask(href, method="POST", headers=_JSON, json=parameters)
         else:
-            if parameters:
-                text = {
-                    k: v if isinstance(v, str) else json.dumps(v) for k, v in parameters.items()
-                }
-                href = f"{href}{'&' if '?' in href else '?'}{urlencode(text)}"
-            answer = self._web.ask(href, headers=_JSON)
-        return answer.body.decode("utf-8")
+            answer = self._web.ask(href, headers=_JSON, params=parameters)
+        return answer.decode("utf-8")

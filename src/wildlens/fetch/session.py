@@ -1,52 +1,62 @@
 """HTTP sessions with few redirects, which send credentials only to their own hosts."""
 
+from collections.abc import Iterator
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from requests import exceptions
 
 from wildlens import __version__
+from wildlens.errors import WildLensError
+from wildlens.fetch.address import shown
 
 MAX_REDIRECTS = 5
 
 
 class Tokens(Protocol):
-    """Credentials of requests to the hosts that demand them."""
+    """Credentials of requests to the hosts that demand them, in the form of `requests`' `auth`."""
 
-    def address(self, address: str) -> str:
-        """The address, signed."""
-
-    def header(self, address: str) -> str | None:
-        """The value of `Authorization`; None for other hosts."""
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """The request, signed if it goes to one of those hosts."""
 
     def renew(self) -> None:
         """Discard the present token, since it was refused."""
 
 
 class Session(requests.Session):
-    """HTTP session that limits redirects and sends credentials only to their own hosts."""
+    """HTTP session that limits redirects; each is a request of its own, signed for its own host."""
 
-    def __init__(self, tokens: Tokens | None):
+    def __init__(self):
         super().__init__()
-        self.tokens = tokens
-        self.max_redirects = MAX_REDIRECTS
         self.headers["User-Agent"] = f"wildlens/{__version__}"
 
-    def prepare_request(self, request: requests.Request) -> requests.PreparedRequest:
-        prepared = super().prepare_request(request)
-        self._authorize(prepared)
-        return prepared
+    def resolve_redirects(self, *args, **kwargs) -> Iterator[requests.Response]:
+        """None: `requests` would read the bodies of redirects, however long they are."""
+        return iter(())
 
-    def rebuild_auth(self, prepared: requests.PreparedRequest, response: requests.Response) -> None:
-        """Credentials of a redirect: by its own host, not by the one that it comes from."""
-        before, after = urlsplit(response.url).scheme, urlsplit(prepared.url).scheme
-        if after not in ("http", "https") or (before, after) == ("https", "http"):
-            raise exceptions.InvalidSchema(after)
-        prepared.headers.pop("Authorization", None)
-        self._authorize(prepared)
+    def follow(self, method: str, address: str, **request) -> requests.Response:
+        """A response whose body is still to be read, after at most `MAX_REDIRECTS` redirects.
 
-    def _authorize(self, prepared: requests.PreparedRequest) -> None:
-        header = self.tokens.header(prepared.url) if self.tokens else None
-        if header:
-            prepared.headers["Authorization"] = header
+        Raises:
+            RequestException, ValueError: as `requests` does, also for a redirect to something else
+                than http or https, or from https to http.
+            WildLensError: a form, which holds a password, is redirected.
+        """
+        target = address
+        for _ in range(MAX_REDIRECTS + 1):
+            response = self.request(method, target, stream=True, allow_redirects=False, **request)
+            location = self.get_redirect_target(response)
+            if location is None:
+                return response
+            response.close()
+            if request.get("data"):
+                raise WildLensError(
+                    f"{shown(address)}: redirects to another address, which gets no password: set"
+                    " fetch.token_address"
+                )
+            target = urljoin(response.url, location)
+            schemes = {urlsplit(response.url).scheme, "https"}
+            if urlsplit(target).scheme not in schemes:
+                raise exceptions.InvalidSchema(urlsplit(target).scheme)
+        raise exceptions.TooManyRedirects

@@ -5,6 +5,9 @@ import os
 import threading
 import time
 
+from requests import PreparedRequest
+from requests.auth import AuthBase
+
 from wildlens.errors import WildLensError
 from wildlens.fetch.address import is_of_host, shown
 from wildlens.fetch.web import Web
@@ -15,7 +18,7 @@ LONGEST = 10_000  # characters
 VARIABLES = ("CDSE_USERNAME", "CDSE_PASSWORD")  # of the environment
 
 
-class _Renewed:
+class _Renewed(AuthBase):
     """A token that is requested when it is needed, and again when it has expired or was refused."""
 
     def __init__(self, web: Web, source: str, hosts: tuple[str, ...]):
@@ -45,7 +48,7 @@ class _Renewed:
 
     def answer(self, key: str, **request) -> tuple[str, dict]:
         """The token under `key` in the server's response, and the whole response."""
-        body = self.web.ask(self.source, signed=False, limit=2**20, **request).body
+        body = self.web.ask(self.source, signed=False, limit=2**20, **request)
         try:
             answer = json.loads(body)
             token = answer[key]
@@ -62,13 +65,10 @@ class SharedAccess(_Renewed):
     def ask(self) -> tuple[str, float]:
         return self.answer("token")[0].lstrip("?"), 2 * LIFETIME
 
-    def address(self, address: str) -> str:
-        if not self.is_for(address) or "sig=" in address:
-            return address
-        return f"{address}{'&' if '?' in address else '?'}{self.token()}"
-
-    def header(self, address: str) -> None:
-        return None
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        if self.is_for(request.url) and "sig=" not in request.url:
+            request.url += f"{'&' if '?' in request.url else '?'}{self.token()}"
+        return request
 
 
 class Bearer(_Renewed):
@@ -87,12 +87,11 @@ class Bearer(_Renewed):
             "username": name,
             "password": password,
         }
-        token, answer = self.answer("access_token", method="POST", form=form)
+        token, answer = self.answer("access_token", method="POST", data=form)
         lifetime = answer.get("expires_in")
         return token, float(lifetime) if isinstance(lifetime, int | float) else LIFETIME
 
-    def address(self, address: str) -> str:
-        return address
-
-    def header(self, address: str) -> str | None:
-        return f"Bearer {self.token()}" if self.is_for(address) else None
+    def __call__(self, request: PreparedRequest) -> PreparedRequest:
+        if self.is_for(request.url):
+            request.headers["Authorization"] = f"Bearer {self.token()}"
+        return request

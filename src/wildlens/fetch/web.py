@@ -1,20 +1,20 @@
-"""HTTP client for untrusted servers: size limits, validation, retries, one-line errors.
+"""HTTP client for untrusted servers: requests and urllib3, with limits and one-line errors.
 
 Only http and https, few redirects, none from https to http; responses that are longer than
-requested are an error, shorter ones are requested again; credentials are sent to their own hosts
-only, and appear in no message.
+requested are an error, shorter ones are requested again; bodies of redirects and errors are not
+read; credentials are sent to their own hosts only, and appear in no message.
 """
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, TypeVar
 
 import requests
 from requests import exceptions
+from urllib3 import Retry
+from urllib3.exceptions import MaxRetryError
 
 from wildlens.errors import WildLensError
 from wildlens.fetch.address import check_address, shown
@@ -26,18 +26,10 @@ log = logging.getLogger(__name__)
 
 MAX_TEXT = 64 * 2**20  # bytes of a JSON response; a page of a hundred items has about 2 MB
 CHUNK = 2**18  # bytes
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between tries, twice as long each time
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0  # seconds between tries; doubles each time
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}  # statuses for which a retry may succeed
 REFUSED = {401, 403}
-
-
-@dataclass(frozen=True)
-class Response:
-    """A complete response: status, headers and body."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+_AS_STORED = {"Accept-Encoding": "identity"}
 
 
 class NoParts(Exception):
@@ -66,31 +58,21 @@ class Web:
         self._lock = threading.Lock()
 
     def ask(
-        self,
-        address: str,
-        *,
-        method: str = "GET",
-        headers: Mapping[str, str] | None = None,
-        json: object = None,
-        form: Mapping[str, str] | None = None,
-        limit: int = MAX_TEXT,
-        signed: bool = True,
-        accepted: tuple[int, ...] = (200,),
-    ) -> Response:
-        """The complete response to a request; errors name the address and the problem.
+        self, address: str, *, method: str = "GET", limit: int = MAX_TEXT, signed: bool = True,
+        **request,
+    ) -> bytes:  # fmt: skip
+        """The complete body of a response; errors name the address and the problem.
 
         Args:
-            limit: largest response, bytes.
+            limit: largest body, bytes.
             signed: whether tokens are added for their hosts.
-            accepted: statuses that are no error.
+            request: headers, parameters, JSON or form, as `requests` takes them.
         """
 
-        def once() -> Response:
-            with self._open(method, address, headers or {}, json, form, signed) as response:
-                if response.status_code not in accepted:
-                    self._refuse(response, signed)
-                body = b"".join(self._body(response, address, limit))
-                return Response(response.status_code, response.headers, body)
+        def once() -> bytes:
+            with self._open(method, address, signed, **request) as response:
+                self._expect(response, signed, 200)
+                return b"".join(self._body(response, address, limit))
 
         return self._persist(address, once)
 
@@ -100,14 +82,13 @@ class Web:
         Raises:
             NoParts: the server does not support range requests.
         """
-        headers = {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
+        headers = {"Range": f"bytes={start}-{stop - 1}", **_AS_STORED}
 
         def once() -> tuple[bytes, int, str]:
-            with self._open("GET", address, headers, None, None, True) as response:
+            with self._open("GET", address, headers=headers) as response:
                 if response.status_code == 200:
                     raise NoParts
-                if response.status_code != 206:
-                    self._refuse(response, True)
+                self._expect(response, True, 206)
                 total = _size_of_whole(response.headers, start, stop)
                 expected = min(stop, total) - start
                 body = b"".join(self._body(response, address, expected))
@@ -126,36 +107,26 @@ class Web:
         def once() -> None:
             nonlocal etag
             start = file.tell()
-            headers = {"Accept-Encoding": "identity"}
-            if start:
-                headers["Range"] = f"bytes={start}-"
-                if etag:
-                    headers["If-Range"] = etag
-            with self._open("GET", address, headers, None, None, True) as response:
-                if response.status_code not in (200, 206):
-                    self._refuse(response, True)
-                if response.status_code == 206 and start:
+            headers = {"Range": f"bytes={start}-", "If-Range": etag} if start else {}
+            with self._open("GET", address, headers=headers | _AS_STORED) as response:
+                self._expect(response, True, 200, 206)
+                if start and response.status_code == 206:
                     _size_of_whole(response.headers, start)
-                elif start:  # from the beginning
-                    file.seek(0)
+                else:  # from the beginning
+                    start = file.seek(0)
                     file.truncate()
-                    start = 0
                 etag = response.headers.get("ETag")
                 for chunk in self._body(response, address, limit - start):
                     file.write(chunk)
 
         self._persist(address, once)
 
-    def _open(self, method, address, headers, json, form, signed) -> requests.Response:
+    def _open(self, method: str, address: str, signed: bool = True, **request) -> requests.Response:
         """A response whose body is still to be read."""
         check_address(address)
-        target = self.tokens.address(address) if signed and self.tokens else address
-        timeout = self.settings.timeout_s
+        timeout, tokens = self.settings.timeout_s, self.tokens if signed else None
         try:
-            return self._session(signed).request(
-                method, target, headers=dict(headers), json=json, data=form, stream=True,
-                timeout=timeout,
-            )  # fmt: skip
+            return self._session().follow(method, address, auth=tokens, timeout=timeout, **request)
         except exceptions.TooManyRedirects:
             raise WildLensError(f"{shown(address)}: more than {MAX_REDIRECTS} redirects") from None
         except exceptions.SSLError:
@@ -170,17 +141,21 @@ class Web:
                 f"{shown(address)}: is not, or redirects to what is not, an http or https address"
             ) from None
 
-    def _session(self, signed: bool) -> requests.Session:
-        sessions = self._own.__dict__.setdefault("sessions", {})
-        if signed not in sessions:
-            sessions[signed] = Session(self.tokens if signed else None)
-        return sessions[signed]
+    def _session(self) -> Session:
+        """The session of this thread."""
+        if not hasattr(self._own, "session"):
+            self._own.session = Session()
+        return self._own.session
 
-    def _refuse(self, response: requests.Response, signed: bool) -> None:
-        """Raise the error of a status: transient, or final."""
+    def _expect(self, response: requests.Response, signed: bool, *accepted: int) -> None:
+        """Raise the error of a status that is not accepted: transient, or final."""
         status = response.status_code
+        if status in accepted:
+            return
         if status in TRANSIENT:
-            raise _Transient(f"the server answers {status}", _retry_after(response))
+            asked = response.headers.get("Retry-After", "")
+            seconds = float(asked) if asked.isdecimal() and len(asked) < 6 else 0.0
+            raise _Transient(f"the server answers {status}", seconds)
         if status in REFUSED and signed and self.tokens:
             self.tokens.renew()
             raise _Transient(f"the server refuses the token ({status})")
@@ -191,8 +166,6 @@ class Web:
 
     def _body(self, response: requests.Response, address: str, limit: int) -> Iterator[bytes]:
         """The body in chunks; if it is too long, an error; if too short, a transient one."""
-        stated = response.headers.get("Content-Length", "")
-        encoded = response.headers.get("Content-Encoding", "identity") != "identity"
         length = 0
         try:
             for chunk in response.iter_content(CHUNK):
@@ -204,31 +177,32 @@ class Web:
                 with self._lock:
                     self.received += len(chunk)
                 yield chunk
-        except exceptions.RequestException:
+        except exceptions.RequestException:  # also if it is shorter than its Content-Length
             raise _Transient(f"the transfer broke after {length:,} bytes") from None
-        if stated.isdigit() and not encoded and length != int(stated):
-            raise _Transient(f"the transfer broke after {length:,} of {int(stated):,} bytes")
 
     def _persist(self, address: str, once: Callable[[], T]) -> T:
         """The result of an attempt, repeated after transient failures."""
         tries = self.settings.tries
-        pause = FIRST_PAUSE
-        for left in reversed(range(tries)):
+        retries = Retry(
+            tries - 1,
+            backoff_factor=FIRST_PAUSE,
+            backoff_max=LONGEST_PAUSE,
+            backoff_jitter=FIRST_PAUSE,  # in case many jobs were refused at once
+        )
+        while True:
             try:
                 return once()
             except _Transient as problem:
-                if not left:
+                try:
+                    retries = retries.increment(error=problem)
+                except MaxRetryError:
                     raise WildLensError(
-                        f"{shown(address)}: {problem}, tried {tries} times; finished bands"
-                        " are kept: run it again"
+                        f"{shown(address)}: {problem}, tried {tries} times; finished bands are"
+                        " kept: run it again"
                     ) from None
-                # at random, in case many jobs were refused at once
-                wait = max(problem.wait, pause * random.uniform(0.5, 1.5))  # noqa: S311
-                wait = min(wait, LONGEST_PAUSE)
-                log.info("%s: %s; next try in %.1f s", shown(address), problem, wait)
-                time.sleep(wait)
-                pause *= 2
-        raise AssertionError("at least one try")
+                pause = min(max(problem.wait, retries.get_backoff_time()), LONGEST_PAUSE)
+                log.info("%s: %s; next try in %.1f s", shown(address), problem, pause)
+                time.sleep(pause)
 
 
 def _size_of_whole(headers: Mapping[str, str], start: int, stop: int | None = None) -> int:
@@ -244,9 +218,3 @@ def _size_of_whole(headers: Mapping[str, str], start: int, stop: int | None = No
     if first != start or last != expected_last:
         raise _Transient(f"asked for bytes from {start}, the server sends {first} to {last}")
     return total
-
-
-def _retry_after(response: requests.Response) -> float:
-    """Seconds that the server asks to wait; 0 if not stated as a number."""
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isdecimal() and len(text) < 6 else 0.0
