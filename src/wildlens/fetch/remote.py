@@ -1,8 +1,7 @@
 """Remote bands as open rasters; of a Cloud-Optimised GeoTIFF, only the parts read are downloaded.
 
-GDAL's own /vsicurl (and odc-stac, which reads through it) is not used: it limits neither size nor
-redirects, renews no token during a transfer, and does not notice a file that is replaced while it
-is read (tried with GDAL 3.10.3).
+GDAL's own /vsicurl and obstore are not used: neither limits every answer, and GDAL does not notice
+a file that is replaced while it is read. docs/design.md lists what was tried.
 """
 
 import io
