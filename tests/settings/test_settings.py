@@ -61,7 +61,8 @@ def test_defaults_are_valid_and_survive_a_round_trip(name, tmp_path):
     path.write_text(dump_section(section), encoding="utf-8")
     assert load_section(SECTIONS[name], path) == section
     assert load_section(SECTIONS[name], None) == section
-    assert set(yaml.safe_load(path.read_text())) == set(SECTIONS[name].model_fields)
+    read = {key for key, field in SECTIONS[name].model_fields.items() if not field.exclude}
+    assert set(yaml.safe_load(path.read_text())) == read
 
 
 @hypothesis.settings(deadline=None)
@@ -247,6 +248,17 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
             ),
             "tiles.other_classes: AnthroProtect",
         ),
+        (configuration(gan={"members": 0}), "gan.members: "),
+        (configuration(classifier={"members": 2}), "gan.members: generators are trained through"),
+        (
+            configuration(classifier={"members": 3}, gan={"members": 2}),
+            "set it to classifier.members (3), or set that to 1",
+        ),
+        (
+            inputs(training=[], mapping=[product()])
+            | {"models": {"classifier": "c", "generators": "g"}, "gan": {"members": 2}},
+            "models: nothing is trained with them; leave out classifier.members and gan.members",
+        ),
         (inputs(training=[]), "inputs.training: "),
         (inputs(training=[product(name="../up")]), "inputs.training.0.name: "),
         (inputs(mapping=[product()]), "two products have the same name: a"),
@@ -269,6 +281,39 @@ def test_what_is_wrong_is_refused_in_one_line_that_names_the_key(data, said):
     message = str(error.value)
     assert message.startswith("mine.yaml: ") and said in message
     assert "\n" not in message
+
+
+def test_number_of_members_is_in_no_file_that_a_training_reads():
+    # else a further member would train all others again
+    for section in (settings.Classifier(members=3), Gan(members=3)):
+        assert section.members == 3 and "members" not in section.model_dump()
+        assert dump_section(section) == dump_section(type(section)())
+    one = validate(configuration(gan={"members": 2}))
+    assert settings.dump_members(one) == "classifier: 1\ngan: 2\n"
+
+
+def test_members_have_seeds_of_their_own():
+    assert settings.of_member(Gan(seed=5), 1) == Gan(seed=5)
+    seeds = {settings.of_member(Gan(seed=s), k).seed for s in range(20) for k in range(1, 20)}
+    assert len(seeds) == 400 - 20 and all(0 <= seed < 2**31 for seed in seeds)
+    member = settings.of_member(Gan(seed=5, steps=77), 2)
+    assert (member.steps, member.seed) == (77, settings.of_member(Gan(seed=5), 2).seed)
+
+
+@pytest.mark.parametrize(
+    ("classifiers", "generators", "counts"),
+    [
+        (1, 1, {"gan": 1, "gradcam": 1, "score": 1, "random": 1, "gradcam_randomised": 1}),
+        (1, 3, {"gan": 3, "minimizer_contributions": 3, "gradcam": 1, "score": 1, "random": 1}),
+        (3, 3, {"gan": 3, "gradcam": 3, "score": 3, "gradcam_randomised": 1, "brightness": 1}),
+    ],
+)
+def test_methods_have_as_many_members_as_what_they_use(classifiers, generators, counts):
+    chosen = {"classifier": {"members": classifiers}, "gan": {"members": generators}}
+    found = validate(configuration(**chosen))
+    assert {name: settings.members_of(name, found) for name in counts} == counts
+    assert settings.classifier_of(1, found) == 1
+    assert settings.classifier_of(3, found) == classifiers
 
 
 def test_several_mistakes_are_said_together():

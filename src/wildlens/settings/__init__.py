@@ -16,6 +16,7 @@ from wildlens.settings.gan import Gan
 from wildlens.settings.inputs import DEMO, FETCHED, FetchRequest, Inputs, Product
 from wildlens.settings.landcover import Landcover
 from wildlens.settings.load import dump_section, load_section, validate
+from wildlens.settings.members import classifier_of, dump_members, members_of, of_member
 from wildlens.settings.models import Models
 from wildlens.settings.scene import Scene
 from wildlens.settings.section import Section
@@ -27,5 +28,6 @@ __all__ = [
     "DEMO", "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Compare",
     "Demo", "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models",
     "Product", "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order",
-    "dump_section", "fields_read", "load_section", "read_yaml", "validate",
+    "classifier_of", "dump_members", "dump_section", "fields_read", "load_section", "members_of",
+    "of_member", "read_yaml", "validate",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 from wildlens.errors import did_you_mean
 from wildlens.registry import classifiers
 from wildlens.settings.section import Section
-from wildlens.settings.types import PRECISION, GroupName, Precision, Seed, Share
+from wildlens.settings.types import PRECISION, GroupName, Members, Precision, Seed, Share
 
 
 def _known(name: str) -> str:
@@ -102,6 +102,12 @@ class Classifier(Section):
     )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and CutMix")
+    members: Members = Field(
+        1,
+        exclude=True,
+        description="Number of trainings that differ by their seed, whose maps are averaged; the"
+        " first has `seed`",
+    )
 
     @model_validator(mode="after")
     def _options_go_to_another_package(self):

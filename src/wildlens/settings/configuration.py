@@ -98,6 +98,20 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _members_fit(self):
+        networks, generators = self.classifier.members, self.gan.members
+        if self.models and max(networks, generators) > 1:
+            raise ValueError(
+                "models: nothing is trained with them; leave out classifier.members and gan.members"
+            )
+        if networks > 1 and generators != networks:
+            raise ValueError(
+                f"gan.members: generators are trained through the classifier of the same number;"
+                f" set it to classifier.members ({networks}), or set that to 1"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _compared_products_are_there(self):
         if self.compare is None:
             return self

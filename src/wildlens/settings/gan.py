@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from wildlens.settings.section import Section
-from wildlens.settings.types import PRECISION, Precision, Seed, Share
+from wildlens.settings.types import PRECISION, Members, Precision, Seed, Share
 
 
 class Gan(Section):
@@ -93,6 +93,12 @@ class Gan(Section):
     )
     precision: Precision = Field("float32", description=PRECISION)
     seed: Seed = Field(0, description="Seed of weights, batches and crops")
+    members: Members = Field(
+        1,
+        exclude=True,
+        description="Number of trainings that differ by their seed, whose maps are averaged; the"
+        " first has `seed`. With several classifiers: as many, each through its own",
+    )
 
     @model_validator(mode="after")
     def _phases_fit(self):

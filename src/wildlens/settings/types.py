@@ -9,6 +9,9 @@ from wildlens.legend import CORINE
 Share = Annotated[float, Field(ge=0, le=1)]
 Fraction = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
+# Number of trainings. No training depends on it, so that a further member retrains none: fields of
+# this type are excluded from the sections that are written for the steps (`exclude=True`).
+Members = Annotated[int, Field(ge=1, le=100)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=120)]
 GroupName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,_.-]*$", max_length=60)]
 Band = Literal[
