@@ -169,6 +169,19 @@ def test_jobs_take_device_and_interval_from_the_environment(tmp_path, monkeypatc
     }
 
 
+@pytest.mark.parametrize(
+    ("output", "folder"),
+    [("m/classifier.safetensors", "c"), ("m/classifier-2.safetensors", "c/classifier-2")],
+)
+def test_further_members_keep_their_checkpoints_apart(tmp_path, monkeypatch, output, folder):
+    # else one would reject those of the other, which were made with another seed
+    seen = {}
+    monkeypatch.setattr(training, "train", lambda *arguments, **options: seen.update(options))
+    arguments = ["train-classifier", str(tmp_path), "-o", output, "--metrics", "b"]
+    result = CliRunner().invoke(cli, [*arguments, "--checkpoints", "c"])
+    assert result.exit_code == 0 and seen["checkpoints"] == Path(folder), result.output
+
+
 def test_trainings_save_as_often_as_their_commands_say():
     for name in ("train-classifier", "train-gan"):
         (option,) = [p for p in cli.commands[name].params if p.name == "checkpoint_seconds"]

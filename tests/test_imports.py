@@ -18,7 +18,7 @@ LAYERS = [
     ["explore"],
     ["qgis", "catalogue"],
     ["figures"],
-    ["compare"],
+    ["compare", "combine"],
     ["evaluate", "area_statistics"],
     ["map", "attribute"],
     ["train_classifier", "train_gan"],

@@ -3,6 +3,7 @@
 import glob
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -83,6 +84,16 @@ def training(command):
     return command
 
 
+def checkpoints_of(model: Path, folder: Path | None) -> Path | None:
+    """Folder of a training's checkpoints: that of a further member (`gan-2`) is one of its own.
+
+    In one folder, two members would reject each other's checkpoints as made with another seed.
+    """
+    if folder is None or not re.fullmatch(r".+-\d+", model.stem):
+        return folder
+    return folder / model.stem
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="wildlens")
 @click.option("--log", type=new, help="File to which log lines are also written.")
@@ -92,9 +103,10 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
-    anthroprotect, train-classifier, train-gan, map, join, attribute, evaluate, area-statistics,
-    compare, figures, qgis, catalogue, explore, summary. `snakemake` runs them all; anthroprotect
-    replaces tiles if that dataset is given, and compare runs if two dates are. `init` makes a
+    anthroprotect, train-classifier, train-gan, map, join, attribute, combine-attributions,
+    combine-maps, evaluate, area-statistics, compare, figures, qgis, catalogue, explore, summary.
+    `snakemake` runs them all; anthroprotect replaces tiles if that dataset is given, the two
+    combine members if there are several, and compare runs if two dates are given. `init` makes a
     project in a folder of its own, and `run` runs snakemake there. `doctor` checks for problems
     before a run, `networks` describes the networks.
     """
@@ -297,6 +309,7 @@ def train_classifier(tiles, output, metrics, settings, processes, **options) -> 
     if launch(processes, again):
         return
     keep_freed_memory()
+    options["checkpoints"] = checkpoints_of(output, options["checkpoints"])
     train(tiles, output, metrics, section("Classifier", settings), **options)
 
 
@@ -317,6 +330,7 @@ def train_gan(tiles, classifier, output, metrics, settings, processes, **options
     if launch(processes, again):
         return
     keep_freed_memory()
+    options["checkpoints"] = checkpoints_of(output, options["checkpoints"])
     train(tiles, classifier, output, metrics, section("Gan", settings), **options)
 
 
@@ -385,6 +399,42 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
     attribute_tiles(
         tiles, method, classifier, generators, output, section("Attribution", settings), device
     )  # fmt: skip
+    remember(output)
+
+
+@cli.command("combine-attributions")
+@click.argument("members", type=existing, nargs=-1, required=True)
+@click.option("--tiles", type=existing, required=True, help="The training set.")
+@output
+@result("--thresholds", required=True, help="CSV of each member's threshold.")
+@click.option("--settings", type=existing, help="YAML of `evaluation`: the target group.")
+def combine_attributions(members, tiles, output, thresholds, settings) -> None:
+    """Combine attributions of tiles of several MEMBERS, trainings of other seeds, by one method.
+
+    Mean, standard deviation, and the share of members that call a pixel high.
+    """
+    from wildlens.combine.attributions import combine_attributions as run
+
+    run(members, tiles, output, thresholds, section("Evaluation", settings))
+    remember(output)
+
+
+@cli.command("combine-maps")
+@click.argument("members", type=existing, nargs=-1, required=True)
+@click.option("--thresholds", type=existing, help="CSV of combine-attributions; for agreement.")
+@output
+def combine_maps(members, thresholds, output) -> None:
+    """Combine maps of a scene of several MEMBERS, trainings of other seeds, by one method.
+
+    Mean, standard deviation, and the share of members that call a pixel high.
+    """
+    from wildlens.combine.maps import combine_maps as run
+    from wildlens.files.map_tags import tags_of
+    from wildlens.qgis.qml import write_map_style
+    from wildlens.registry.methods import title
+
+    run(members, output, thresholds)
+    write_map_style(output, title("".join(tags_of([output], "wildlens_method"))))
     remember(output)
 
 
