@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from chromium import PROGRAM, Browser
 from explorable import AREA, SCENES, Explorable, write_map
+from result_folder import write_members
 
 from wildlens.evaluate.target_groups import in_group
 from wildlens.evaluate.thresholds import iou, top_threshold
@@ -127,6 +128,24 @@ def test_values_under_the_pointer(opened, results, row, column, number):
     grid = read_grid(results.scenes[0])[row : row + 1, column : column + 1]
     box = grid.geographic_extent.boundingbox
     assert box.left - 1e-4 < lon < box.right + 1e-4 and box.bottom - 1e-4 < lat < box.top + 1e-4
+
+
+def test_values_of_members_are_told_with_their_spread(browser, tmp_path):
+    results = Explorable(tmp_path)
+    values, stored = results.values[SCENES[0]]["gan"], results.stored[SCENES[0]]
+    share = np.where(stored[0] > 0, np.arange(150) % 3 / 2, np.nan)
+    write_members(tmp_path / f"results/maps/{SCENES[0]}/gan.tif", "gan", values, share)
+    build_page(**results.arguments, settings=Evaluation())
+    browser.events.clear()
+    browser.open(results.output, f"{READY} && document.getElementById('iou').textContent")
+    found = point_at(browser, results, SCENES[0], 60, 75)["GAN |X+ − X−|"]
+    mean, spread, high = found.split("; ")
+    assert mean.endswith(" reflectance") and spread.startswith("sd of members ")
+    assert numbers(spread) == pytest.approx([values[60, 75] / 10], rel=0.05)
+    assert high.startswith("share of members that call it high ")
+    assert numbers(high) == pytest.approx([75 % 3 / 2], abs=0.01)
+    assert point_at(browser, results, SCENES[0], 5, 5)["GAN |X+ − X−|"] == "no data"
+    assert browser.problems() == []
 
 
 def test_missing_pixels_say_so(opened, results):

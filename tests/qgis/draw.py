@@ -52,6 +52,7 @@ def draw(layers, extent, project, picture: Path) -> dict:
     return {
         "colours": len(set(pixels)),
         "transparent": sum(pixel >> 24 == 0 for pixel in pixels) / len(pixels),
+        "opaque": sum(pixel >> 24 == 255 for pixel in pixels) / len(pixels),
         "errors": [error.message for error in job.errors()],
     }
 

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 import result_folder
 from defusedxml import ElementTree
-from result_folder import SIDE, TRAINED_ON, UNLIKE, write_change, write_stack
+from result_folder import SIDE, TRAINED_ON, UNLIKE, write_change, write_members, write_stack
 
 from wildlens.errors import WildLensError
 from wildlens.qgis.step import build_project
@@ -113,6 +113,52 @@ def test_qgis_draws_the_change_between_dates(results, changes, tmp_path):
     assert theme["colours"] > 10 and not theme["errors"]
     drawn = [layer for layer in seen["layers"] if "compare" in layer["source"]]
     assert len(drawn) == 2 and not any(layer["shown"] for layer in drawn)
+
+
+@pytest.fixture
+def members(results):
+    """Results in which the map of the GAN is that of two members: each third of it has a share."""
+    values = np.random.default_rng(4).gamma(2, 0.01, (SIDE, SIDE))
+    values[:, :6] = np.nan
+    share = np.repeat([0, 0.5, 1], SIDE // 3)[:, None] + 0 * values
+    path = write_members(results.folder / "maps/lake/gan.tif", "gan", values, share)
+    assert path in results.maps
+    return results
+
+
+def test_members_add_a_view_with_the_agreement_as_opacity(members):
+    root = members.build()
+    names = list(tree(root.find("layer-tree-group")))
+    view = "GAN |X+ − X−|, opaque where members agree"
+    assert names[2:6] == ["lake", "  Agreement of members", f"    {view}", "  Attribution"]
+    (layer,) = [m for m in root.iterfind(".//maplayer") if m.findtext("layername") == view]
+    assert layer.findtext("datasource") == "./maps/lake/gan_agreement.vrt"
+    assert layer.find("pipe/rasterrenderer").get("alphaBand") == "2"
+    with rasterio.open(members.folder / "maps/lake/gan_agreement.vrt") as dataset:
+        values, opacity = dataset.read()
+    with rasterio.open(members.folder / "maps/lake/gan.tif") as dataset:
+        assert np.array_equal(values, dataset.read(1), equal_nan=True)
+        assert np.allclose(opacity, 255 * dataset.read(3), equal_nan=True)
+    themes = [theme.get("name") for theme in root.iter("visibility-preset")]
+    assert themes.index("Attribution where members agree") == themes.index("Attribution") + 1
+
+
+def test_qgis_draws_members_opaque_where_they_agree(members, tmp_path):
+    members.build()
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    seen = draw(members.output, pictures)
+    by_source = {Path(layer["source"]).name: layer for layer in seen["layers"]}
+    # a sixteenth of the columns is missing, and no member calls a third of the rows high
+    assert by_source["gan.tif"]["transparent"] == pytest.approx(1 / 16, abs=0.02)
+    view = by_source["gan_agreement.vrt"]
+    assert view["transparent"] == pytest.approx(1 - 2 / 3 * 15 / 16, abs=0.02)
+    assert view["opaque"] == pytest.approx(1 / 3 * 15 / 16, abs=0.02) and view["colours"] > 20
+    theme = seen["themes"]["Attribution where members agree"]
+    assert theme["layers"][:2] == [
+        "Protected areas: mean score", "GAN |X+ − X−|, opaque where members agree",
+    ]  # fmt: skip
+    assert not theme["errors"] and len(seen["layouts"]["Comparison"]["themes"]) == 4
 
 
 def test_map_that_is_no_change_is_refused(results):

@@ -13,6 +13,7 @@ from wildlens.areas.antimeridian import to_degrees
 from wildlens.files.cog import writing_cog
 from wildlens.files.geopackage import write_layer
 from wildlens.files.map_tags import AFTER, BEFORE, CHANGE_OF
+from wildlens.files.member_bands import AGREEMENT, MEMBERS, SD, SHARE
 from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import writing_geotiff
 from wildlens.legend import CORINE
@@ -44,6 +45,21 @@ def write_map(path: Path, method: str, values) -> Path:
             TAG: TRAINED_ON, WARNING_TAG: UNLIKE}  # fmt: skip
     with writing_cog(path, grid_at(500_000, values), tags=tags, descriptions=(method,)) as dataset:
         dataset.write(values.astype(np.float32), 1)
+    return path
+
+
+def write_members(path: Path, method: str, values, share) -> Path:
+    """The map of two members, as `wildlens combine-maps` writes it.
+
+    Args:
+        values: (H, W) mean; share: (H, W) of the members that call a pixel high.
+    """
+    tags = {"wildlens_method": method, "wildlens_scene": path.parent.name, "unit": "reflectance",
+            MEMBERS: "2", TAG: TRAINED_ON, **VERSION}  # fmt: skip
+    form = {"tags": tags, "descriptions": (method, SD, AGREEMENT), "unit": "reflectance"}
+    with writing_cog(path, grid_at(500_000, values), **form) as dataset:
+        dataset.units = ["reflectance", "reflectance", SHARE]
+        dataset.write(np.stack([values, values / 10, share]).astype(np.float32))
     return path
 
 

@@ -162,7 +162,7 @@ def _band(dataset: rasterio.DatasetReader, index: int, tags: Mapping[str, str]) 
         band |= {"raster:scale": 1 / SCALE, "raster:offset": 0}
         if name in COMMON_NAMES:
             band["eo:common_name"] = COMMON_NAMES[name]
-    elif unit := tags.get("unit"):
+    elif unit := dataset.units[index - 1] or tags.get("unit"):
         band["unit"] = unit
     if statistics := _statistics(dataset.tags(index)):
         band["statistics"] = statistics

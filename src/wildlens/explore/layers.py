@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import rasterio
 from matplotlib.colors import LinearSegmentedColormap, to_rgba_array
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
@@ -14,6 +15,7 @@ from wildlens.explore.quantised import LAST, Quantised, packed, quantise
 from wildlens.explore.thinning import read_thinned
 from wildlens.figures.imagery import GAMMA, TRUE_COLOUR, Stretch, stretch_for
 from wildlens.figures.style import reference_title
+from wildlens.files.member_bands import AGREEMENT, SD, band_named
 from wildlens.files.raster import grid_of, open_raster
 from wildlens.files.reflectance import to_reflectance
 from wildlens.legend import CORINE
@@ -62,15 +64,27 @@ def image_layer(
     return layer, stretch
 
 
+# what the page says of the bands that a map of several members has beside their mean
+OF_MEMBERS = {SD: "sd of members", AGREEMENT: "share of members that call it high"}
+
+
 def map_layer(path: Path, grid: GeoBox, step: int, name: str) -> Layer:
-    """An attribution map or a score in the colours of the QGIS project."""
+    """An attribution map or a score in the colours of the QGIS project.
+
+    With several members, their standard deviation and agreement are under `more`, in the form of
+    layers without colours.
+    """
     with open_raster(path) as dataset:
         _check_grid(path, grid_of(dataset), grid)
         unit = dataset.tags().get("unit", "")
         form = methods.form_of(dataset.tags(), path.stem, dataset.dtypes[0])
         values = read_thinned(dataset, [1], step, Resampling.average)[0]
+        of_members = {
+            text: read_thinned(dataset, [band], step, Resampling.average)[0]
+            for band, text in _member_bands(dataset)
+        }
     found, ramp = quantise(values), ramp_of(path)
-    return {
+    layer = {
         "id": name,
         "title": methods.title(name),
         "kind": form,
@@ -81,6 +95,8 @@ def map_layer(path: Path, grid: GeoBox, step: int, name: str) -> Layer:
         "ramp": list(ramp.colours),
         "ends": list(ramp.ends),
     }
+    more = [_numbers(text, quantise(band)) for text, band in of_members.items()]
+    return layer | ({"more": more} if more else {})
 
 
 def class_layer(path: Path, grid: GeoBox, step: int) -> Layer:
@@ -110,8 +126,20 @@ def channels_of(path: Path) -> int:
     """Bytes per displayed pixel that the layer of a raster takes."""
     with open_raster(path) as dataset:
         if dataset.dtypes[0] != "uint16":
-            return 1
+            return 1 + len(_member_bands(dataset))
         return len(_shown_bands([text or "" for text in dataset.descriptions]))
+
+
+def _member_bands(dataset: rasterio.DatasetReader) -> list[tuple[int, str]]:
+    """Numbers of the bands of members that a map has, and what the page says of them."""
+    numbers = [(band_named(dataset, name), text) for name, text in OF_MEMBERS.items()]
+    return [(number, text) for number, text in numbers if number is not None]
+
+
+def _numbers(label: str, found: Quantised) -> Layer:
+    """A band whose values are only told."""
+    channels = [{"label": label, "data": packed(found.codes)}]
+    return {"unit": "", **_meaning(found), "channels": channels}
 
 
 def _shown_bands(bands: Sequence[str]) -> list[int]:

@@ -33,8 +33,8 @@ class Layer:
         shown: whether it is visible; expanded: whether its legend is open.
         note: how to read it, shown in its properties.
         labels: `labeling` of polygons; None: without labels.
-        kind: "image", "attribution", "land cover", "areas" or "change", which themes are made of;
-            or empty.
+        kind: "image", "attribution", "agreement", "land cover", "areas" or "change", which themes
+            are made of; or empty.
     """
 
     title: str

@@ -18,12 +18,13 @@ from wildlens.files.map_tags import changes_by_pair, origin_of_maps, tags_of
 from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.landcover.class_counts import count_classes
+from wildlens.qgis import agreement
 from wildlens.qgis.layouts import layouts_of
 from wildlens.qgis.project_xml import Extent, Group, Layer, layers_of, write_project
 from wildlens.qgis.qml import landcover_renderer, scene_renderer, write_vector_style
 from wildlens.qgis.ramps import attribution_renderer, change_renderer
 from wildlens.qgis.symbols import areas_labels, areas_renderer, tiles_renderer
-from wildlens.qgis.themes import CHANGE, presets, themes_of
+from wildlens.qgis.themes import AGREEMENT, CHANGE, presets, themes_of
 from wildlens.registry import methods
 from wildlens.settings import Tiles
 
@@ -92,7 +93,7 @@ def build_project(
     origin = origin_of_maps(maps)
     title = f"WildLens: {', '.join(path.stem for path in ordered)}"
     themes = themes_of(layers)
-    of_scenes = {name: found for name, found in themes.items() if name != CHANGE}
+    of_scenes = {name: found for name, found in themes.items() if name not in (CHANGE, AGREEMENT)}
     notes = [NOTE, f"Models: {origin}."] if origin else [NOTE]
     warnings = [f"Warning: {warning}." for warning in tags_of(maps, WARNING_TAG)]
     write_project(
@@ -126,6 +127,8 @@ def _scene(
     """Group of all layers of one scene: attribution over images over land cover."""
     attributions, scores, images = _split_maps(maps, folder)
     members: list[Layer | Group] = [*scores]
+    if views := _views(maps, attributions, folder):
+        members.append(Group("Agreement of members", views, expanded=False, one_at_a_time=True))
     if attributions:
         members.append(Group("Attribution", attributions, one_at_a_time=True))
     with open_raster(path) as dataset:
@@ -181,6 +184,25 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
         for method in ordered
     ]
     return layers, scores, images
+
+
+def _views(maps: Sequence[Path], attributions: Sequence[Layer], folder: Path) -> list[Layer]:
+    """Layers of the attributions of several members, opaque where these agree; hidden."""
+    paths = {_relative(path, folder): path for path in maps}
+    return [
+        replace(
+            layer,
+            title=f"{layer.title}, opaque where members agree",
+            source=_relative(agreement.write_view(path), folder),
+            renderer=agreement.agreement_renderer(path),
+            shown=False,
+            expanded=False,
+            note=f"{agreement.NOTE} {layer.note}",
+            kind="agreement",
+        )
+        for layer in attributions
+        if agreement.has_agreement(path := paths[layer.source])
+    ]
 
 
 def _changes(names: tuple[str, str], maps: Mapping[str, Path], folder: Path) -> Group:

@@ -3,36 +3,44 @@
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree
 
+from wildlens.qgis.agreement import VIEW
 from wildlens.qgis.project_xml import Layer
 
 IMAGE, ATTRIBUTION = "Image", "Attribution"
 OTHER_METHOD, LAND_COVER = "Comparison: other method", "Comparison: land cover"
-CHANGE = "Change between two dates"
+CHANGE, AGREEMENT = "Change between two dates", "Attribution where members agree"
 
 
 def themes_of(layers: Iterable[Layer]) -> dict[str, list[Layer]]:
     """Theme -> its layers; themes that would lack what they are named after are left out.
 
     The attribution is the one that is shown when the project opens; the other method is the first
-    of the remaining ones, in the order of the methods. The change is that of the first map, the
-    score. Outlines of protected areas are in all
-    themes.
+    of the remaining ones, in the order of the methods. The agreement is that of the same method as
+    the attribution. The change is that of the first map, the score. Outlines of protected areas are
+    in all themes.
     """
     layers = list(layers)
     of_kind = {
         kind: [layer for layer in layers if layer.kind == kind]
-        for kind in ("areas", "image", "attribution", "land cover", "change")
+        for kind in ("areas", "image", "attribution", "agreement", "land cover", "change")
     }
     areas, images, maps = (of_kind[kind] for kind in ("areas", "image", "attribution"))
     others = first_of_each_scene(layer for layer in maps if not layer.shown)
     themes = {
         IMAGE: (images, []),
         ATTRIBUTION: ([layer for layer in maps if layer.shown], images),
+        AGREEMENT: (_of_shown(of_kind["agreement"], maps), images),
         OTHER_METHOD: (others, images),
         LAND_COVER: (of_kind["land cover"], []),
         CHANGE: (of_kind["change"][:1], []),
     }
     return {name: [*areas, *found, *below] for name, (found, below) in themes.items() if found}
+
+
+def _of_shown(views: Iterable[Layer], maps: Iterable[Layer]) -> list[Layer]:
+    """Views of the maps that are shown when the project opens."""
+    shown = {layer.source.removesuffix(".tif") for layer in maps if layer.shown}
+    return [view for view in views if view.source.removesuffix(VIEW) in shown]
 
 
 def first_of_each_scene(layers: Iterable[Layer]) -> list[Layer]:

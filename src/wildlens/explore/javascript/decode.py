@@ -20,6 +20,7 @@ async function decoded(layer) {
   for (const channel of layer.channels) delete channel.data;
   if (layer.colours) layer.colours = new Uint32Array(bytesOf(layer.colours).buffer);
   if (layer.brightness) layer.brightness = bytesOf(layer.brightness);
+  layer.more = await Promise.all((layer.more ?? []).map(decoded));  // bands of members
   return layer;
 }
 
@@ -42,6 +43,7 @@ function valueText(layer, index) {
     return label ? `${label} ${text}` : text;
   });
   if (texts.every((text) => text === "no data")) return "no data";
-  return texts.join(", ") + (layer.unit ? ` ${layer.unit}` : "");
+  const more = layer.more.map((band) => `; ${valueText(band, index)}`);
+  return texts.join(", ") + (layer.unit ? ` ${layer.unit}` : "") + more.join("");
 }
 """
