@@ -194,6 +194,13 @@ RUN = {
 }
 
 
+def test_warnings_of_a_further_member_name_it(results):
+    for name in ("train_classifier", "train_classifier-2"):
+        (results / f"logs/{name}.log").write_text("classifier: WARNING: is at chance\n")
+    found = read_summary(results).warnings
+    assert {"classifier: is at chance", "classifier: is at chance (member 2)"} <= set(found)
+
+
 @pytest.fixture
 def with_old_files(results):
     """The same folder after runs of other configurations: another scene, method, step, section."""

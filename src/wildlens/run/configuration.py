@@ -21,4 +21,7 @@ def read_configuration(folder: Path) -> Settings:
         raise WildLensError(f"{folder / 'inputs.yaml'}: is missing: run snakemake, which writes it")
     data = {name: read_yaml(path) for name, path in paths.items() if name in Settings.model_fields}
     data |= data.pop("anthroprotect", {})  # its file has the one key of that name
+    if "members" in paths:  # which the files of their sections leave out
+        for name, members in read_yaml(paths["members"]).items():
+            data[name] = data.get(name, {}) | {"members": members}
     return validate(data, Settings, str(folder))

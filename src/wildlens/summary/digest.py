@@ -2,6 +2,7 @@
 
 import csv
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ SAVED = {
     "gan": "metrics/gan/warnings.txt",
     "evaluate": "evaluation/warnings.txt",
 }
+OF_MEMBER = re.compile(r"train_[a-z]+-(\d+)")  # log of a further member's training
 MOST_NAMED = 5  # areas, on the console
 Row = dict[str, str]
 
@@ -252,13 +254,15 @@ def _saved(folder: Path) -> Iterator[str]:
 
 
 def _logged(logs: Path, jobs: Iterable[str]) -> Iterator[str]:
-    """Warnings in the logs of some jobs."""
+    """Warnings in the logs of some jobs; those of a further member's training name it."""
     for path in _files(logs, jobs, ".log"):
+        found = OF_MEMBER.fullmatch(path.stem)
+        member = f" (member {found[1]})" if found else ""
         text = path.read_text(encoding="utf-8", errors="replace")
         for line in text.splitlines():
             step, marked, message = line.partition(WARNING)
             if marked:
-                yield f"{step}{message}"
+                yield f"{step}{message}{member}"
 
 
 def _conditions(logs: Path, jobs: Iterable[str]) -> Iterator[tuple[str, str]]:
