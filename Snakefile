@@ -73,6 +73,16 @@ if TRAINS:
 include: "workflow/rules/map.smk"
 
 
+if HAS_MEMBERS:
+
+    include: "workflow/rules/members.smk"
+
+
+if COMBINED:
+
+    include: "workflow/rules/combine.smk"
+
+
 if TRAINS:
 
     include: "workflow/rules/evaluate.smk"
@@ -110,6 +120,7 @@ rule all:
         "results/settings/inputs.yaml",
         "results/settings/anthroprotect.yaml" if settings.anthroprotect else [],
         "results/settings/models.yaml" if settings.models else [],
+        "results/settings/members.yaml" if HAS_MEMBERS else [],
 
 
 # results, main numbers and warnings of this run; printed only, so it cannot fail the run

@@ -165,7 +165,8 @@ def test_tables_have_their_columns_and_methods(results, table, columns, methods)
 
 def test_every_table_has_the_documented_columns(results):
     for name, documented in documented_columns().items():
-        if name.startswith("compare/"):  # the demo has one date; tests/compare has this table
+        # the demo has one date and one member; tests/compare and tests/combine have these tables
+        if name.startswith(("compare/", "metrics/members/")):
             continue
         with (results / name).open(newline="", encoding="utf-8") as file:
             written = next(csv.reader(file))
@@ -255,6 +256,73 @@ def test_results_make_a_report(results):
     run = snakemake(results.parent, "--report", report)
     assert run.returncode == 0, run.stderr
     assert report.stat().st_size > 100_000
+
+
+@pytest.fixture(scope="module")
+def members(results, tmp_path_factory):
+    """A copy of the run that went on with a second member, and kept the maps of both."""
+    folder = tmp_path_factory.mktemp("members") / "run"
+    shutil.copytree(results.parent, folder, symlinks=True)
+    made = ("evaluation/methods.csv", "wildlens.qgz", "explore.html", "settings/members.yaml")
+    two = ("classifier={members: 2}", "gan={members: 2}")
+    methods = "attribution={methods: [gan], controls: [random]}"
+    run = snakemake(
+        folder, "--notemp", "--config", *two, methods, "--", *(f"results/{name}" for name in made)
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    return folder / "results"
+
+
+def read_bands(path: Path) -> dict[str, np.ndarray]:
+    with rasterio.open(path) as dataset:
+        return dict(zip(dataset.descriptions, dataset.read(), strict=True))
+
+
+def test_first_of_two_members_is_the_single_training(results, members):
+    for name in ("classifier", "generators"):
+        path = f"models/{name}.safetensors"
+        assert (members / path).read_bytes() == (results / path).read_bytes()
+        assert (members / f"models/{name}-2.safetensors").is_file()
+    for method in ("gan", "score"):
+        single = read_bands(results / f"maps/{SCENE}/{method}.tif")
+        first, second = (
+            read_bands(members / f"maps/members/{SCENE}/{method}-{k}.tif") for k in (1, 2)
+        )
+        assert single.keys() == first.keys() == second.keys()
+        for name in single:
+            assert np.array_equal(first[name], single[name], equal_nan=True)
+        assert not np.array_equal(second[method], first[method], equal_nan=True)
+
+
+def test_map_of_two_members_is_their_mean_with_spread_and_agreement(members):
+    for method, further in (("gan", ["member_agreement"]), ("score", ["disagreement"])):
+        path = members / f"maps/{SCENE}/{method}.tif"
+        one, two = (
+            read_bands(members / f"maps/members/{SCENE}/{method}-{k}.tif")[method] for k in (1, 2)
+        )
+        found = read_bands(path)
+        assert list(found) == [method, "member_sd", *further]
+        assert np.allclose(found[method], (one + two) / 2, atol=1e-6, equal_nan=True)
+        spread = np.abs(one - two) / np.sqrt(2)
+        assert np.allclose(found["member_sd"], spread, atol=1e-5, equal_nan=True)
+        assert rio_cogeo.cog_validate(path)[0]
+    valid = np.isfinite(found["score"])
+    share = read_bands(members / f"maps/{SCENE}/gan.tif")["member_agreement"]
+    assert set(np.unique(share[valid]).tolist()) <= {0, 0.5, 1} and np.isnan(share[~valid]).all()
+
+
+def test_everything_after_members_reads_their_mean(members):
+    assert {row["method"] for row in rows(members / "evaluation/methods.csv")} == {"gan", "random"}
+    run = wildlens.open_run(members)
+    assert (run.settings.classifier.members, run.settings.gan.members) == (2, 2)
+    assert run.maps[SCENE].count("gan") == 1 and "members/gan" in run.tables
+    assert run.map(SCENE, "gan", "member_sd").attrs["units"] == "reflectance"
+    with zipfile.ZipFile(members / "wildlens.qgz") as archive:
+        assert "gan_agreement.vrt" in archive.read("wildlens.qgs").decode()
+    text = (members / "explore.html").read_text(encoding="utf-8")
+    scene = json.loads(re.search(r'id="scene-0">(.*?)</script>', text)[1])
+    told = {layer["id"]: len(layer.get("more", [])) for layer in scene["layers"]}
+    assert told["gan"] == 2 and told["score"] == 1
 
 
 def test_page_to_explore_has_every_map_and_the_areas(results):

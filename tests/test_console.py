@@ -105,7 +105,10 @@ def test_every_rule_of_the_demo_has_a_cost():
         "join",
         "anthroprotect",
         "compare",
+        "combine_attributions",
+        "combine_maps",
     }  # not run by the demo
+    assert cost("train_gan_member") == cost("train_gan")
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess:

@@ -348,6 +348,92 @@ def test_a_scene_can_be_mapped_in_parts_that_are_joined(tmp_path):
     assert plan["map_part"] == 9 and plan["join"] == 3 and "map" not in plan
 
 
+TWO = ["classifier={members: 2}", "gan={members: 2}"]
+
+
+def test_a_further_member_trains_no_other_again(finished):
+    for name in ("classifier", "gan"):
+        assert "members" not in (finished / f"results/settings/{name}.yaml").read_text()
+    counts = planned(finished, "--config", *TWO)
+    assert counts["train_classifier_member"] == counts["train_gan_member"] == 1
+    assert not counts.keys() & {"scene", "tiles", "train_classifier", "train_gan", "map"}
+    # 7 methods and the score; the controls are those of one training
+    assert counts["map_member"] == 2 * 8 and counts["combine_maps"] == 8
+    assert counts["attribute_member"] == 2 * 7 and counts["combine_attributions"] == 7
+    assert "attribute" not in counts
+
+
+def test_members_of_generators_share_one_classifier(finished):
+    counts = planned(finished, "--config", "gan={members: 3}")
+    assert counts["train_gan_member"] == 2 and "train_classifier_member" not in counts
+    # what uses no generators has one member, and nothing to do
+    assert counts["map_member"] == counts["attribute_member"] == 3 * 3
+    assert "map" not in counts and "attribute" not in counts
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory):
+    """A folder in which a workflow with two members has run once, and its arguments."""
+    folder = workplace(tmp_path_factory.mktemp("members"))
+    chosen = "attribution={methods: [gan, occlusion], controls: [random, occlusion_randomised]}"
+    arguments = ["--configfile", DEFAULT, own_land(folder), "--config", *TWO, chosen]
+    run = snakemake(folder, *arguments)
+    assert run.returncode == 0, run.stderr
+    return folder, arguments
+
+
+def test_members_are_trained_apart_and_combined(members):
+    folder, arguments = members
+    assert planned(folder, *arguments) == {}
+
+    def stub(path):
+        return yaml.safe_load((folder / "results" / path).read_text())
+
+    second = stub("models/generators-2.safetensors")
+    assert second["classifier"] == "results/models/classifier-2.safetensors"
+    assert second["checkpoints"] == "results/checkpoints"
+    assert stub("models/generators.safetensors")["classifier"].endswith("/classifier.safetensors")
+    seeds = [stub(f"settings/{name}.yaml")["seed"] for name in ("gan", "gan-2", "classifier-2")]
+    assert seeds[0] == 0 and seeds[1] == seeds[2] > 0
+    assert stub("settings/members.yaml") == {"classifier": 2, "gan": 2}
+    for name in ("gan", "occlusion"):
+        made = stub(f"maps/b/{name}.tif")
+        assert made["members"].count("results/maps/members/b/") == 2
+        assert made["thresholds"] == f"results/metrics/members/{name}.csv"
+        assert stub(f"attributions/{name}.zarr/stub")["members"].count(f"members/{name}-") == 2
+    assert stub("maps/b/score.tif")["thresholds"] == "None"
+    assert not list((folder / "results/maps").glob("members/*/*.*"))
+    assert "generators" in stub("attributions/random.zarr/stub")  # made by `attribute`
+    assert stub("stac/catalog.json")["models"].count("-2.safetensors") == 2
+    assert stub("settings/combine.yaml").keys() == {"targets"}
+
+
+def test_members_rest_when_copied_and_rerun_for_what_they_depend_on(members, tmp_path):
+    folder, arguments = members
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, symlinks=True, copy_function=shutil.copy)
+    assert planned(copy, *arguments) == {}
+
+    def after(change):
+        return planned(folder, *arguments, change)
+
+    assert "map_member" not in after("evaluation={seed: 9}")
+    targets = after("evaluation={targets: [411]}")
+    assert targets["combine_attributions"] == targets["combine_maps"] == 2
+    assert targets["map_member"] == 4 and "attribute_member" not in targets
+    weight = after("gan={members: 2, lambda_am: 0.4}")
+    assert weight["train_gan"] == weight["train_gan_member"] == weight["combine_maps"] == 1
+    assert weight["map_member"] == weight["attribute_member"] == 2
+
+
+def test_maps_of_members_can_be_made_in_parts(tmp_path):
+    folder = workplace(tmp_path)
+    chosen = "attribution={parts: 3, methods: [gan, occlusion], extras: [minimized]}"
+    plan = planned(folder, "--configfile", DEFAULT, own_land(folder), "--config", *TWO, chosen)
+    assert plan["map_member_part"] == 3 * 2 * 3 and plan["join_member"] == 6
+    assert plan["combine_maps"] == 3 and not plan.keys() & {"map", "join", "map_part"}
+
+
 def two_dates(folder: Path, **values) -> list:
     """Arguments of a run that compares two dates; `values` are laid over the section."""
     products = {"old": "a", "new": "b", "same": "b"}

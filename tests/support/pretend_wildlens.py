@@ -70,17 +70,22 @@ def pretend(name: str):
             write(output, text)
         if name == "landcover":
             write(Path(f"{output}.aux.xml"), text)
-        if name in ("scene", "map", "join") and not values.get("part"):
+        if name in ("scene", "map", "join", "combine-maps") and not values.get("part"):
             write(output.with_suffix(".qml"), text)
         if name == "qgis":
             for style in ("areas.qml", "tiles.qml"):
                 write(output.with_name(style), text)
+            for path in values["maps"]:
+                if yaml.safe_load(path.read_text()).get("thresholds", "None") != "None":
+                    write(path.with_name(f"{path.stem}_agreement.vrt"), text)
             return
         if footprints and name in ("tiles", "anthroprotect"):
             write(footprints, text)
         for further in ("sites", "classes", "geopackage"):
             if values.get(further):
                 write(values[further], text)
+        if name == "combine-attributions":
+            write(values["thresholds"], text)
 
     return make
 

@@ -9,7 +9,7 @@ rule catalogue:
         scenes=ancient(rules.qgis.input.scenes),
         landcovers=ancient(rules.qgis.input.landcovers),
         maps=ancient(rules.qgis.input.maps),
-        models=ancient([path for path in (CLASSIFIER, GENERATORS) if path]),
+        models=ancient(MODELS),
         changes=ancient(rules.compare.output.maps if COMPARE else []),
         footprints=ancient(FOOTPRINTS),
         checksums=[

@@ -1,5 +1,6 @@
 # Helpers of the rules: names of scenes and methods, and paths of their inputs.
 
+import itertools
 import re
 from pathlib import Path
 
@@ -8,7 +9,15 @@ from snakemake.io import apply_wildcards
 from wildlens.files.contents import Contents, sidecars
 from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
-from wildlens.settings import DEMO, dump_section, fields_read
+from wildlens.settings import (
+    DEMO,
+    classifier_of,
+    dump_members,
+    dump_section,
+    fields_read,
+    members_of,
+    of_member,
+)
 
 # AnthroProtect brings its own tiles: inputs that the demo would simulate are ignored
 if settings.anthroprotect:
@@ -46,6 +55,16 @@ TO_FETCH = [product.name for product in PRODUCTS.values() if product.fetch]
 MAP_METHODS = list(dict.fromkeys(settings.attribution.methods))
 # tables include the controls, which a method must exceed
 TILE_METHODS = list(dict.fromkeys([*MAP_METHODS, *settings.attribution.controls]))
+EXTRAS = list(dict.fromkeys(settings.attribution.extras))
+
+# Members: trainings of other seeds. The first has the names that a single training has, so that a
+# further member retrains none. Of methods with several, the members' results are combined.
+FURTHER_CLASSIFIERS = list(range(2, settings.classifier.members + 1))
+FURTHER_GANS = list(range(2, settings.gan.members + 1))
+HAS_MEMBERS = bool(FURTHER_CLASSIFIERS or FURTHER_GANS)
+COMBINED = [
+    method for method in dict.fromkeys([*TILE_METHODS, *EXTRAS]) if members_of(method, settings) > 1
+]
 
 
 FROM_DEMO = any(product.simulated for product in PRODUCTS.values())
@@ -76,12 +95,19 @@ MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METH
 EXTRA_MAPS = expand(
     "results/maps/{scene}/{method}.tif",
     scene=MAPPED,
-    method=dict.fromkeys(settings.attribution.extras),
+    method=EXTRAS,
 )
 
 TRUTHS = {product.name: product.truth for product in mapping if product.truth}
 
+MODELS = [
+    *[path for path in (CLASSIFIER, GENERATORS) if path],
+    *expand("results/models/classifier-{member}.safetensors", member=FURTHER_CLASSIFIERS),
+    *expand("results/models/generators-{member}.safetensors", member=FURTHER_GANS),
+]
 MODEL_STEPS = ("tiles", "train_classifier", "train_gan") if TRAINS else ()
+MODEL_STEPS += tuple(expand("train_classifier-{member}", member=FURTHER_CLASSIFIERS))
+MODEL_STEPS += tuple(expand("train_gan-{member}", member=FURTHER_GANS))
 MODEL_CHECKSUMS = [f"results/checksums/{step}.txt" for step in MODEL_STEPS]
 TILES_CHECKSUMS = ["results/checksums/tiles.txt"] if TRAINS else []
 FOOTPRINTS = ["results/tiles.gpkg"] if TRAINS else []
@@ -94,7 +120,7 @@ MAP_CHECKSUMS = expand(
 EXTRA_MAP_CHECKSUMS = expand(
     "results/checksums/map/{scene}/{method}.txt",
     scene=MAPPED,
-    method=dict.fromkeys(settings.attribution.extras),
+    method=EXTRAS,
 )
 
 # thresholds of high attribution
@@ -113,7 +139,7 @@ AREA_CHECKSUMS = ["results/checksums/area_statistics.txt"] if STATISTICS_AREAS e
 COMPARE = settings.compare
 COMPARED_METHODS = [
     method
-    for method in dict.fromkeys([*settings.attribution.extras, *MAP_METHODS])
+    for method in dict.fromkeys([*EXTRAS, *MAP_METHODS])
     if COMPARE and methods.find(method).form != "image"
 ]
 COMPARED_SCENES = dict.fromkeys(
@@ -138,6 +164,7 @@ CAPTIONS = sorted(Path(str(workflow.current_basedir), "..", "report").resolve().
 wildcard_constraints:
     scene="|".join(map(re.escape, PRODUCTS)) or "none",
     method="|".join(methods.records()),
+    member="[1-9][0-9]*",
 
 
 def contents_of(rule):
@@ -267,10 +294,26 @@ def tile_checksums_of(wildcards):
     return [*found, *demo_checksum(*AREAS, *(p.truth for p in training if p.truth))]
 
 
+def member_of(wildcards):
+    """Number of the member that a job is of; 1 for jobs without members."""
+    return int(wildcards.get("member", 1))
+
+
+def of_number(path, member):
+    """A path of models or checksums for a member: the first has the name of a single training."""
+    stem, suffix = os.path.splitext(path)
+    return path if member == 1 else f"{stem}-{member}{suffix}"
+
+
+def classifier_file_of(wildcards):
+    """The classifier of a member."""
+    return ancient(of_number(CLASSIFIER, classifier_of(member_of(wildcards), settings)))
+
+
 def generators_of(wildcards):
     """The generators, for methods that use them; other methods do not rerun when they change."""
     used = "generators" in methods.find(wildcards.method).needs
-    return [ancient(GENERATORS)] if used else []
+    return [ancient(of_number(GENERATORS, member_of(wildcards)))] if used else []
 
 
 def training_tiles_of(wildcards):
@@ -279,24 +322,71 @@ def training_tiles_of(wildcards):
     return [ancient("results/tiles.zarr")] if used else []
 
 
-def method_checksums_of(wildcards):
-    """Checksums of the models and tiles of this run that a method uses."""
+def method_checksums(method, member):
+    """Checksums of the models and tiles of this run that a method uses for a member."""
     if not TRAINS:
         return []
-    steps = ["train_classifier"]
-    steps += ["train_gan"] * bool(generators_of(wildcards))
-    steps += ["tiles"] * bool(training_tiles_of(wildcards))
-    return [f"results/checksums/{step}.txt" for step in steps]
+    needs = methods.find(method).needs
+    numbers = {"train_classifier": classifier_of(member, settings)}
+    numbers |= {"train_gan": member} if "generators" in needs else {}
+    numbers |= {"tiles": 1} if "training_tiles" in needs else {}
+    return [of_number(f"results/checksums/{step}.txt", k) for step, k in numbers.items()]
 
 
 def map_checksums_of(wildcards):
     """Checksums of the inputs of a method's map of a scene."""
-    return [f"results/checksums/scene/{wildcards.scene}.txt", *method_checksums_of(wildcards)]
+    models = method_checksums(wildcards.method, member_of(wildcards))
+    return [f"results/checksums/scene/{wildcards.scene}.txt", *models]
 
 
 def attribute_checksums_of(wildcards):
     """Checksums of the inputs of a method's attribution of tiles."""
-    return list(dict.fromkeys(["results/checksums/tiles.txt", *method_checksums_of(wildcards)]))
+    models = method_checksums(wildcards.method, member_of(wildcards))
+    return list(dict.fromkeys(["results/checksums/tiles.txt", *models]))
+
+
+def training_checksums_of(wildcards):
+    """Checksums of the inputs of a member's generators."""
+    number = classifier_of(member_of(wildcards), settings)
+    classifier = of_number("results/checksums/train_classifier.txt", number)
+    return ["results/checksums/tiles.txt", classifier]
+
+
+def numbers_of(wildcards):
+    """Numbers of the members whose results by a method are combined."""
+    return range(1, members_of(wildcards.method, settings) + 1)
+
+
+def members_attributions_of(wildcards):
+    """The members' attributions of tiles by a method."""
+    pattern = "results/attributions/members/{method}-{member}.zarr"
+    return ancient(expand(pattern, method=wildcards.method, member=numbers_of(wildcards)))
+
+
+def members_attributions_checksums_of(wildcards):
+    """Checksums of the tiles, and of the members' attributions of them."""
+    pattern = "results/checksums/attribute/{method}-{member}.txt"
+    found = expand(pattern, method=wildcards.method, member=numbers_of(wildcards))
+    return ["results/checksums/tiles.txt", *found]
+
+
+def members_maps_of(wildcards):
+    """The members' maps of a scene by a method."""
+    pattern = "results/maps/members/{scene}/{method}-{member}.tif"
+    return ancient(expand(pattern, **wildcards, member=numbers_of(wildcards)))
+
+
+def members_thresholds_of(wildcards):
+    """Thresholds of the members, for methods whose tiles are attributed; compared by content."""
+    known = wildcards.method in TILE_METHODS
+    return [f"results/metrics/members/{wildcards.method}.csv"] if known else []
+
+
+def members_maps_checksums_of(wildcards):
+    """Checksums of all that the members' maps of a scene are made of."""
+    models = [method_checksums(wildcards.method, k) for k in numbers_of(wildcards)]
+    scene = f"results/checksums/scene/{wildcards.scene}.txt"
+    return list(dict.fromkeys([scene, *itertools.chain(*models)]))
 
 
 def part_of(wildcards):
@@ -330,7 +420,17 @@ def section_text(wildcards):
     """A section of the configuration, as YAML; the folder of AnthroProtect is no section."""
     if wildcards.section == "anthroprotect":
         return dump_section(settings, ["anthroprotect"])
+    if wildcards.section == "members":
+        return dump_members(settings)
+    if wildcards.section == "combine":
+        # thresholds depend on these alone: other values must not make all maps anew
+        return dump_section(settings.evaluation, ["targets"])
     return dump_section(getattr(settings, wildcards.section))
+
+
+def member_settings_text(wildcards):
+    """The section of a training for a member, which has another seed, as YAML."""
+    return dump_section(of_member(getattr(settings, wildcards.section), member_of(wildcards)))
 
 
 def method_settings_text(wildcards):

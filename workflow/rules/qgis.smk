@@ -31,6 +31,13 @@ rule qgis:
         project=update("results/wildlens.qgz"),
         areas_style=update(["results/areas.qml"] if STATISTICS_AREAS else []),
         tiles_style=update(["results/tiles.qml"] if TRAINS else []),
+        views=update(
+            expand(
+                "results/maps/{scene}/{method}_agreement.vrt",
+                scene=MAPPED,
+                method=[method for method in MAP_METHODS if method in COMBINED],
+            )
+        ),
         checksum="results/checksums/qgis.txt",
     log:
         "results/logs/qgis.log",

@@ -6,13 +6,31 @@
 
 import json
 
-ALL_METHODS = [*MAP_METHODS, *dict.fromkeys(settings.attribution.extras)]
+ALL_METHODS = [*MAP_METHODS, *EXTRAS]
 OF_MAPS = {"scene": MAPPED, "method": ALL_METHODS}
 PARTS = settings.attribution.parts
 TRAINING_JOBS = {
     "anthroprotect" if settings.anthroprotect else "tiles": {},
-    "train_classifier": {},
-    "train_gan": {},
+    **{step: {} for step in MODEL_STEPS if step != "tiles"},
+}
+
+
+def with_members(names):
+    """Methods as their logs are named: those with several members once for each."""
+    return [
+        f"{name}/member-{k}" if name in COMBINED else name
+        for name in names
+        for k in range(1, members_of(name, settings) + 1)
+    ]
+
+
+MAP_JOBS = {"scene": MAPPED, "method": with_members(ALL_METHODS)}
+COMBINE_JOBS = {
+    "combine_attributions/{method}": {"method": [m for m in TILE_METHODS if m in COMBINED]},
+    "combine_maps/{scene}/{method}": {
+        "scene": MAPPED,
+        "method": [m for m in ALL_METHODS if m in COMBINED],
+    },
 }
 # files of this run, for page and console: logs and benchmarks by name, maps, settings. Files of
 # earlier configurations may be in the same folders
@@ -25,6 +43,7 @@ RUN = json.dumps(
             "scene",
             *(["landcover"] if TRAINS or WITH_LANDCOVER else []),
             *(["tiles", "classifier", "gan"] if TRAINS else []),
+            *(["members"] if HAS_MEMBERS else []),
             *("attribution", "evaluation"),
             *(["areas"] if STATISTICS_AREAS else []),
             *(["compare"] if COMPARE else []),
@@ -36,15 +55,17 @@ RUN = json.dumps(
             "landcover/{scene}": {"scene": [*TRAINING, *WITH_LANDCOVER]},
             **(TRAINING_JOBS if TRAINS else {}),
             **(
-                {"map/{scene}/{method}": OF_MAPS}
+                {"map/{scene}/{method}": MAP_JOBS}
                 if PARTS == 1
                 else {
-                    "map/{scene}/{method}/{part}": OF_MAPS
+                    "map/{scene}/{method}/{part}": MAP_JOBS
                     | {"part": [f"{k}-of-{PARTS}" for k in range(1, PARTS + 1)]},
-                    "join/{scene}/{method}": OF_MAPS,
+                    "join/{scene}/{method}": MAP_JOBS,
                 }
             ),
-            **({"attribute/{method}": {"method": TILE_METHODS}, "evaluate": {}} if TRAINS else {}),
+            **({"attribute/{method}": {"method": with_members(TILE_METHODS)}} if TRAINS else {}),
+            **(COMBINE_JOBS if COMBINED else {}),
+            **({"evaluate": {}} if TRAINS else {}),
             **({"area_statistics": {}} if STATISTICS_AREAS else {}),
             **({"compare": {}} if COMPARE else {}),
             **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
