@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 import zarr
 
-from wildlens.attribution.contributions import AUDIT
 from wildlens.combine.provenance_tags import combined_tags
 from wildlens.combine.statistics import agreement, mean_and_sd
 from wildlens.combine.threshold_table import REFERENCE, write_thresholds
@@ -55,7 +54,7 @@ def combine_attributions(
         group = zarr.open_group(temporary, mode="r+", zarr_format=3)
         group.attrs.update(tags)
         _write_values(group, members, limits)
-        for name in filter(members[0].data_vars.__contains__, AUDIT):
+        for name in (name for name, values in members[0].items() if values.dims == ("tile",)):
             sums = np.stack([member[name].values for member in members])
             group[name][:] = sums.mean(axis=0, dtype=np.float64)
         consolidate(temporary)
