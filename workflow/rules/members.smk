@@ -102,8 +102,7 @@ use rule attribute as attribute_member with:
         contents=contents_of("attribute_member"),
 
 
-# maps of members are temporary: `combine_maps` itself depends on all that they depend on, and so
-# their own inputs, which would be compared by time without them, must not start them
+# maps of members are temporary: `combine_maps` itself depends on all that they depend on
 if settings.attribution.parts == 1:
 
     use rule map as map_member with:
@@ -112,8 +111,8 @@ if settings.attribution.parts == 1:
             classifier=classifier_file_of,
             generators=generators_of,
             tiles=training_tiles_of,
-            settings=ancient("results/settings/map/{method}.yaml"),
-            checksums=ancient(map_checksums_of),
+            settings="results/settings/map/{method}.yaml",
+            checksums=map_checksums_of,
         output:
             raster=temp("results/maps/members/{scene}/{method}-{member}.tif"),
             style=temp("results/maps/members/{scene}/{method}-{member}.qml"),
@@ -131,8 +130,8 @@ else:
             classifier=classifier_file_of,
             generators=generators_of,
             tiles=training_tiles_of,
-            settings=ancient("results/settings/map/{method}.yaml"),
-            checksums=ancient(map_checksums_of),
+            settings="results/settings/map/{method}.yaml",
+            checksums=map_checksums_of,
         output:
             raster=temp("results/maps/parts/{scene}/{method}-{member}/{scatteritem}.tif"),
             checksum=temp("results/maps/parts/{scene}/{method}-{member}/{scatteritem}.txt"),
