@@ -145,6 +145,9 @@ else:
             parts=ancient(
                 gather.rows("results/maps/parts/{{scene}}/{{method}}-{{member}}/{scatteritem}.tif")
             ),
+            checksums=gather.rows(
+                "results/maps/parts/{{scene}}/{{method}}-{{member}}/{scatteritem}.txt"
+            ),
         output:
             raster=temp("results/maps/members/{scene}/{method}-{member}.tif"),
             style=temp("results/maps/members/{scene}/{method}-{member}.qml"),
