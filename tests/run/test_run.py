@@ -191,6 +191,23 @@ def test_score_has_a_second_band(run):
     assert "'b'" in refusal(run.map, "lake", "score", "b")
 
 
+def test_bands_of_members_have_their_own_units(tmp_path):
+    results = Results(tmp_path)
+    values = np.stack([np.full((96, 96), value, np.float32) for value in (1, 0.25, 0.5)])
+    path = results.folder / "maps/lake/gan.tif"
+    with rasterio.open(path) as dataset:
+        tags = dataset.tags()
+    names = ("gan", "member_sd", "member_agreement")
+    units = ("reflectance", "reflectance", "share of members")
+    with writing_cog(path, grid_at(500_000, values[0]), tags=tags, descriptions=names) as dataset:
+        dataset.write(values)
+        dataset.units = units
+    run = wildlens.open_run(results.folder)
+    for band, value, unit in zip((None, *names[1:]), (1, 0.25, 0.5), units, strict=True):
+        layer = run.map("lake", "gan", band)
+        assert (layer.values == value).all() and layer.attrs["units"] == unit
+
+
 def test_generated_image_has_the_form_of_a_scene(run):
     image = run.map("lake", "maximized")
     assert image.dims == ("band", "y", "x") and np.nanmax(image.values) < 1

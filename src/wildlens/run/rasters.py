@@ -20,6 +20,8 @@ from wildlens.legend import CORINE
 def open_bands(path: Path, *, scaled: bool = True) -> xarray.DataArray:
     """A GeoTIFF of a run, (band, y, x), with the names of the bands as coordinate `band`.
 
+    Bands of different units have the coordinate `units`; one unit is an attribute.
+
     Args:
         scaled: as float32 in its unit, NaN = no data; else as it is stored.
 
@@ -37,6 +39,8 @@ def open_bands(path: Path, *, scaled: bool = True) -> xarray.DataArray:
         opened.attrs["long_name"] = tuple(names.tolist())  # rioxarray writes them again
     if len(set(units.tolist())) == 1:
         opened.attrs["units"] = str(units[0])
+    elif len(units) == opened.sizes["band"]:  # a map of several members
+        opened = opened.assign_coords(units=("band", [str(unit or "") for unit in units]))
     return _with_time(opened.rio.write_coordinate_system())
 
 
@@ -51,6 +55,9 @@ def open_layer(path: Path, band: str, title: str) -> xarray.DataArray:
         bands = ", ".join(map(str, opened["band"].values.tolist()))
         raise WildLensError(f"{path}: has no band '{band}', but {bands}")
     layer = opened.sel(band=band)
+    if "units" in layer.coords:
+        layer.attrs["units"] = layer["units"].item()
+        layer = layer.drop_vars("units")
     layer.attrs["long_name"] = title
     return layer.rename(band)
 

@@ -114,7 +114,9 @@ class Run:
 
         Args:
             band: another band of an attribution or score: "disagreement", the range over the
-                overlapping tiles (`maps` of methods that see whole tiles).
+                overlapping tiles (`maps` of methods that see whole tiles); of several members
+                "member_sd" and "member_agreement", their standard deviation and the share of them
+                that call a pixel high.
         """
         maps, make = self.maps, "'wildlens map'"
         check_name(scene, maps, self._at("maps"), "map of scene", make)
