@@ -137,3 +137,6 @@ def test_what_cannot_be_combined_is_refused_in_one_line(tmp_path):
     inputs = '{"lake.tif": "another", "classifier-6.safetensors": "6"}'
     again = write_member(tmp_path / "again", 6, values, wildlens_inputs=inputs)
     assert "lake.tif differs" in refused([small, again], out)
+    for text in ("{", "[1]", '{"lake.tif": 1}', "[" * 100_000):
+        broken = write_member(tmp_path / "broken", 7, values, wildlens_inputs=text)
+        assert "wildlens_inputs is invalid" in refused([small, broken], out)

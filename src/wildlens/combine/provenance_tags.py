@@ -19,8 +19,8 @@ def combined_tags(names: Sequence[str], tags: Sequence[Mapping[str, str]]) -> di
         names: of the members' files, for errors; tags: of each file.
 
     Raises:
-        WildLensError: there is one member only, one is given twice, or two differ in more than
-            their models.
+        WildLensError: there is one member only, one is given twice, two differ in more than their
+            models, or a tag is invalid.
     """
     if len(tags) < 2:
         raise WildLensError(f"{names[0]}: is one member only: give all of them")
@@ -32,7 +32,7 @@ def combined_tags(names: Sequence[str], tags: Sequence[Mapping[str, str]]) -> di
                 f"{name}: is no member beside {names[0]}: {differing[0]} differs; make both with"
                 " the same settings"
             )
-    inputs = [json.loads(own.get(INPUTS, "{}")) for own in tags]
+    inputs = [_inputs_of(name, own) for name, own in zip(names, tags, strict=True)]
     for number, own in enumerate(inputs):
         if own and own in inputs[:number]:
             raise WildLensError(
@@ -49,6 +49,17 @@ def combined_tags(names: Sequence[str], tags: Sequence[Mapping[str, str]]) -> di
         INPUTS: json.dumps(_joined(names, inputs)),
         MEMBERS: str(len(tags)),
     }
+
+
+def _inputs_of(name: str, tags: Mapping[str, str]) -> dict[str, str]:
+    """Digest of each input of a member's file, by the input's name."""
+    try:
+        found = json.loads(tags.get(INPUTS, "{}"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise WildLensError(f"{name}: its tag {INPUTS} is invalid; make it again with wildlens map")
+    return found
 
 
 def _joined(names: Sequence[str], inputs: Sequence[Mapping[str, str]]) -> dict[str, str]:
