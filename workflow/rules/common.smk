@@ -389,6 +389,15 @@ def members_maps_checksums_of(wildcards):
     return list(dict.fromkeys([scene, *itertools.chain(*models)]))
 
 
+def with_members(names):
+    """Methods as their logs are named: those with several members once for each."""
+    return [
+        f"{name}/member-{k}" if name in COMBINED else name
+        for name in names
+        for k in range(1, members_of(name, settings) + 1)
+    ]
+
+
 def part_of(wildcards):
     """Option of the rows of a scene that a job maps; all rows without it."""
     part = wildcards.get("scatteritem")

@@ -13,17 +13,6 @@ TRAINING_JOBS = {
     "anthroprotect" if settings.anthroprotect else "tiles": {},
     **{step: {} for step in MODEL_STEPS if step != "tiles"},
 }
-
-
-def with_members(names):
-    """Methods as their logs are named: those with several members once for each."""
-    return [
-        f"{name}/member-{k}" if name in COMBINED else name
-        for name in names
-        for k in range(1, members_of(name, settings) + 1)
-    ]
-
-
 MAP_JOBS = {"scene": MAPPED, "method": with_members(ALL_METHODS)}
 COMBINE_JOBS = {
     "combine_attributions/{method}": {"method": [m for m in TILE_METHODS if m in COMBINED]},
