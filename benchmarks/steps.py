@@ -113,8 +113,8 @@ def _classifier(run: Path, _: str, repeats: int) -> float:
     generator = np.random.default_rng(s.seed)
     task = ClassifierTask(network, data, s, Session(), generator)
     indices = task.epoch(generator)[0]
-    images, targets = task.prepare(task.draw(indices, generator), np.arange(len(indices)))
-    batch = on_device(images, CPU), targets
+    images, *labels = task.prepare(task.draw(indices, generator), np.arange(len(indices)))
+    batch = on_device(images, CPU), *labels
     return _seconds(lambda: task.step(0, batch), repeats) * task.steps
 
 
