@@ -473,7 +473,7 @@ def test_warnings_logged_and_written(caplog, tmp_path):
 def test_diverged_training_stops_with_remedy(tiles, tmp_path, monkeypatch, loss):
     settings = Classifier(architecture="local", width=4, epochs=2, batch_size=8)
     with monkeypatch.context() as patch:
-        broken = lambda task, images, _: task.network(images).sum() * 0 + loss  # noqa: E731
+        broken = lambda task, images, *_: task.network(images).sum() * 0 + loss  # noqa: E731
         patch.setattr(ClassifierTask, "loss", broken)
         with pytest.raises(WildLensError, match=r"step 1; lower classifier\.max_rate"):
             classifier_training.train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")
