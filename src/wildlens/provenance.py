@@ -8,7 +8,7 @@ import importlib.machinery
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from wildlens import __version__
@@ -43,6 +43,24 @@ def record(
         "wildlens_settings": dump_section(settings, fields) if settings is not None else "",
         "wildlens_inputs": json.dumps(dict(zip(labels, map(digest, paths), strict=True))),
     }
+
+
+def inputs_of(name: str | Path, tags: Mapping[str, str]) -> dict[str, str]:
+    """Name -> digest of the inputs that a result states; empty if it states none.
+
+    Args:
+        name: of the result, for errors; tags: its tags or attributes, see `record`.
+
+    Raises:
+        WildLensError: the text is no JSON object of names and digests.
+    """
+    try:
+        found = json.loads(tags.get("wildlens_inputs", "{}"))
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise WildLensError(f"{name}: its tag wildlens_inputs is no JSON object: map it again")
+    return found
 
 
 def _labels(paths: Sequence[Path]) -> list[str]:

@@ -139,4 +139,5 @@ def test_what_cannot_be_combined_is_refused_in_one_line(tmp_path):
     assert "lake.tif differs" in refused([small, again], out)
     for text in ("{", "[1]", '{"lake.tif": 1}', "[" * 100_000):
         broken = write_member(tmp_path / "broken", 7, values, wildlens_inputs=text)
-        assert "wildlens_inputs is invalid" in refused([small, broken], out)
+        said = refused([small, broken], out)
+        assert "its tag wildlens_inputs is no JSON object: map it again" in said

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from wildlens.errors import WildLensError
 from wildlens.files.member_bands import MEMBERS
 from wildlens.files.origin import TAG, WARNING_TAG
+from wildlens.provenance import inputs_of
 
 INPUTS, STEP = "wildlens_inputs", "wildlens_step"
 MODEL = ".safetensors"
@@ -32,7 +33,7 @@ def combined_tags(names: Sequence[str], tags: Sequence[Mapping[str, str]]) -> di
                 f"{name}: is no member beside {names[0]}: {differing[0]} differs; make both with"
                 " the same settings"
             )
-    inputs = [_inputs_of(name, own) for name, own in zip(names, tags, strict=True)]
+    inputs = [inputs_of(name, own) for name, own in zip(names, tags, strict=True)]
     for number, own in enumerate(inputs):
         if own and own in inputs[:number]:
             raise WildLensError(
@@ -49,17 +50,6 @@ def combined_tags(names: Sequence[str], tags: Sequence[Mapping[str, str]]) -> di
         INPUTS: json.dumps(_joined(names, inputs)),
         MEMBERS: str(len(tags)),
     }
-
-
-def _inputs_of(name: str, tags: Mapping[str, str]) -> dict[str, str]:
-    """Digest of each input of a member's file, by the input's name."""
-    try:
-        found = json.loads(tags.get(INPUTS, "{}"))
-    except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
-        raise WildLensError(f"{name}: its tag {INPUTS} is invalid; make it again with wildlens map")
-    return found
 
 
 def _joined(names: Sequence[str], inputs: Sequence[Mapping[str, str]]) -> dict[str, str]:

@@ -1,6 +1,5 @@
 """Two mapped scenes whose maps can be subtracted: same methods, models and settings."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from wildlens.area_statistics.layers import SceneLayers
 from wildlens.compare.grids import CommonGrid, common_grid
 from wildlens.errors import WildLensError
 from wildlens.files.raster import open_raster
+from wildlens.provenance import inputs_of
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,9 @@ def _origin(path: Path, scene: str) -> tuple:
     """Settings of a map, and digests of its inputs but the scene."""
     with open_raster(path) as dataset:
         tags = dataset.tags()
-    try:
-        inputs = dict(json.loads(tags.get("wildlens_inputs", "{}")))
-    except (ValueError, TypeError):
-        raise WildLensError(
-            f"{path}: its tag wildlens_inputs is no JSON object: map it again"
-        ) from None
-    inputs = {name: digest for name, digest in inputs.items() if Path(name).name != f"{scene}.tif"}
+    inputs = {
+        name: digest
+        for name, digest in inputs_of(path, tags).items()
+        if Path(name).name != f"{scene}.tif"
+    }
     return tags.get("wildlens_settings", ""), sorted(inputs.items())
