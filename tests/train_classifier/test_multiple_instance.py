@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
-from trainable import tile_set
+from trainable import tile_set, write_tiles
 
+from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.settings import Classifier
 from wildlens.train_classifier.batches import Plan
 from wildlens.train_classifier.multiple_instance import (
@@ -12,6 +13,9 @@ from wildlens.train_classifier.multiple_instance import (
     mean_of_highest,
     multiple_instance_loss,
 )
+from wildlens.train_classifier.task import ClassifierTask
+from wildlens.training.data import load_training_set
+from wildlens.training.session import Session
 
 
 def naive_loss(maps, of_target):
@@ -99,3 +103,35 @@ def test_blank_cells_are_not_of_the_target():
     _, _, of_target = plan.prepare(tiles, np.arange(6))
     blank = torch.from_numpy(plan.cells.origin == 2)
     assert blank.any() and torch.equal(of_target, ~blank)
+
+
+def task_of(network, tiles, **settings) -> ClassifierTask:
+    settings = Classifier(batch_size=8, epochs=1, **settings)
+    return ClassifierTask(network, tiles, settings, Session(), np.random.default_rng(0))
+
+
+def batch_of(task: ClassifierTask):
+    random = np.random.default_rng(0)
+    return task.prepare(task.draw(task.epoch(random)[0], random), np.arange(8))
+
+
+def test_training_adds_the_loss_of_maps_by_its_weight(tmp_path):
+    tiles = load_training_set(write_tiles(tmp_path / "tiles.zarr"))
+    torch.manual_seed(0)
+    network = UNetClassifier(2, 32, width=4, depth=2, strides=(2, 2)).eval()
+    task = task_of(network, tiles, multiple_instance=0.3)
+    images, targets, of_target = batch_of(task)
+    alone = task_of(network, tiles).loss(images, targets)
+    maps = multiple_instance_loss(network.activations(images), of_target)
+    found = task.loss(images, targets, of_target)
+    assert found.item() == pytest.approx((alone + 0.3 * maps).item(), rel=1e-6)
+    assert maps > 0.1
+
+
+@pytest.mark.parametrize(
+    ("network", "weight"),
+    [(LocalClassifier(2, width=4), 1.0), (UNetClassifier(2, 32, 4, 2, strides=(2, 2)), 0)],
+)
+def test_batches_hold_no_pixels_of_the_target_where_no_loss_asks(tmp_path, network, weight):
+    tiles = load_training_set(write_tiles(tmp_path / "tiles.zarr"))
+    assert len(batch_of(task_of(network, tiles, multiple_instance=weight))) == 2

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from wildlens.settings import Classifier
 from wildlens.train_classifier.cells import BLANK, PARTNER, Cells, draw_cells, mix_cells
-from wildlens.train_classifier.cutmix import Mix, cutmix, draw_mix
+from wildlens.train_classifier.cutmix import Mix, cutmix, draw_mix, paste
 from wildlens.training.augmentation import apply_symmetries, draw_symmetries
 from wildlens.training.data import TileSet
 
@@ -20,14 +20,14 @@ class Plan:
     Attributes:
         indices, symmetries: (N,) tile, and number of its symmetry, of each image.
         targets: (N,) or (N, classes), before mixing.
-        of_target: bool (N,), whether the tile is one of the target class.
+        of_target: bool (N,), whether the tile is one of the target class; None if no loss asks.
         mix: None if the batch is not mixed, or mixed in small pieces: then `cells`.
     """
 
     indices: np.ndarray
     symmetries: np.ndarray
     targets: Tensor
-    of_target: Tensor
+    of_target: Tensor | None
     mix: Mix | None
     cells: Cells | None = None
 
@@ -36,7 +36,7 @@ class Plan:
         cls,
         indices: np.ndarray,
         targets: Tensor,
-        of_target: Tensor,
+        of_target: Tensor | None,
         side: int,
         settings: Classifier,
         generator: np.random.Generator,
@@ -50,13 +50,15 @@ class Plan:
             mix = draw_mix(targets, side, side, generator, settings.cutmix_form)
         return cls(indices, symmetries, targets, of_target, mix)
 
-    def prepare(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+    def prepare(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, ...]:
         """These rows of the batch.
 
         Returns:
-            Images (n, C, S, S), class fractions of each, and bool (n, 1, S, S): whether a pixel
-            comes from a tile of the target class.
+            Images (n, C, S, S), class fractions of each, and, if there is `of_target`, bool
+            (n, 1, S, S): whether a pixel comes from a tile of the target class.
         """
+        if self.of_target is None:
+            return self._mixed(tiles, rows)
         return *self._mixed(tiles, rows), self._pixels_of_target(tiles.size, rows)
 
     def _pixels_of_target(self, side: int, rows: np.ndarray) -> Tensor:
@@ -70,9 +72,8 @@ class Plan:
             theirs = everywhere(self.cells.partners[rows])
             return torch.where(origin == PARTNER, theirs, own & (origin != BLANK))
         if self.mix is None:
-            return own.clone()
-        pasted = self.mix.pasted(side, side)
-        return torch.where(pasted, everywhere(self.mix.partners[rows]), own)
+            return own.contiguous()
+        return paste(own, everywhere(self.mix.partners[rows]), self.mix)
 
     def _mixed(self, tiles: TileSet, rows: np.ndarray) -> tuple[Tensor, Tensor]:
         own = self._turned(tiles, rows)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 Part = tuple[slice, slice]  # rows and columns of the pasted part
@@ -24,12 +23,6 @@ class Mix:
     share: float
     partners: np.ndarray
 
-    def pasted(self, height: int, width: int) -> Tensor:
-        """Which pixels of an image are the partner's, bool (1, 1, height, width)."""
-        where = torch.zeros(1, 1, height, width, dtype=torch.bool)
-        where[:, :, *self.part] = True
-        return where
-
 
 def draw_mix(labels: Tensor, height: int, width: int, generator: Generator, form: str) -> Mix:
     """Draw part and partners for images with these labels.
@@ -44,6 +37,13 @@ def draw_mix(labels: Tensor, height: int, width: int, generator: Generator, form
     return Mix((rows, columns), share, choose_partners(labels, generator))
 
 
+def paste(images: Tensor, partners: Tensor, mix: Mix) -> Tensor:
+    """Images (N, C, H, W) with the part of their partners."""
+    pasted = images.clone()
+    pasted[:, :, *mix.part] = partners[:, :, *mix.part]
+    return pasted
+
+
 def cutmix(
     images: Tensor, labels: Tensor, partners: Tensor, their_labels: Tensor, mix: Mix
 ) -> tuple[Tensor, Tensor]:
@@ -56,8 +56,7 @@ def cutmix(
     Returns:
         Mixed images, and labels mixed by the share of pixels.
     """
-    mixed = images.clone()
-    mixed[:, :, *mix.part] = partners[:, :, *mix.part]
+    mixed = paste(images, partners, mix)
     return mixed, (1 - mix.share) * labels + mix.share * their_labels
 
 

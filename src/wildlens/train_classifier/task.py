@@ -27,6 +27,7 @@ class ClassifierTask(Task):
     """Training of a classifier.
 
     Attributes:
+        maps_compete: whether the multiple-instance loss of the network's maps is part of the loss.
         history: one row per epoch. losses: of the steps of the current epoch.
         best: weights of the epoch with the lowest validation loss so far.
     """
@@ -46,6 +47,7 @@ class ClassifierTask(Task):
         self.network, self.settings, self.session = network, settings, session
         self.tiles, self.validation = data.splits["train"], data.splits["val"]
         self.classes = Classes(data.classes, settings.target)
+        self.maps_compete = settings.multiple_instance > 0 and hasattr(network, "logits_of_maps")
         self.steps = settings.epochs * len(self.epoch(generator))
         self.losses: list[float] = []
         self.history: list[dict] = []
@@ -62,7 +64,8 @@ class ClassifierTask(Task):
 
     def draw(self, indices: np.ndarray, generator: np.random.Generator) -> Plan:
         labels = self.tiles.labels[torch.from_numpy(indices)]
-        targets, of_target = self.classes.targets(labels), labels == self.classes.number
+        targets = self.classes.targets(labels)
+        of_target = labels == self.classes.number if self.maps_compete else None
         return Plan.draw(indices, targets, of_target, self.tiles.size, self.settings, generator)
 
     def prepare(self, plan: Plan, rows: np.ndarray) -> Batch:
@@ -80,14 +83,14 @@ class ClassifierTask(Task):
         self.losses += self.session.processes.mean([loss.item()])
         return {"loss": self.losses[-1]}
 
-    def loss(self, images: Tensor, targets: Tensor, of_target: Tensor) -> Tensor:
-        """Cross entropy of a batch, and the multiple-instance loss of maps (`Plan.prepare`)."""
-        weight = self.settings.multiple_instance
-        if not weight or not hasattr(self.network, "logits_of_maps"):
+    def loss(self, images: Tensor, targets: Tensor, of_target: Tensor | None = None) -> Tensor:
+        """Cross entropy of a batch (`Plan.prepare`); if maps compete, with their loss."""
+        if of_target is None:
             return self.classes.loss(self.network.class_logits(images).float(), targets)
         maps = self.network.activations(images)
         loss = self.classes.loss(self.network.logits_of_maps(maps).float(), targets)
-        return loss + weight * multiple_instance_loss(maps.float(), of_target)
+        found = multiple_instance_loss(maps.float(), of_target)
+        return loss + self.settings.multiple_instance * found
 
     def end_epoch(self) -> None:
         """Validate, and keep the weights if they are the best so far."""
