@@ -1,8 +1,8 @@
 """Mean seconds of a job of each rule, from which the share of a run that is done is computed.
 
 Of the demo on two shared cores (mean of `results/benchmarks/*.tsv` by rule, rounded); a job of a
-member counts as one of a single training. On other land
-and machines all are longer or shorter; only their ratios matter here.
+member counts as one of a single training. On other land and machines all are longer or shorter;
+only their ratios matter here.
 """
 
 SECONDS = {

@@ -429,12 +429,11 @@ def combine_maps(members, thresholds, output) -> None:
     Mean, standard deviation, and the share of members that call a pixel high.
     """
     from wildlens.combine.maps import combine_maps as run
-    from wildlens.files.map_tags import tags_of
     from wildlens.qgis.qml import write_map_style
     from wildlens.registry.methods import title
 
-    run(members, output, thresholds)
-    write_map_style(output, title("".join(tags_of([output], "wildlens_method"))))
+    method = run(members, output, thresholds)
+    write_map_style(output, title(method))
     remember(output)
 
 

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 CACHE = 128 * 2**20  # bytes of GDAL's cache
 
 
-def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = None) -> None:
+def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = None) -> str:
     """Combine the members' maps of a scene by one method into a COG.
 
     Of an attribution or a score, float32, NaN = no data: the mean of the first band, under its own
@@ -34,6 +34,9 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
     Args:
         maps: of two members or more, as `wildlens map` writes them, in the members' order.
         thresholds: table of `wildlens combine-attributions`; None: without agreement.
+
+    Returns:
+        The method that the maps state; empty if they state none.
 
     Raises:
         WildLensError: the maps differ in more than their models, or in their grid or bands.
@@ -63,6 +66,7 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
             values = mean_image(members) if image else _combined(members, limits)
             target.write(values, window=window)
     log.info("combine-maps: %d members, bands %s -> %s", len(maps), ", ".join(names), output)
+    return tags.get("wildlens_method", "")
 
 
 def _bands(
