@@ -8,7 +8,8 @@ import importlib.machinery
 import json
 import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from wildlens import __version__
@@ -166,7 +167,7 @@ def code_digest(module: str) -> str:
     """
     total = hashlib.blake2b(digest_size=8)
     for name in sorted(filter(_has_effect, _reachable(module))):
-        total.update(name.encode() + _tree(name).encode())
+        total.update(name.encode() + _read(name).digest)
     return total.hexdigest()
 
 
@@ -182,7 +183,7 @@ def _reachable(module: str) -> set[str]:
         name = waiting.pop()
         if name not in found:
             found.add(name)
-            waiting.extend(_imports(name))
+            waiting.extend(_read(name).imports)
     return found
 
 
@@ -208,27 +209,46 @@ def _source(module: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _parse(module: str) -> ast.Module:
+@dataclass(frozen=True)
+class _Code:
+    """What `code_digest` needs of one module.
+
+    Attributes:
+        digest: of its syntax tree.
+        imports: modules of this package and of its own that it imports, anywhere in its text.
+    """
+
+    digest: bytes
+    imports: tuple[str, ...]
+
+
+@functools.cache
+def _read(module: str) -> _Code:
     path = _source(module)
     if path is None:
         raise ModuleNotFoundError(f"no module named {module!r}")
-    return ast.parse(path.read_text(encoding="utf-8"))
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    digest = hashlib.blake2b(ast.dump(tree).encode(), digest_size=16).digest()
+    packages = {__package__, module.partition(".")[0]}
+    ours = (name for name in _imports(tree) if name.partition(".")[0] in packages)
+    return _Code(digest, tuple(sorted(name for name in ours if _source(name) is not None)))
 
 
-@functools.cache
-def _tree(module: str) -> str:
-    return ast.dump(_parse(module))
+def _imports(tree: ast.Module) -> set[str]:
+    """All that a module imports; `a` and `a.b` for `from a import b`."""
+    names = set()
+    for statement in _statements(tree):
+        if isinstance(statement, ast.Import):
+            names.update(alias.name for alias in statement.names)
+        elif isinstance(statement, ast.ImportFrom) and statement.module and not statement.level:
+            names.add(statement.module)
+            names.update(f"{statement.module}.{alias.name}" for alias in statement.names)
+    return names
 
 
-@functools.cache
-def _imports(module: str) -> tuple[str, ...]:
-    """Modules of this package and of its own that a module imports, anywhere in its text."""
-    names, packages = set(), {__package__, module.partition(".")[0]}
-    for node in ast.walk(_parse(module)):
-        if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names.add(node.module)
-            names.update(f"{node.module}.{alias.name}" for alias in node.names)
-    ours = (name for name in names if name.partition(".")[0] in packages)
-    return tuple(sorted(name for name in ours if _source(name) is not None))
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """All statements below a node, without a walk through expressions, most of a tree."""
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, ast.expr):
+            yield child
+            yield from _statements(child)
