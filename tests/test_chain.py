@@ -17,8 +17,10 @@ import pytest
 import rasterio
 import rio_cogeo
 import xarray
+import yaml
 from documented_code import run_examples, run_notebook
 from outputs_page import documented_columns
+from outside import install_outside_package
 from safetensors import safe_open
 
 import wildlens
@@ -29,12 +31,21 @@ CONFIGURATION = [ROOT / "config.yaml", ROOT / "workflow/configs/tiny.yaml"]
 SCENE = "T35WNT"
 MAPPED = Attribution().methods
 METHODS = [*MAPPED, *Attribution().controls]
+OUTSIDE = {
+    "classifier": {"architecture": "two_layers", "options": {"channels": 4}},
+    "gan": {"activation": "score", "activation_margin": None, "lambda_inactive": 0, "crop": None},
+    "attribution": {
+        "methods": ["minimizer", "band_gradient"],
+        "controls": ["band_gradient_randomised", "random"],
+    },
+}
 
-pytestmark = pytest.mark.chain
+pytestmark = pytest.mark.minutes
 
 
-def snakemake(folder: Path, *arguments) -> subprocess.CompletedProcess:
-    """Run the workflow in a folder, on the tiny region."""
+def snakemake(folder: Path, *arguments, **environment) -> subprocess.CompletedProcess:
+    """Run the workflow in a folder, on the tiny region and what `arguments` change."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "-s", ROOT / "Snakefile"),
@@ -43,17 +54,24 @@ def snakemake(folder: Path, *arguments) -> subprocess.CompletedProcess:
         ],
         capture_output=True,
         text=True,
-        env=os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        env=os.environ | environment | {"PATH": path},
     )
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    """The results folder of one run of the chain."""
+    """The results folder of one run of the chain: `.ci/run` has made one, and gives its folder."""
+    if made := os.environ.get("WILDLENS_TEST_CHAIN"):
+        return Path(made) / "results"
     folder = tmp_path_factory.mktemp("chain")
     run = snakemake(folder)
     assert run.returncode == 0, run.stdout + run.stderr
     return folder / "results"
+
+
+def copy_of(results: Path, folder: Path) -> Path:
+    """A copy of the run in a new folder, to go on with other settings."""
+    return shutil.copytree(results.parent, folder, symlinks=True)
 
 
 def rows(path: Path) -> list[dict]:
@@ -261,8 +279,7 @@ def test_results_make_a_report(results):
 @pytest.fixture(scope="module")
 def members(results, tmp_path_factory):
     """A copy of the run that went on with a second member, and kept the maps of both."""
-    folder = tmp_path_factory.mktemp("members") / "run"
-    shutil.copytree(results.parent, folder, symlinks=True)
+    folder = copy_of(results, tmp_path_factory.mktemp("members") / "run")
     made = ("evaluation/methods.csv", "wildlens.qgz", "explore.html", "settings/members.yaml")
     two = ("classifier={members: 2}", "gan={members: 2}")
     methods = "attribution={methods: [gan], controls: [random]}"
@@ -346,6 +363,29 @@ def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(result
         "generators, X - X-",
     ]
     assert all(0 <= float(value) <= 1 for value in found.values())
+
+
+def test_outside_package_is_trained_mapped_evaluated_drawn_and_styled(results, tmp_path):
+    """On the scenes and tiles of the run."""
+    installed = install_outside_package(tmp_path / "outside")
+    folder = copy_of(results, tmp_path / "run")
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(yaml.safe_dump(OUTSIDE))
+    run = snakemake(folder, mine, **installed)
+    assert run.returncode == 0, run.stdout + run.stderr
+    results = folder / "results"
+    with safe_open(results / "models/classifier.safetensors", "pt") as file:
+        assert file.metadata()["kind"] == "two_layers"
+    with rasterio.open(results / f"maps/{SCENE}/band_gradient.tif") as dataset:
+        values, tags = dataset.read(1), dataset.tags()
+    assert np.nanmin(values) < 0 < np.nanmax(values)
+    assert tags["unit"] == "logit per unit of reflectance"
+    assert "Band gradient" in (results / f"maps/{SCENE}/band_gradient.qml").read_text()
+    found = {row["method"] for row in rows(results / "evaluation/methods.csv")}
+    assert found == {"minimizer", "band_gradient", "band_gradient_randomised", "random"}
+    assert (results / "figures/methods.png").stat().st_size > 0
+    item = (results / f"stac/attributions/{SCENE}/{SCENE}.json").read_text()
+    assert "Band gradient" in item
 
 
 def without_this_package() -> dict[str, str]:

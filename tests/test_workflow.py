@@ -31,6 +31,8 @@ ROOT = Path(__file__).parents[1]
 WORKFLOW = ROOT / "workflow"
 DEFAULT = ROOT / "config.yaml"
 
+pytestmark = pytest.mark.minutes
+
 
 def snakemake(folder: Path, *arguments, **environment) -> subprocess.CompletedProcess:
     """Run the workflow in a folder, on the embedded default and what `arguments` lay over it."""

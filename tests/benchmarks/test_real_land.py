@@ -12,6 +12,8 @@ from benchmarks import real_land_tiles as land
 from wildlens.errors import WildLensError
 
 SCENES, SHAPE = {"a": "train", "b": "train", "c": "val", "d": "val", "e": "val"}, (64, 192)
+pytestmark = pytest.mark.minutes
+
 FEW = ["--seeds", "1", "--epochs", "1", "--steps", "2", "--mosaics", "1"]
 
 

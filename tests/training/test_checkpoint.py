@@ -28,6 +28,8 @@ from wildlens.training.checkpoint import KEPT, REJECTED, Stopped
 from wildlens.training.random_states import random_states, set_random_states
 
 # local: mixed batches; unet: torch's random numbers in dropout and pixel occlusion
+pytestmark = pytest.mark.minutes
+
 LOCAL = Classifier(architecture="local", width=4, epochs=2, batch_size=8, cutmix=0.5)
 UNET = Classifier(
     architecture="unet", width=2, depth=2, maps=2, strides=[2, 1, 1], epochs=2, batch_size=8,

@@ -28,6 +28,8 @@ from wildlens.training.launch import launch
 from wildlens.training.processes import Processes
 
 # mixed batches, dropout, pixel occlusion, batch statistics: all that sees more than one image
+pytestmark = pytest.mark.minutes
+
 SETTINGS = {
     "local": Classifier(architecture="local", width=4, epochs=1, batch_size=8, cutmix=0.5),
     "unet": Classifier(
