@@ -1,0 +1,123 @@
+"""Maps of several members, from runs of other seeds: do they lead where single runs do not?
+
+    python -m benchmarks.method.members FOLDER --experiment unet_multiple_instance
+
+The runs of an experiment on one land differ by their seed alone, as the members of one run do
+(`classifier.members`, `gan.members`). Of each set of N runs, the maps of the tiles are averaged and
+evaluated by the rule of `evaluate`. Writes to docs/results/method:
+
+members.csv  one row per experiment, number of members and method: mean, lowest and highest over
+             all sets, and the share of the sets in which the method is first
+
+Sets of two and more runs overlap: how they spread says less than as many independent ones would.
+"""
+
+import argparse
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.method.tables import METRICS, RESULTS, spread, with_kept
+from wildlens.doctor.step import read_configuration
+from wildlens.evaluate.metrics import choose_thresholds, compare
+from wildlens.evaluate.samples import Sample, build_sample, open_attributions, read_attribution
+from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
+from wildlens.progress import track
+from wildlens.registry import methods as registry
+
+ROOT = Path(__file__).parents[2]
+SIZES = (1, 2, 3, 5)  # numbers of members
+SHOWN = METRICS[:3]
+Maps = Mapping[str, np.ndarray]  # split -> (tile, y, x) float32
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, help="folder of the runs")
+    parser.add_argument("--experiment", default="unet_multiple_instance")
+    parser.add_argument("--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    runs = sorted((arguments.folder / "runs" / arguments.experiment).glob("seed-*-threads-1"))
+    results = [run / "results" for run in runs if (run / "results/evaluation/methods.csv").exists()]
+    if len(results) < 2:
+        raise SystemExit(f"{arguments.folder}: holds fewer than two finished runs of that name")
+    table = summary(pd.DataFrame(rows_of(results))).assign(experiment=arguments.experiment)
+    path = arguments.output / "members.csv"
+    table = with_kept(path, table[["experiment", *(c for c in table if c != "experiment")]])
+    table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
+    print(f"{path}: {len(table)} rows")
+
+
+def rows_of(results: Sequence[Path]) -> Iterator[dict]:
+    """One row of metrics for each set of runs and method."""
+    samples = samples_of(results[0])
+    evaluation = read_configuration([ROOT / "config.yaml"]).evaluation
+    (group,) = (
+        group
+        for group in build_groups(samples, evaluation)
+        if group.name == TARGETS and group.reference == "truth"
+    )
+    sets = [
+        chosen for size in SIZES for chosen in itertools.combinations(range(len(results)), size)
+    ]
+    for method in methods_of(results[0]):
+        members = [maps_of(run, method, samples) for run in results]
+        for chosen in track(sets, method, total=len(sets), unit="set"):
+            mean = {
+                split: np.mean([members[run][split] for run in chosen], axis=0, dtype=np.float64)
+                for split in samples
+            }
+            metrics = metrics_of(method, group, samples, mean)
+            yield {"members": len(chosen), "set": chosen, "method": method} | metrics
+
+
+def methods_of(results: Path) -> list[str]:
+    """Explanations of a run, in the order of their records."""
+    found = {path.stem for path in (results / "attributions").glob("*.zarr")}
+    return [name for name in registry.names("paper", "rival") if name in found]
+
+
+def samples_of(results: Path) -> dict[str, Sample]:
+    stores = open_attributions(
+        results / f"attributions/{method}.zarr" for method in methods_of(results)
+    )
+    return {split: build_sample(split, results / "tiles.zarr", stores) for split in ("val", "test")}
+
+
+def maps_of(results: Path, method: str, samples: Mapping[str, Sample]) -> Maps:
+    (store,) = open_attributions([results / f"attributions/{method}.zarr"]).values()
+    return {split: read_attribution(store, sample.names) for split, sample in samples.items()}
+
+
+def metrics_of(
+    method: str, group: TargetGroup, samples: Mapping[str, Sample], maps: Maps
+) -> dict[str, float]:
+    """Metrics of the test tiles, at the threshold of the validation tiles."""
+    validation, test = (maps[split].astype(np.float32).__getitem__ for split in ("val", "test"))
+    thresholds = choose_thresholds([group], samples["val"], validation)
+    (found,) = compare(method, [group], thresholds, test, samples["test"], {})
+    return {name: found.metrics[name] for name in SHOWN}
+
+
+def summary(sets: pd.DataFrame) -> pd.DataFrame:
+    """How the metrics of each method spread over the sets of a size, and how often it is first."""
+    best = sets.groupby(["members", "set"])[list(SHOWN)].transform("max")
+    rows = []
+    for (members, method), group in sets.groupby(["members", "method"], sort=False):
+        row = {"members": members, "sets": len(group), "method": method}
+        row["title"] = registry.title(method)
+        first = group[list(SHOWN)] >= best.loc[group.index]
+        for metric in SHOWN:
+            row |= {f"{metric}_{name}": value for name, value in spread(group[metric]).items()}
+            row[f"first_{metric}"] = first[metric].mean()
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    order = table["method"].map(registry.position)
+    return table.assign(_order=order).sort_values(["members", "_order"]).drop(columns="_order")
+
+
+if __name__ == "__main__":
+    main()
