@@ -45,6 +45,7 @@ def main() -> None:
     if len(results) < 2:
         raise SystemExit(f"{arguments.folder}: holds fewer than two finished runs of that name")
     table = summary(pd.DataFrame(rows_of(results))).assign(experiment=arguments.experiment)
+    arguments.output.mkdir(parents=True, exist_ok=True)
     path = arguments.output / "members.csv"
     table = with_kept(path, table[["experiment", *(c for c in table if c != "experiment")]])
     table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")

@@ -37,7 +37,6 @@ def folder(tmp_path):
 
 def run(folder, monkeypatch):
     output = folder / "out"
-    output.mkdir(exist_ok=True)
     arguments = ["members", str(folder), "--experiment", "unet", "--output", str(output)]
     monkeypatch.setattr(sys, "argv", arguments)
     members.main()
