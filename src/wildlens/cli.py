@@ -104,10 +104,10 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, combine-attributions,
-    combine-maps, evaluate, area-statistics, compare, figures, qgis, catalogue, explore, summary.
-    `snakemake` runs them all; anthroprotect replaces tiles if that dataset is given, the two
-    combine members if there are several, and compare runs if two dates are given. `init` makes a
-    project in a folder of its own, and `run` runs snakemake there. `doctor` checks for problems
+    combine-maps, evaluate, confidence, area-statistics, compare, figures, qgis, catalogue, explore,
+    summary. `snakemake` runs them all; anthroprotect replaces tiles if that dataset is given, the
+    two combine members if there are several, and compare runs if two dates are given. `init` makes
+    a project in a folder of its own, and `run` runs snakemake there. `doctor` checks for problems
     before a run, `networks` describes the networks.
     """
     use_own_data()
@@ -463,6 +463,40 @@ def evaluate(
     run(
         tiles, classifier, generators, attributions, maps, landcovers, output,
         section("Evaluation", settings), device, dict(truths),
+    )  # fmt: skip
+
+
+@cli.command()
+@click.argument("tiles", type=existing)
+@click.option(
+    "--classifier",
+    "classifiers",
+    type=existing,
+    multiple=True,
+    required=True,
+    help="Classifier; once for each member, the first one first.",
+)
+@click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
+@click.option("--areas", type=existing, help="Protected areas, for their IUCN categories.")
+@output
+@settings_file
+@click.option("--evaluation-settings", type=existing, help="YAML of `evaluation`: the targets.")
+@click.option("--tiles-settings", type=existing, help="YAML of `tiles`: which areas count.")
+@device
+def confidence(
+    tiles, classifiers, attributions, areas, output, settings, evaluation_settings, tiles_settings,
+    device,
+) -> None:  # fmt: skip
+    """Measure the classifier's confidence, and compare maps where it is high or low: tables (CSV).
+
+    Several classifiers are members: trainings of other seeds.
+    """
+    from wildlens.confidence.step import measure_confidence
+
+    measure_confidence(
+        tiles, classifiers, attributions, output, section("Confidence", settings),
+        section("Evaluation", evaluation_settings), device, areas,
+        section("Tiles", tiles_settings),
     )  # fmt: skip
 
 
