@@ -268,7 +268,13 @@ def members(results, tmp_path_factory):
     """A copy of the run that went on with a second member, and kept the maps of both."""
     folder = tmp_path_factory.mktemp("members") / "run"
     shutil.copytree(results.parent, folder, symlinks=True)
-    made = ("evaluation/methods.csv", "confidence/tiles.csv", "wildlens.qgz", "explore.html", "settings/members.yaml")
+    made = (
+        "evaluation/methods.csv",
+        "confidence/tiles.csv",
+        "wildlens.qgz",
+        "explore.html",
+        "settings/members.yaml",
+    )
     two = ("classifier={members: 2}", "gan={members: 2}")
     methods = "attribution={methods: [gan], controls: [random]}"
     run = snakemake(

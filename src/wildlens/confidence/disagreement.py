@@ -5,6 +5,7 @@ of the validation tiles; and the share of members in the minority over whether a
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
@@ -27,6 +28,21 @@ def has_members(store: xr.Dataset) -> bool:
     return SD in store and AGREEMENT in store
 
 
+@dataclass(frozen=True)
+class Measure:
+    """A measure of the members' disagreement, and groups of pixels by it.
+
+    Attributes:
+        read: reads its values of a slice of the test tiles.
+        starts: (groups - 1,) values from which each group but the first begins, ascending.
+        lowest: (groups,) lowest value of each group, for the table; NaN = none is stated.
+    """
+
+    read: Read
+    starts: np.ndarray
+    lowest: np.ndarray
+
+
 def disagreement_rows(
     method: str,
     store: xr.Dataset,
@@ -45,15 +61,17 @@ def disagreement_rows(
     limits = quantiles(validation, attribution_reader(store, validation.names, SD), QUARTERS)
     spread = attribution_reader(store, test.names, SD)
     share = attribution_reader(store, test.names, AGREEMENT)
+    levels = _minority_levels(method, test, share)
     measures = {
-        SD: (spread, limits),
-        MINORITY: (_minority(share), _minority_levels(method, test, share)),
+        SD: Measure(spread, limits, np.append(np.nan, limits)),
+        # groups part in the middle between shares, which are rounded
+        MINORITY: Measure(_minority(share), (levels[1:] + levels[:-1]) / 2, levels),
     }
     return [
         {"method": method, "reference": group.reference, "measure": measure} | row
         for group, threshold in zip(groups, thresholds, strict=True)
-        for measure, (of_measure, starts) in measures.items()
-        for row in _rows(test, group, threshold, read, of_measure, starts)
+        for measure, one in measures.items()
+        for row in _rows(test, group, threshold, read, one)
     ]
 
 
@@ -84,7 +102,7 @@ def _minority(read: Read) -> Read:
 
 
 def _minority_levels(method: str, sample: Sample, read: Read) -> np.ndarray:
-    """Starts of the groups above the first: midpoints between the shares that can occur."""
+    """The shares of members in the minority that occur, (levels,) float32, ascending."""
     found: set[float] = set()
     minority = _minority(read)
     for tiles in sample.spans():
@@ -97,8 +115,7 @@ def _minority_levels(method: str, sample: Sample, read: Read) -> np.ndarray:
                 " values, which no number of members gives; make it with wildlens"
                 " combine-attributions"
             )
-    levels = np.array(sorted(found), np.float32)
-    return (levels[1:] + levels[:-1]) / 2
+    return np.array(sorted(found), np.float32)
 
 
 def _rows(
@@ -106,11 +123,10 @@ def _rows(
     group: TargetGroup,
     threshold: float,
     read: Read,
-    measure: Read,
-    starts: np.ndarray,
+    measure: Measure,
 ) -> list[dict]:
     """Error rate in each group of pixels, least disagreement first; empty groups are left out."""
-    counts = _count(test, group, threshold, read, measure, starts)
+    counts = _count(test, group, threshold, read, measure)
     pixels, wrong = counts[:, :, 0], counts[:, :, 1]
     rates = ratio(wrong.sum(axis=0), pixels.sum(axis=0))
     replicates = ratio(leave_one_out(wrong), leave_one_out(pixels))
@@ -127,7 +143,7 @@ def _rows(
         rows.append(
             {
                 "group": int(number) + 1,
-                "from": starts[number - 1] if number else np.nan,
+                "from": measure.lowest[number],
                 "pixels": int(total),
                 "target_share": counts[:, number, 2].sum() / total,
                 "share_high": counts[:, number, 3].sum() / total,
@@ -147,19 +163,18 @@ def _count(
     group: TargetGroup,
     threshold: float,
     read: Read,
-    measure: Read,
-    starts: np.ndarray,
+    measure: Measure,
 ) -> np.ndarray:
     """Pixels, wrong ones, those of the target and high ones: (blocks, groups, 4) float64."""
-    shape = (int(test.blocks.max()) + 1, len(starts) + 1)
+    shape = (int(test.blocks.max()) + 1, len(measure.starts) + 1)
     counts = np.zeros((4, shape[0] * shape[1]))
     for tiles in test.spans():
-        values, spread = read(tiles), measure(tiles)
+        values, spread = read(tiles), measure.read(tiles)
         known, target = group.masks(test, tiles)
         known = known & np.isfinite(spread)
         high = (values >= np.float32(threshold))[known]
         block = np.broadcast_to(test.blocks[tiles][:, None, None], known.shape)[known]
-        of_pixel = np.searchsorted(starts, spread[known], side="right")
+        of_pixel = np.searchsorted(measure.starts, spread[known], side="right")
         cell = np.ravel_multi_index((block, of_pixel), shape)
         target = target[known]
         weights = (np.ones(len(cell)), high != target, target, high)

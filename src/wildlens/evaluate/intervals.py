@@ -6,8 +6,7 @@ they cover 0.89 and 0.87 instead of 0.95; `tests/evaluate/test_intervals.py` sim
 """
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 COVERAGE = 0.95
 
@@ -88,4 +87,4 @@ def _half_width(replicates: np.ndarray) -> float:
     excess = blocks * np.square(squares).sum() / total**2 - 1  # kurtosis less one, at least 0
     freedom = np.clip(2 * blocks / max(excess, 1e-9) - 1, 1, blocks - 1)
     error = np.sqrt((blocks - 1) / blocks * total)
-    return float(student.ppf((1 + COVERAGE) / 2, freedom) * error)
+    return float(stdtrit(freedom, (1 + COVERAGE) / 2) * error)
