@@ -194,6 +194,8 @@ def test_figures_are_pictures(results):
         "map",
         "methods",
         "classes",
+        "reliability",
+        "filtered",
         "areas",
     }
     for path in figures.values():

@@ -155,7 +155,7 @@ AFTER_BOTH = AFTER_TILES | AFTER_MAPS_ALL
         ),
         (
             "confidence={bins: 5}",
-            {"settings": 1, "confidence": 1, "summary": 1, "all": 1},
+            {"settings": 1, "confidence": 1, "figures": 1, "summary": 1, "all": 1},
         ),
         (
             "areas={ring_m: 500}",
@@ -222,7 +222,7 @@ def test_results_make_a_report_with_every_figure_and_table(finished):
     assert run.returncode == 0, run.stderr
     text = report.read_text(encoding="utf-8")
     figures = [path.name for path in (finished / "results/figures").glob("*.png")]
-    assert len(figures) == 8
+    assert len(figures) == 10
     for name in [
         "summary.html",
         *figures,

@@ -558,9 +558,12 @@ def compare(maps, areas, output, settings, areas_settings, tiles_settings) -> No
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
 @click.option("--evaluation", type=existing, help="Folder that evaluate wrote.")
 @click.option("--metrics", type=existing, help="Folder of both trainings' curves.")
+@click.option("--confidence", type=existing, help="Folder that confidence wrote.")
 @click.option("--areas", type=existing, help="area_statistics.csv of area-statistics.")
 @output
-def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, areas, output):
+def figures(
+    tiles, attributions, scenes, maps, landcovers, evaluation, metrics, confidence, areas, output
+):
     """Draw the figures of the report, from tables and maps; no network runs.
 
     Without tiles, attributions, evaluation and metrics, only that of the mapped scenes.
@@ -571,7 +574,10 @@ def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, 
     if not any(of_training):
         draw_scenes(scenes, maps, landcovers, output, areas)
     elif all(of_training):
-        draw(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output, areas)
+        draw(
+            tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output, areas,
+            confidence,
+        )  # fmt: skip
     else:
         raise WildLensError(
             "figures: --tiles, --attribution, --evaluation and --metrics belong together: give all"

@@ -23,7 +23,10 @@ TABLES = {
     "figures": [
         f"{name}.{suffix}"
         for suffix in ("png", "pdf")
-        for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
+        for name in (
+            *("tiles", "training", "examples", "overlays", "map", "methods", "classes"),
+            *("reliability", "filtered"),
+        )
     ],
     "catalogue": ["catalog.json"],
     "train-classifier": [
