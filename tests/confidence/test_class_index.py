@@ -14,13 +14,13 @@ from wildlens.evaluate.samples import LEVELS
 CLASSES = [BOG, ROCK, FOREST, HEATH]
 
 
-def land(count=400, seed=0, slope=6.0):
+def land(count=400, seed=0, slope=6.0, per_block=20):
     """Class shares of tiles whose label depends on the share of bog alone."""
     rng = np.random.default_rng(seed)
     shares = np.zeros((count, LEVELS))
     shares[:, CLASSES] = rng.dirichlet(np.ones(4), count)
     labels = rng.random(count) < expit(slope * (shares[:, BOG] - 0.25))
-    return shares, labels, np.arange(count) // 8
+    return shares, labels, np.arange(count) // per_block
 
 
 def test_class_that_decides_the_label_contributes_most():

@@ -18,6 +18,9 @@ from wildlens.combine.entropy import entropy, mutual_information
 from wildlens.confidence.predictions import MOST_TRAINING, choose_rows, last_weighted
 from wildlens.confidence.step import measure_confidence
 from wildlens.errors import WildLensError
+from wildlens.evaluate.metrics import choose_thresholds, compare
+from wildlens.evaluate.samples import attribution_reader, build_sample, open_attributions
+from wildlens.evaluate.target_groups import build_groups
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.images import to_images
 from wildlens.networks.weights import load_classifier
@@ -135,9 +138,20 @@ def test_whole_share_agrees_with_the_evaluation(single):
     world, tables = single
     found = tables["filtered"]
     found = found[(found["share"] == 1) & (found["measure"] == "entropy")]
-    assert len(found) == 4 and (found["tiles"] == (world.label[-TEST:] == 1).sum()).all()
-    gan = found[(found["method"] == "gan") & (found["reference"] == "corine")].iloc[0]
-    assert 0.2 < gan["iou"] < 1 and gan["iou_low"] < gan["iou"] < gan["iou_high"]
+    stores = open_attributions(world.stores)
+    samples = {s: build_sample(s, world.path("tiles.zarr"), stores) for s in ("val", "test")}
+    groups = [g for g in build_groups(samples, GROUPS) if g.name == "targets"]
+    for method, store in stores.items():
+        read_val, read_test = (attribution_reader(store, s.names) for s in samples.values())
+        thresholds = choose_thresholds(groups, samples["val"], read_val)
+        shares = {group.reference: [0.1, 0.2] for group in groups}
+        for expected in compare(method, groups, thresholds, read_test, samples["test"], shares):
+            reference = expected.group.reference
+            row = found[(found["method"] == method) & (found["reference"] == reference)].iloc[0]
+            for name in ("tiles", "blocks", "target_share", "iou", "iou_low", "iou_high"):
+                assert row[name] == pytest.approx(expected.metrics[name], rel=1e-5), name
+            for name in ("auroc", "auroc_low", "auroc_high"):
+                assert row[name] == pytest.approx(expected.metrics[name], abs=1e-3), name
 
 
 def test_results_do_not_depend_on_test_labels_where_something_is_chosen(single, tmp_path):

@@ -25,3 +25,9 @@ def test_one_member_keeps_its_logits_and_has_no_spread():
 def test_log_odds_are_finite_where_scores_round():
     found = combine_scores([np.array([800.0, -800.0]), np.array([900.0, -900.0])])
     assert found.logits == pytest.approx([800 + np.log(2), -800 - np.log(2)])
+
+
+def test_tiles_that_were_not_seen_stay_missing():
+    found = combine_scores([np.array([np.nan, 1.0]), np.array([np.nan, 2.0])])
+    for values in (found.logits, found.mean, found.entropy, found.sd, found.information):
+        assert np.isnan(values[0]) and np.isfinite(values[1])

@@ -46,7 +46,7 @@ def test_reliability_states_errors_and_temperature_and_leaves_out_empty_bins():
     reliability, calibration, _ = tables()
     sheet = draw_reliability(reliability, calibration)
     found = texts(sheet)
-    assert any("temperature, 1.70" in text for text in found)
+    assert any("temperature is 1.70" in text for text in found)
     assert "score: calibration error 0.125" in found and "Test tiles" in found
     curve = next(line for line in sheet.figure.axes[0].lines if line.get_marker() == "o")
     assert curve.get_xdata().tolist() == [0.1, 0.6, 0.9]

@@ -35,7 +35,12 @@ class BlockCounts:
             blocks: (blocks,) int, number of the larger block of each; chosen: (blocks,) bool.
         """
         joined = BlockCounts(self._cuts, int(blocks.max()) + 1)
-        np.add.at(joined._counts, blocks[chosen], self._counts[chosen])
+        rows = np.flatnonzero(chosen)
+        rows = rows[np.argsort(blocks[rows], kind="stable")]
+        first = np.flatnonzero(np.diff(blocks[rows], prepend=-1))
+        if len(rows):
+            sums = np.add.reduceat(self._counts[rows], first, axis=0)
+            joined._counts[blocks[rows[first]]] = sums
         return joined
 
     def auroc(self) -> float:

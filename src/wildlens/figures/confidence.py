@@ -20,7 +20,8 @@ from wildlens.registry import methods as registry
 from wildlens.registry.methods import title as method_title
 
 PANEL, COUNTS, LEFT, ACROSS, HEAD = 2.9, 0.7, 0.7, 3.7, 1.3  # inches
-FOOT, GAP, KEY = 0.55, 0.12, 2.2
+FOOT, GAP = 0.55, 0.12
+SMALLER, NEXT, DOWN, KEY = 2.45, 3.15, 3.3, 2.0  # of the maps of the surest tiles
 ABOVE = 30  # points between axes and title, for a legend of two lines
 SPLITS = {"val": "Validation tiles", "test": "Test tiles"}
 FORMS = {"before": (MUTED, "score"), "after": (VERMILLION, "after the temperature")}
@@ -47,8 +48,7 @@ def draw_reliability(reliability: pd.DataFrame, calibration: pd.DataFrame) -> Sh
         "Can the classifier's scores be read as probabilities?",
         "Calibrated scores lie on the dashed line. Bars: 95 % intervals of a jackknife over blocks,"
         " where a bin has both labels.\n"
-        f"Below: number of tiles. The temperature, {temperature:.2f}, was fitted on the validation"
-        " tiles.",
+        f"Below: number of tiles. The temperature is {temperature:.2f}.",
     )
     for number, (split, title) in enumerate(SPLITS.items()):
         x = LEFT + number * ACROSS
@@ -96,10 +96,9 @@ def draw_filtered(filtered: pd.DataFrame) -> Sheet:
     shown = [m for m in dict.fromkeys(filtered["method"]) if m not in controls][:MOST_CURVES]
     measures = [m for m in MEASURES if (filtered["measure"] == m).any()]
     references = list(dict.fromkeys(filtered["reference"]))
-    down = PANEL + 0.95
     sheet = Sheet(
-        LEFT + ACROSS * len(measures) + KEY - 0.6,
-        HEAD + down * len(references) - 0.3,
+        LEFT + NEXT * len(measures) + KEY - 0.4,
+        HEAD + DOWN * len(references) - 0.2,
         "Are maps worse where the classifier is unsure?",
         "AUROC for the target group on the surest test tiles by each measure. Bars: 95 % intervals"
         " of a jackknife over blocks.\nDotted, right axis: share of the target group in these"
@@ -108,14 +107,14 @@ def draw_filtered(filtered: pd.DataFrame) -> Sheet:
     handles = []
     for line, reference in enumerate(references):
         for column, measure in enumerate(measures):
-            axes = sheet.axes(LEFT + column * ACROSS, HEAD + line * down, PANEL, PANEL)
+            axes = sheet.axes(LEFT + column * NEXT, HEAD - 0.2 + line * DOWN, SMALLER, SMALLER)
             title = f"{MEASURES[measure]}, {reference_title(reference)}"
             plain_axes(axes, "", "Surest tiles, %", "AUROC" if column == 0 else "")
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
             rows = filtered[(filtered["measure"] == measure) & (filtered["reference"] == reference)]
             handles = _draw_curves(axes, rows, shown)
             axes.set_ylim(_range(filtered[filtered["reference"] == reference], shown))
-    sheet.legend(LEFT + ACROSS * len(measures) - 0.35, HEAD, handles)
+    sheet.legend(LEFT + NEXT * len(measures) - 0.2, HEAD - 0.2, handles)
     return sheet
 
 
