@@ -15,6 +15,7 @@ from torch import nn
 
 from wildlens.cli import cli
 from wildlens.combine.entropy import entropy, mutual_information
+from wildlens.confidence.class_index import COLUMNS
 from wildlens.confidence.predictions import MOST_TRAINING, choose_rows, last_weighted
 from wildlens.confidence.step import measure_confidence
 from wildlens.errors import WildLensError
@@ -78,6 +79,7 @@ def test_tables_have_the_documented_columns(single, members):
         for name, table in tables.items():
             columns = [of_method.get(c, c) for c in table.columns if not c.startswith("random_")]
             assert columns == documented[name], name
+    assert documented["classes"][:-2] == list(COLUMNS)
     assert documented.keys() == members[1].keys() == {*single[1], "disagreement"}
     names = {f"confidence/{path.name}" for path in members[0].path("out").iterdir()}
     assert names == {name for name in documented_files() if name.startswith("confidence/")}
@@ -110,7 +112,8 @@ def test_single_member_has_no_columns_of_members_says_so_and_repeats_to_the_byte
     assert tables["classes"][["uncertainty_members", "index_members"]].isna().all(axis=None)
     with caplog.at_level("INFO"):
         again = run(world, "again")
-    assert "one member: without mutual information and disagreement" in caplog.text
+    assert "one classifier: without mutual information" in caplog.text
+    assert "without disagreement.csv" in caplog.text
     for name in again:
         second, first = (world.path(f"{folder}/{name}.csv") for folder in ("again", "out"))
         assert second.read_bytes() == first.read_bytes(), name
@@ -190,6 +193,7 @@ def test_command_reads_its_settings_and_removes_the_table_of_a_former_run_with_m
     assert set(tables["filtered"]["share"]) == {0.5} and len(tables["reliability"]) == 16
     record = json.loads((out / "provenance.json").read_text())
     assert "classifier-1.safetensors" in record["wildlens_inputs"]
+    assert "412" in record["wildlens_evaluation_settings"]
 
 
 def refused(world, **changed) -> str:
@@ -209,6 +213,8 @@ def test_inputs_that_do_not_belong_together_are_refused_in_one_line(single, tmp_
     assert "has no class 'bog'" in refused(world, classifiers=[other])
     save_classifier(other, bands=["B02", "B03", "B08"])
     assert "has tiles of 32 px" in refused(world, classifiers=[other])
+    save_classifier(other, shift=np.nan)
+    assert "not finite" in refused(world, classifiers=[other])
     other.write_bytes(b"\x80\x04pickle")
     assert "is no model file" in refused(world, classifiers=[other])
     broken = tmp_path / "broken.zarr"

@@ -21,6 +21,11 @@ from wildlens.evaluate.intervals import ratio
 from wildlens.legend import CORINE
 
 ALL = "all"  # category: all protected tiles
+COLUMNS = (  # of a table without rows, for which there are too few tiles
+    "reference", "category", "class_code", "class_name", "tiles", "strength", "coefficient",
+    "coefficient_low", "coefficient_high", "uncertainty_entropy", "index_entropy", "rank_entropy",
+    "uncertainty_members", "index_members", "rank_members",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,8 @@ def predict_all(tiles: Path, classifiers: Sequence[Path], device: str) -> list[P
     """Predictions of all members, in their order, for the tiles of `choose_rows`.
 
     Raises:
-        WildLensError: a model does not fit the tiles, or members explain different classes.
+        WildLensError: a model does not fit the tiles or gives numbers that are not finite, or
+            members explain different classes.
     """
     found = [predict(tiles, path, device) for path in classifiers]
     for path, prediction in zip(classifiers, found, strict=True):
@@ -87,6 +88,12 @@ def predict(tiles: Path, classifier: Path, device: str) -> Prediction:
             if features is None:
                 features = np.full((len(splits), of_layer.shape[1]), np.nan, np.float32)
             features[batch] = of_layer
+        of_batch = logits[batch] if features is None else np.c_[logits[batch], features[batch]]
+        if not np.isfinite(of_batch).all():
+            raise WildLensError(
+                f"{classifier}: gives scores or features that are not finite for the tiles of"
+                f" {tiles}; train it again"
+            )
     return Prediction(logits, features, network.target)
 
 

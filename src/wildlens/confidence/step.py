@@ -12,7 +12,6 @@ disagreement.csv      error rate of pixels by the members' disagreement; several
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,24 +20,22 @@ import xarray as xr
 
 from wildlens import provenance
 from wildlens.confidence.calibration_tables import (
-    Labelled,
     Temperature,
     calibration_table,
     choose_temperature,
     reliability_table,
 )
-from wildlens.confidence.categories import categories_of
 from wildlens.confidence.checks import warnings_of
-from wildlens.confidence.class_index import Tiles, class_index_rows
+from wildlens.confidence.class_index import COLUMNS, Tiles, class_index_rows
 from wildlens.confidence.disagreement import disagreement_rows, has_members
 from wildlens.confidence.distance import fit_gaussians
 from wildlens.confidence.filtered import filtered_class_rows, filtered_rows
+from wildlens.confidence.known import Known, labelled, read_known
 from wildlens.confidence.map_statistics import TileStatistics, tile_statistics
 from wildlens.confidence.members import Scores, combine_scores
 from wildlens.confidence.predictions import Prediction, predict_all
 from wildlens.confidence.shares import class_shares
 from wildlens.confidence.tile_table import tile_table
-from wildlens.errors import WildLensError
 from wildlens.evaluate.metrics import rank_sample
 from wildlens.evaluate.samples import (
     Sample,
@@ -51,14 +48,11 @@ from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
 from wildlens.files.atomic import remove, write_text
 from wildlens.files.frames import write_frame
 from wildlens.progress import track
-from wildlens.settings import Confidence, Evaluation
+from wildlens.settings import Confidence, Evaluation, dump_section
 from wildlens.settings import Tiles as TilesSection
-from wildlens.tiles.store import class_names, open_tiles
 from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
-
-SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
 def measure_confidence(
@@ -90,10 +84,10 @@ def measure_confidence(
     samples = {split: build_sample(split, tiles, stores) for split in ("val", "test")}
     groups = [g for g in build_groups(samples, evaluation) if g.name == TARGETS]
     predictions = predict_all(tiles, classifiers, device)
-    known = _read_tiles(tiles, predictions[0].target, areas, tiles_settings or TilesSection())
+    known = read_known(tiles, predictions[0].target, areas, tiles_settings or TilesSection())
     scores = combine_scores([prediction.logits for prediction in predictions])
     distances = _distances(predictions, known)
-    splits = {split: _labelled(known, scores, split) for split in ("val", "test")}
+    splits = {split: labelled(known, scores.logits, split) for split in ("val", "test")}
     temperature = choose_temperature(splits["val"], settings.temperature)
     tested = known.positions(samples["test"].names)
     uncertainties = _uncertainties(scores, distances, tested)
@@ -111,11 +105,13 @@ def measure_confidence(
         ),
         "classes": _class_index(tiles, known, scores, maps, tested),
     }
+    if scores.information is None:
+        log.info("confidence: one classifier: without mutual information")
     if disagreement is not None:
         tables["disagreement"] = disagreement
     else:
         remove(output / "disagreement.csv")  # of a former run with several members
-        log.info("confidence: one member: without mutual information and disagreement")
+        log.info("confidence: no map of several members: without disagreement.csv")
     for name, table in tables.items():
         write_frame(output / f"{name}.csv", finite(table))
     given = settings.temperature is not None
@@ -125,60 +121,9 @@ def measure_confidence(
     write_warnings(output / "warnings.txt", "confidence", warnings)
     inputs = [tiles, *classifiers, *attributions, *([areas] if areas else [])]
     record = provenance.record("confidence", settings, inputs)
+    record["wildlens_evaluation_settings"] = dump_section(evaluation, ["targets"])
     write_text(output / "provenance.json", json.dumps(record, indent=2) + "\n")
     _report(output, tables, temperature, len(classifiers))
-
-
-@dataclass(frozen=True)
-class Known:
-    """What the training set says of its tiles.
-
-    Attributes:
-        table: one row per tile: name, split, block, label (name of the class), category.
-        labels: (tile,) int, number of the class; natural: (tile,) bool, of the explained class.
-    """
-
-    table: pd.DataFrame
-    labels: np.ndarray
-    natural: np.ndarray
-
-    def rows(self, split: str) -> np.ndarray:
-        """(tile,) bool, tiles of a split."""
-        return self.table["split"].to_numpy() == split
-
-    def positions(self, names: np.ndarray) -> np.ndarray:
-        """Position of each named tile, (n,) int."""
-        position = {name: row for row, name in enumerate(self.table["name"])}
-        return np.array([position[name] for name in names.tolist()])
-
-
-def _read_tiles(path: Path, target: str, areas: Path | None, settings: TilesSection) -> Known:
-    with open_tiles(path) as dataset:
-        names = class_names(dataset)
-        if target not in names:
-            raise WildLensError(
-                f"{path}: has no class '{target}', which the classifier explains; these are"
-                f" {', '.join(names)}: use the tiles that it was trained on"
-            )
-        labels = dataset["label"].values.astype(int)
-        if labels.min() < 0 or labels.max() >= len(names):
-            raise WildLensError(
-                f"{path}: has labels {labels.min()} to {labels.max()} for {len(names)} classes;"
-                " make it again with wildlens tiles"
-            )
-        natural = labels == names.index(target)
-        category = np.where(natural, categories_of(dataset, areas, settings), "")
-        columns = {name: dataset[name].values for name in ("name", "split", "block")}
-    columns |= {"label": np.array(names)[labels], "category": category}
-    return Known(pd.DataFrame(columns), labels, natural)
-
-
-def _labelled(known: Known, scores: Scores, split: str) -> Labelled:
-    rows = known.rows(split)
-    if not rows.any():
-        raise WildLensError(f"the training set holds no {SPLITS[split]} tile; make it again")
-    blocks = np.unique(known.table["block"][rows], return_inverse=True)[1].reshape(-1)
-    return Labelled(scores.logits[rows], known.natural[rows], blocks)
 
 
 def _distances(predictions: Sequence[Prediction], known: Known) -> np.ndarray | None:
@@ -240,7 +185,7 @@ def _class_index(
         rows += found
         if left_out:
             log.info("confidence: index by %s: too few tiles: %s", reference, ", ".join(left_out))
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=COLUMNS)
 
 
 def _report(
