@@ -86,6 +86,7 @@ if COMBINED:
 if TRAINS:
 
     include: "workflow/rules/evaluate.smk"
+    include: "workflow/rules/confidence.smk"
 
 
 include: "workflow/rules/area_statistics.smk"
@@ -109,6 +110,7 @@ rule all:
         MAPS,
         EXTRA_MAPS,
         rules.evaluate.output if TRAINS else [],
+        rules.confidence.output if TRAINS else [],
         rules.area_statistics.output if STATISTICS_AREAS else [],
         rules.compare.output if COMPARE else [],
         rules.figures.output,

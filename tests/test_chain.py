@@ -172,6 +172,10 @@ def test_models_say_where_they_come_from(results, name):
         ("evaluation/differences.csv", {"metric", "method", "other", "difference"}, METHODS[:-1]),
         ("evaluation/faithfulness.csv", {"deletion_auc", "randomisation_correlation"}, METHODS),
         ("evaluation/completeness.csv", {"baseline", "relative_gap"}, None),
+        ("confidence/filtered.csv", {"measure", "share", "iou_minus_all_low"}, METHODS),
+        ("confidence/filtered_classes.csv", {"class_code", "mean_attribution", "rank"}, METHODS),
+        ("confidence/calibration.csv", {"ece", "temperature", "nll_high"}, None),
+        ("confidence/classes.csv", {"coefficient", "index_entropy", "gan_mean"}, None),
     ],
 )
 def test_tables_have_their_columns_and_methods(results, table, columns, methods):
@@ -184,15 +188,15 @@ def test_tables_have_their_columns_and_methods(results, table, columns, methods)
 def test_every_table_has_the_documented_columns(results):
     for name, documented in documented_columns().items():
         # the demo has one date and one member; tests/compare and tests/combine have these tables
-        if name.startswith(("compare/", "metrics/members/")):
+        if name.startswith(("compare/", "metrics/members/", "confidence/disagreement")):
             continue
         with (results / name).open(newline="", encoding="utf-8") as file:
             written = next(csv.reader(file))
         if name.endswith("confusion.csv"):  # one column per class
             written = [re.sub("^predicted .*", "predicted {class}", column) for column in written]
             written = list(dict.fromkeys(written))
-        if name.startswith("area_"):  # columns of each method
-            of_method = rf"^({'|'.join(METHODS)})_(mean|share_high)$"
+        if name.startswith("area_") or name == "confidence/classes.csv":  # of each method
+            of_method = rf"^({'|'.join(METHODS)})_(mean|share_high|rank)$"
             written = [re.sub(of_method, r"{method}_\2", column) for column in written]
             written = list(dict.fromkeys(written))
         assert written == documented, name
@@ -208,6 +212,8 @@ def test_figures_are_pictures(results):
         "map",
         "methods",
         "classes",
+        "reliability",
+        "filtered",
         "areas",
     }
     for path in figures.values():
@@ -257,6 +263,7 @@ def test_another_weight_reruns_only_what_the_generators_reach(results):
     expected = {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3}
     after = (
         "evaluate",
+        "confidence",
         "area_statistics",
         "figures",
         "qgis",
@@ -265,7 +272,7 @@ def test_another_weight_reruns_only_what_the_generators_reach(results):
         "summary",
         "all",
     )
-    expected |= dict.fromkeys(after, 1) | {"total": 16}
+    expected |= dict.fromkeys(after, 1) | {"total": 17}
     assert {rule: int(count) for rule, count in counts.items()} == expected
 
 
@@ -280,7 +287,13 @@ def test_results_make_a_report(results):
 def members(results, tmp_path_factory):
     """A copy of the run that went on with a second member, and kept the maps of both."""
     folder = copy_of(results, tmp_path_factory.mktemp("members") / "run")
-    made = ("evaluation/methods.csv", "wildlens.qgz", "explore.html", "settings/members.yaml")
+    made = (
+        "evaluation/methods.csv",
+        "confidence/tiles.csv",
+        "wildlens.qgz",
+        "explore.html",
+        "settings/members.yaml",
+    )
     two = ("classifier={members: 2}", "gan={members: 2}")
     methods = "attribution={methods: [gan], controls: [random]}"
     run = snakemake(
@@ -312,7 +325,8 @@ def test_first_of_two_members_is_the_single_training(results, members):
 
 
 def test_map_of_two_members_is_their_mean_with_spread_and_agreement(members):
-    for method, further in (("gan", ["member_agreement"]), ("score", ["disagreement"])):
+    of_score = ["entropy", "mutual_information", "disagreement"]
+    for method, further in (("gan", ["member_agreement"]), ("score", of_score)):
         path = members / f"maps/{SCENE}/{method}.tif"
         one, two = (
             read_bands(members / f"maps/members/{SCENE}/{method}-{k}.tif")[method] for k in (1, 2)

@@ -105,6 +105,7 @@ AFTER_MODELS = {
     "map": 8,
     "attribute": 12,
     "evaluate": 1,
+    "confidence": 1,
     "area_statistics": 1,
     "figures": 1,
     "qgis": 1,
@@ -118,7 +119,9 @@ AFTER_MODELS = {
 AFTER_EVALUATE = dict.fromkeys(
     ("evaluate", "area_statistics", "figures", "qgis", "explore", "summary", "all"), 1
 )
+AFTER_TILES = AFTER_EVALUATE | {"confidence": 1}  # of attributions of tiles
 AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
+AFTER_BOTH = AFTER_TILES | AFTER_MAPS_ALL
 
 
 @pytest.mark.parametrize(
@@ -126,7 +129,7 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
     [
         (
             "gan={lambda_am: 0.4}",
-            {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3} | AFTER_MAPS_ALL,
+            {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3} | AFTER_BOTH,
         ),
         (
             "classifier={epochs: 3}",
@@ -134,7 +137,7 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
         ),
         (
             "attribution={occlusion_stride: 4}",
-            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_MAPS_ALL,
+            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_BOTH,
         ),
         (
             "attribution={overlap: 16}",
@@ -142,15 +145,19 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
         ),
         (
             "attribution={max_tiles: 9}",
-            {"settings": 1, "method_settings": 12, "attribute": 12} | AFTER_EVALUATE,
+            {"settings": 1, "method_settings": 12, "attribute": 12} | AFTER_TILES,
         ),
         (
             "attribution={methods: [gan, minimizer, deeplift, occlusion, gradcam, saliency]}",
-            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_MAPS_ALL,
+            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_BOTH,
         ),
         (
             "evaluation={seed: 9}",
-            {"settings": 1} | AFTER_EVALUATE,
+            {"settings": 1} | AFTER_TILES,
+        ),
+        (
+            "confidence={bins: 5}",
+            {"settings": 1, "confidence": 1, "figures": 1, "summary": 1, "all": 1},
         ),
         (
             "areas={ring_m: 500}",
@@ -193,8 +200,8 @@ AFTER_MAPS = {"evaluate": 1, "catalogue": 1} | STATISTICS
 @pytest.mark.parametrize(
     ("module", "rules"),
     [
-        ("methods/occlusion.py", {"map": 1, "attribute": 1} | AFTER_MAPS),
-        ("methods/gradcam.py", {"map": 1, "attribute": 2} | AFTER_MAPS),
+        ("methods/occlusion.py", {"map": 1, "attribute": 1, "confidence": 1} | AFTER_MAPS),
+        ("methods/gradcam.py", {"map": 1, "attribute": 2, "confidence": 1} | AFTER_MAPS),
         ("map/step.py", {"map": 8} | AFTER_MAPS),
         ("evaluate/step.py", {"evaluate": 1} | STATISTICS),
     ],
@@ -217,7 +224,7 @@ def test_results_make_a_report_with_every_figure_and_table(finished):
     assert run.returncode == 0, run.stderr
     text = report.read_text(encoding="utf-8")
     figures = [path.name for path in (finished / "results/figures").glob("*.png")]
-    assert len(figures) == 8
+    assert len(figures) == 10
     for name in [
         "summary.html",
         *figures,

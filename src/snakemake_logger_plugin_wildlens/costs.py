@@ -18,6 +18,7 @@ SECONDS = {
     "map": 8,
     "attribute": 10,
     "evaluate": 130,
+    "confidence": 30,
     "figures": 20,
     "qgis": 5,
     "catalogue": 5,

@@ -104,10 +104,10 @@ def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None
 
     Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
     anthroprotect, train-classifier, train-gan, map, join, attribute, combine-attributions,
-    combine-maps, evaluate, area-statistics, compare, figures, qgis, catalogue, explore, summary.
-    `snakemake` runs them all; anthroprotect replaces tiles if that dataset is given, the two
-    combine members if there are several, and compare runs if two dates are given. `init` makes a
-    project in a folder of its own, and `run` runs snakemake there. `doctor` checks for problems
+    combine-maps, evaluate, confidence, area-statistics, compare, figures, qgis, catalogue, explore,
+    summary. `snakemake` runs them all; anthroprotect replaces tiles if that dataset is given, the
+    two combine members if there are several, and compare runs if two dates are given. `init` makes
+    a project in a folder of its own, and `run` runs snakemake there. `doctor` checks for problems
     before a run, `networks` describes the networks.
     """
     use_own_data()
@@ -466,6 +466,40 @@ def evaluate(
     )  # fmt: skip
 
 
+@cli.command()
+@click.argument("tiles", type=existing)
+@click.option(
+    "--classifier",
+    "classifiers",
+    type=existing,
+    multiple=True,
+    required=True,
+    help="Classifier; once for each member, the first one first.",
+)
+@click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
+@click.option("--areas", type=existing, help="Protected areas, for their IUCN categories.")
+@output
+@settings_file
+@click.option("--evaluation-settings", type=existing, help="YAML of `evaluation`: the targets.")
+@click.option("--tiles-settings", type=existing, help="YAML of `tiles`: which areas count.")
+@device
+def confidence(
+    tiles, classifiers, attributions, areas, output, settings, evaluation_settings, tiles_settings,
+    device,
+) -> None:  # fmt: skip
+    """Measure the classifier's confidence, and compare maps where it is high or low: tables (CSV).
+
+    Several classifiers are members: trainings of other seeds.
+    """
+    from wildlens.confidence.step import measure_confidence
+
+    measure_confidence(
+        tiles, classifiers, attributions, output, section("Confidence", settings),
+        section("Evaluation", evaluation_settings), device, areas,
+        section("Tiles", tiles_settings),
+    )  # fmt: skip
+
+
 @cli.command("area-statistics")
 @click.argument("areas", type=existing)
 @click.option("--map", "maps", type=existing, multiple=True, help="Score and attribution maps.")
@@ -524,9 +558,12 @@ def compare(maps, areas, output, settings, areas_settings, tiles_settings) -> No
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
 @click.option("--evaluation", type=existing, help="Folder that evaluate wrote.")
 @click.option("--metrics", type=existing, help="Folder of both trainings' curves.")
+@click.option("--confidence", type=existing, help="Folder that confidence wrote.")
 @click.option("--areas", type=existing, help="area_statistics.csv of area-statistics.")
 @output
-def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, areas, output):
+def figures(
+    tiles, attributions, scenes, maps, landcovers, evaluation, metrics, confidence, areas, output
+):
     """Draw the figures of the report, from tables and maps; no network runs.
 
     Without tiles, attributions, evaluation and metrics, only that of the mapped scenes.
@@ -537,7 +574,10 @@ def figures(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, 
     if not any(of_training):
         draw_scenes(scenes, maps, landcovers, output, areas)
     elif all(of_training):
-        draw(tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output, areas)
+        draw(
+            tiles, attributions, scenes, maps, landcovers, evaluation, metrics, output, areas,
+            confidence,
+        )  # fmt: skip
     else:
         raise WildLensError(
             "figures: --tiles, --attribution, --evaluation and --metrics belong together: give all"

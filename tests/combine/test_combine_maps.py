@@ -83,6 +83,34 @@ def test_without_thresholds_there_is_no_agreement(tmp_path):
         assert dataset.descriptions == ("gradcam", "member_sd", "disagreement")
 
 
+def test_score_has_its_entropy_and_the_information_of_its_members(tmp_path):
+    tags = {"wildlens_form": "score", "wildlens_method": "score", "unit": "score"}
+    values = np.random.default_rng(4).random((3, 2, *SHAPE)).astype(np.float32)
+    values[0, 0, 10] = np.nan
+    values[:, 0, 20], values[:, 0, 30] = 0, 1
+    values[0, 0, 40], values[1:, 0, 40] = 0, 1
+    names = ("score", "disagreement")
+    paths = [write_member(tmp_path, k + 1, own, names, **tags) for k, own in enumerate(values)]
+    combine_maps(paths, tmp_path / "out.tif")
+    with rasterio.open(tmp_path / "out.tif") as dataset:
+        found = dict(zip(dataset.descriptions, dataset.read(), strict=True))
+        assert dataset.units[2:4] == ("bit", "bit")
+    assert list(found) == ["score", "member_sd", "entropy", "mutual_information", "disagreement"]
+    scores = values[:, 0].astype(float)
+
+    def bits(p):
+        with np.errstate(all="ignore"):
+            return np.nan_to_num(-p * np.log2(p)) + np.nan_to_num(-(1 - p) * np.log2(1 - p))
+
+    whole, known = bits(scores.mean(axis=0)), np.arange(SHAPE[0]) != 10
+    assert found["entropy"][known] == pytest.approx(whole[known], abs=1e-6)
+    information = whole - bits(scores).mean(axis=0)
+    assert found["mutual_information"][known] == pytest.approx(information[known], abs=1e-6)
+    assert np.isnan(found["entropy"][10]).all() and np.isnan(found["mutual_information"][10]).all()
+    assert (found["entropy"][[20, 30]] == 0).all()
+    assert (found["mutual_information"][40] == found["entropy"][40]).all()
+
+
 def test_equal_members_agree_and_do_not_vary():
     values = np.full((2, 3, 3), 0.5, np.float32)
     mean, sd = mean_and_sd(values)

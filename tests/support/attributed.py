@@ -139,14 +139,16 @@ def grid_at(east, values):
     return GeoBox(values.shape, Affine(10, 0, east, 0, -10, 7_000_000), "EPSG:32634")
 
 
-def write_tiles(world, order, bands=BANDS):
+def write_tiles(world, order, bands=BANDS, label=None):
     count = len(world.names)
     by_tile = {
         "name": world.names,
         "split": world.split,
         "block": np.array([f"r0000_c{block:05d}" for block in world.block]),
         # training tiles by turns of both labels, the others protected
-        "label": np.where(world.split == "train", np.arange(count) % 2, 1).astype(np.int8),
+        "label": np.where(world.split == "train", np.arange(count) % 2, 1).astype(np.int8)
+        if label is None
+        else label,
         "scene": np.full(count, "T34WDA"),
         "crs": np.full(count, "EPSG:32634"),
         "row": np.arange(count) * SIDE,

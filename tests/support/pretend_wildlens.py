@@ -16,10 +16,17 @@ TABLES = {
         *(f"{name}.csv" for name in ("classes", "faithfulness", "completeness", "scores")),
         *("scenes.csv", "texture.csv", "examples.npz", "warnings.txt", "provenance.json"),
     ],
+    "confidence": [
+        *(f"{name}.csv" for name in ("tiles", "calibration", "reliability", "filtered")),
+        *("filtered_classes.csv", "classes.csv", "warnings.txt", "provenance.json"),
+    ],
     "figures": [
         f"{name}.{suffix}"
         for suffix in ("png", "pdf")
-        for name in ("tiles", "training", "examples", "overlays", "map", "methods", "classes")
+        for name in (
+            *("tiles", "training", "examples", "overlays", "map", "methods", "classes"),
+            *("reliability", "filtered"),
+        )
     ],
     "catalogue": ["catalog.json"],
     "train-classifier": [
@@ -53,6 +60,11 @@ def pretend(name: str):
         names = TABLES.get(name, [])
         if name == "figures" and values.get("tiles") is None:  # of mapped scenes only
             names = ["map.png", "map.pdf"]
+        if name == "confidence" and any(
+            "members" in yaml.safe_load((path / "stub").read_text())
+            for path in values["attributions"]
+        ):
+            names = [*names, "disagreement.csv"]
         if name == "figures" and values.get("areas"):
             names = [*names, "areas.png", "areas.pdf"]
         for table in names:
@@ -66,7 +78,7 @@ def pretend(name: str):
                 write(output / f"{path.stem}.qml", text)
             if values["areas"]:
                 write(output / "areas.csv", text)
-        if name not in ("demo", "evaluate", "figures", "catalogue", "compare"):
+        if name not in ("demo", "evaluate", "confidence", "figures", "catalogue", "compare"):
             write(output, text)
         if name == "landcover":
             write(Path(f"{output}.aux.xml"), text)

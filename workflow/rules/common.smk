@@ -65,6 +65,7 @@ HAS_MEMBERS = bool(FURTHER_CLASSIFIERS or FURTHER_GANS)
 COMBINED = [
     method for method in dict.fromkeys([*TILE_METHODS, *EXTRAS]) if members_of(method, settings) > 1
 ]
+COMBINED_ATTRIBUTIONS = [method for method in TILE_METHODS if method in COMBINED]
 
 
 FROM_DEMO = any(product.simulated for product in PRODUCTS.values())
@@ -89,6 +90,8 @@ AREAS = [settings.inputs.areas] if settings.inputs.areas else []
 AREAS = [path for path in AREAS if FROM_DEMO or not path.startswith(DEMO)]
 # that statistics are of
 STATISTICS_AREAS = [settings.areas.polygons] if settings.areas.polygons else AREAS
+# of the training scenes; AnthroProtect has none
+AREAS_OF_TILES = AREAS if TRAINS and not settings.anthroprotect else []
 WITH_LANDCOVER = [scene for scene in MAPPED if landcover_path(scene)]
 MAPS = expand("results/maps/{scene}/{method}.tif", scene=MAPPED, method=MAP_METHODS)
 # maps that are not attributions, and therefore not compared with land cover
@@ -104,6 +107,16 @@ MODELS = [
     *[path for path in (CLASSIFIER, GENERATORS) if path],
     *expand("results/models/classifier-{member}.safetensors", member=FURTHER_CLASSIFIERS),
     *expand("results/models/generators-{member}.safetensors", member=FURTHER_GANS),
+]
+# of all members, the first one first
+CLASSIFIERS = [
+    CLASSIFIER,
+    *expand("results/models/classifier-{member}.safetensors", member=FURTHER_CLASSIFIERS),
+]
+CLASSIFIER_CHECKSUMS = [
+    "results/checksums/tiles.txt",
+    "results/checksums/train_classifier.txt",
+    *expand("results/checksums/train_classifier-{member}.txt", member=FURTHER_CLASSIFIERS),
 ]
 MODEL_STEPS = ("tiles", "train_classifier", "train_gan") if TRAINS else ()
 MODEL_STEPS += tuple(expand("train_classifier-{member}", member=FURTHER_CLASSIFIERS))
@@ -130,6 +143,7 @@ THRESHOLDS = [
     if path
 ]
 EVALUATE_CHECKSUMS = ["results/checksums/evaluate.txt"] if TRAINS else []
+CONFIDENCE_CHECKSUMS = ["results/checksums/confidence.txt"] if TRAINS else []
 
 AREA_TABLE = ["results/area_statistics.csv"] if STATISTICS_AREAS else []
 AREAS_WITH_STATISTICS = ["results/areas.gpkg"] if STATISTICS_AREAS else []
@@ -274,6 +288,16 @@ def areas_of(wildcards):
 def areas_sidecars_of(wildcards):
     """Sidecars of protected areas, such as the other files of a shapefile."""
     return beside(*AREAS)
+
+
+def areas_of_tiles(wildcards):
+    """The protected areas of the training tiles, if the tiles were labelled by them."""
+    return given(*AREAS_OF_TILES)
+
+
+def areas_of_tiles_sidecars(wildcards):
+    """Sidecars of these areas."""
+    return beside(*AREAS_OF_TILES)
 
 
 def truths_of(wildcards):

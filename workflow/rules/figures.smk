@@ -20,6 +20,9 @@ rule figures:
         classes=ancient(rules.evaluate.output.classes),
         examples=ancient(rules.evaluate.output.examples),
         evaluation=ancient(rules.evaluate.output.provenance),
+        calibration=ancient(rules.confidence.output.calibration),
+        reliability=ancient(rules.confidence.output.reliability),
+        filtered=ancient(rules.confidence.output.filtered),
         areas=ancient(AREA_TABLE),
         checksums=[
             *MODEL_CHECKSUMS,
@@ -28,6 +31,7 @@ rule figures:
             *MAP_CHECKSUMS,
             *LANDCOVER_CHECKSUMS,
             rules.evaluate.output.checksum,
+            rules.confidence.output.checksum,
             *AREA_CHECKSUMS,
         ],
     output:
@@ -73,6 +77,18 @@ rule figures:
             category="5 What they highlight",
             labels={"what": "Attribution by land cover", "kind": "figure"},
         ),
+        reliability=report(
+            update("results/figures/reliability.png"),
+            caption="../report/reliability.rst",
+            category="2 The classifier",
+            labels={"what": "Reliability by score", "kind": "figure"},
+        ),
+        filtered=report(
+            update("results/figures/filtered.png"),
+            caption="../report/filtered.rst",
+            category="4 How good they are",
+            labels={"what": "Maps of the surest tiles", "kind": "figure"},
+        ),
         areas=report(
             update(["results/figures/areas.png"] if STATISTICS_AREAS else []),
             caption="../report/areas.rst",
@@ -84,6 +100,7 @@ rule figures:
                 "results/figures/{name}.pdf",
                 name=[
                     *("tiles", "training", "examples", "overlays", "map", "methods", "classes"),
+                    *("reliability", "filtered"),
                     *(["areas"] if STATISTICS_AREAS else []),
                 ],
             )
@@ -106,10 +123,11 @@ rule figures:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         areas=lambda wildcards, input: repeated("--areas", input.areas),
         evaluation=subpath(input.methods, parent=True),
+        confidence=subpath(input.calibration, parent=True),
         metrics=subpath(input.gan_training, ancestor=2),
         folder=subpath(output.tiles, parent=True),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} figures --tiles {input.tiles:q}"
         " {params.attributions:q} {params.scenes:q} {params.maps:q} {params.landcovers:q}"
-        " --evaluation {params.evaluation:q} --metrics {params.metrics:q} {params.areas:q}"
-        " --output {params.folder:q}"
+        " --evaluation {params.evaluation:q} --metrics {params.metrics:q}"
+        " --confidence {params.confidence:q} {params.areas:q} --output {params.folder:q}"

@@ -34,6 +34,7 @@ RUN = json.dumps(
             *(["tiles", "classifier", "gan"] if TRAINS else []),
             *(["members"] if HAS_MEMBERS else []),
             *("attribution", "evaluation"),
+            *(["confidence"] if TRAINS else []),
             *(["areas"] if STATISTICS_AREAS else []),
             *(["compare"] if COMPARE else []),
         ],
@@ -54,7 +55,7 @@ RUN = json.dumps(
             ),
             **({"attribute/{method}": {"method": with_members(TILE_METHODS)}} if TRAINS else {}),
             **(COMBINE_JOBS if COMBINED else {}),
-            **({"evaluate": {}} if TRAINS else {}),
+            **({"evaluate": {}, "confidence": {}} if TRAINS else {}),
             **({"area_statistics": {}} if STATISTICS_AREAS else {}),
             **({"compare": {}} if COMPARE else {}),
             **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
@@ -71,6 +72,7 @@ rule summary:
                 rules.evaluate.output.methods,
                 rules.evaluate.output.scores,
                 rules.evaluate.output.provenance,
+                rules.confidence.output.warnings,
                 rules.train_classifier.output.accuracy,
             ]
             if TRAINS
@@ -88,6 +90,7 @@ rule summary:
         checksums=[
             *MODEL_CHECKSUMS,
             *EVALUATE_CHECKSUMS,
+            *CONFIDENCE_CHECKSUMS,
             rules.figures.output.checksum,
             rules.qgis.output.checksum,
             rules.catalogue.output.checksum,

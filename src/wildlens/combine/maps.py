@@ -9,14 +9,16 @@ import numpy as np
 import rasterio
 from rasterio.windows import Window
 
+from wildlens.combine.entropy import entropy, mutual_information
 from wildlens.combine.provenance_tags import combined_tags
 from wildlens.combine.statistics import agreement, mean_and_sd, mean_image
 from wildlens.combine.threshold_table import read_thresholds
 from wildlens.errors import WildLensError
 from wildlens.files.cog import writing_cog
-from wildlens.files.member_bands import AGREEMENT, SD, SHARE
+from wildlens.files.member_bands import AGREEMENT, BIT, ENTROPY, INFORMATION, SD, SHARE
 from wildlens.files.raster import gdal, grid_of, open_raster, read
 from wildlens.registry import methods
+from wildlens.registry.record import Form
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,9 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
 
     Of an attribution or a score, float32, NaN = no data: the mean of the first band, under its own
     name; `member_sd`, the standard deviation, in the same unit; with thresholds `member_agreement`,
-    the share of members that call the pixel high; and the means of the members' further bands. Of
-    generated images their mean, in their form. A pixel that a member lacks is no data.
+    the share of members that call the pixel high; of a score `entropy`, that of the mean score, and
+    `mutual_information` between score and member, bits; and the means of the members' further
+    bands. Of generated images their mean, in their form. A pixel that a member lacks is no data.
 
     Args:
         maps: of two members or more, as `wildlens map` writes them, in the members' order.
@@ -48,8 +51,8 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
         first = datasets[0]
         tags = combined_tags([str(path) for path in maps], [dataset.tags() for dataset in datasets])
         _check_form(maps, datasets)
-        image = methods.form_of(tags, maps[0].stem, first.dtypes[0]) == "image"
-        names, units = _bands(first, image, limits)
+        form = methods.form_of(tags, maps[0].stem, first.dtypes[0])
+        names, units = _bands(first, form, limits)
         target = stack.enter_context(
             writing_cog(
                 output,
@@ -63,22 +66,24 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
         )
         target.units = units
         for window, members in _windows(datasets, target):
-            values = mean_image(members) if image else _combined(members, limits)
+            values = mean_image(members) if form == "image" else _combined(members, form, limits)
             target.write(values, window=window)
     log.info("combine-maps: %d members, bands %s -> %s", len(maps), ", ".join(names), output)
     return tags.get("wildlens_method", "")
 
 
 def _bands(
-    first: rasterio.DatasetReader, image: bool, limits: Sequence[float] | None
+    first: rasterio.DatasetReader, form: Form, limits: Sequence[float] | None
 ) -> tuple[tuple[str, ...], list[str]]:
     """Names and units of the bands of the result."""
     names, units = tuple(first.descriptions), [unit or "" for unit in first.units]
-    if image:
+    if form == "image":
         return names, units
     added, of_added = (SD,), units[:1]
     if limits is not None:
-        added, of_added = (SD, AGREEMENT), [*of_added, SHARE]
+        added, of_added = (*added, AGREEMENT), [*of_added, SHARE]
+    if form == "score":
+        added, of_added = (*added, ENTROPY, INFORMATION), [*of_added, BIT, BIT]
     return (names[0], *added, *names[1:]), [units[0], *of_added, *units[1:]]
 
 
@@ -90,12 +95,17 @@ def _windows(
         yield window, np.stack([read(dataset, window=window) for dataset in datasets])
 
 
-def _combined(members: np.ndarray, limits: Sequence[float] | None) -> np.ndarray:
+def _combined(members: np.ndarray, form: Form, limits: Sequence[float] | None) -> np.ndarray:
     """Bands of the result, (B', h, w) float32, of the members' (N, B, h, w)."""
-    mean, sd = mean_and_sd(members[:, 0])
-    shares = [] if limits is None else [agreement(members[:, 0], limits)]
+    values = members[:, 0]
+    bands = [*mean_and_sd(values)]
+    if limits is not None:
+        bands.append(agreement(values, limits))
+    if form == "score":
+        whole = entropy(values.mean(axis=0, dtype=np.float64))
+        bands += [whole.astype(np.float32), mutual_information(values).astype(np.float32)]
     further = members[:, 1:].mean(axis=0, dtype=np.float64).astype(np.float32)
-    return np.stack([mean, sd, *shares, *further])
+    return np.stack([*bands, *further])
 
 
 def _check_form(paths: Sequence[Path], datasets: Sequence[rasterio.DatasetReader]) -> None:

@@ -6,24 +6,23 @@ they cover 0.89 and 0.87 instead of 0.95; `tests/evaluate/test_intervals.py` sim
 """
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import t as student
+from scipy.special import expit, logit, stdtrit
 
 COVERAGE = 0.95
 
 
 def leave_one_out(sums: np.ndarray) -> np.ndarray:
-    """Sum over all blocks but one, for each block, (blocks,): the replicates of the jackknife.
+    """Sum over all blocks but one, for each block: the replicates of the jackknife.
 
     Nothing is subtracted, so that a sum of zeros is exactly 0. The same replicates serve every
     method, which makes differences between methods paired.
 
     Args:
-        sums: (blocks,) sum of each block.
+        sums: (blocks, ...) sums of each block; the result has this shape.
     """
     before, after = np.zeros_like(sums), np.zeros_like(sums)
-    before[1:] = np.cumsum(sums[:-1])
-    after[:-1] = np.cumsum(sums[:0:-1])[::-1]
+    before[1:] = np.cumsum(sums[:-1], axis=0)
+    after[:-1] = np.cumsum(sums[:0:-1], axis=0)[::-1]
     return before + after
 
 
@@ -57,13 +56,26 @@ def interval(estimate: float, replicates: np.ndarray, share: bool = True) -> tup
         Lower and upper end; NaN for fewer than two blocks, and where the value is not defined
         without one of the blocks: it then depends on that block alone.
     """
-    if len(replicates) < 2 or not (np.isfinite(estimate) and np.isfinite(replicates).all()):
+    if _undefined(estimate, replicates):
         return float("nan"), float("nan")
     if share and min(estimate, replicates.min()) > 0 and max(estimate, replicates.max()) < 1:
         half = _half_width(logit(replicates))
         return float(expit(logit(estimate) - half)), float(expit(logit(estimate) + half))
     half = _half_width(replicates)
     return float(max(estimate - half, -1 + share)), float(min(estimate + half, 1))
+
+
+def real_interval(estimate: float, replicates: np.ndarray) -> tuple[float, float]:
+    """Such an interval of a quantity without bounds, such as a coefficient; not transformed."""
+    if _undefined(estimate, replicates):
+        return float("nan"), float("nan")
+    half = _half_width(replicates)
+    return float(estimate - half), float(estimate + half)
+
+
+def _undefined(estimate: float, replicates: np.ndarray) -> bool:
+    finite = np.isfinite(estimate) and np.isfinite(replicates).all()
+    return len(replicates) < 2 or not finite
 
 
 def _half_width(replicates: np.ndarray) -> float:
@@ -75,4 +87,4 @@ def _half_width(replicates: np.ndarray) -> float:
     excess = blocks * np.square(squares).sum() / total**2 - 1  # kurtosis less one, at least 0
     freedom = np.clip(2 * blocks / max(excess, 1e-9) - 1, 1, blocks - 1)
     error = np.sqrt((blocks - 1) / blocks * total)
-    return float(student.ppf((1 + COVERAGE) / 2, freedom) * error)
+    return float(stdtrit(freedom, (1 + COVERAGE) / 2) * error)

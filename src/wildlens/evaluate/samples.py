@@ -120,13 +120,13 @@ def _check_same_tiles(path: Path, store: xr.Dataset, first: xr.Dataset) -> None:
         )
 
 
-def attribution_reader(store: xr.Dataset, names: np.ndarray) -> Read:
+def attribution_reader(store: xr.Dataset, names: np.ndarray, variable: str = "attribution") -> Read:
     """Function that reads a slice of the named tiles, in their order; NaN = missing."""
     position = {name: i for i, name in enumerate(store["name"].values.tolist())}
     rows = [position[name] for name in names.tolist()]
 
     def read(tiles: slice) -> np.ndarray:
-        values = store["attribution"].isel(tile=_contiguous(rows[tiles])).values
+        values = store[variable].isel(tile=_contiguous(rows[tiles])).values
         return np.where(np.isfinite(values), values, np.nan).astype(np.float32, copy=False)
 
     return read

@@ -54,7 +54,7 @@ def generate(
     classifier = load_classifier(classifier_path).to(where)
     generators = [network.to(where) for network in load_generators(generators_path)]
     tiles = open_tiles(tiles_path)
-    _check_models(tiles_path, tiles, classifier, *generators)
+    check_models(tiles_path, tiles, classifier, *generators)
     position = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
     rows = [position[name] for name in names.tolist()]
     for start in range(0, len(rows), BATCH):
@@ -163,14 +163,15 @@ def read_images(
     where = choose_device(device)
     classifier = load_classifier(classifier_path).to(where)
     tiles = open_tiles(tiles_path)
-    _check_models(tiles_path, tiles, classifier)
+    check_models(tiles_path, tiles, classifier)
     position = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
     stored = tiles["reflectance"].isel(tile=[position[name] for name in names.tolist()]).values
     images, _ = to_images(stored, classifier.standardise.mean.cpu())
     return classifier, images.to(where)
 
 
-def _check_models(path: Path, tiles: xr.Dataset, *networks: torch.nn.Module) -> None:
+def check_models(path: Path, tiles: xr.Dataset, *networks: torch.nn.Module) -> None:
+    """Raise a WildLensError if a network was trained on other bands or another tile size."""
     bands, size = tiles["band"].values.tolist(), tiles.sizes["y"]
     for network in networks:
         if list(network.bands) != bands or network.tile_size != size:

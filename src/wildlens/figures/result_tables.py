@@ -35,6 +35,12 @@ ACCURACY = Table("classifier/accuracy.csv", ("split",), (
 GAN = Table("gan/training.csv", (), (
     "step", "similarity_max", "similarity_min", "cycle", "adversarial", "discriminator",
     "score_max", "score_min"))
+RELIABILITY = Table("reliability.csv", ("split", "scores"), (
+    "bin_low", "bin_high", "tiles", "mean_score", "observed_share", "observed_share_low",
+    "observed_share_high"))
+CALIBRATION = Table("calibration.csv", ("split", "scores"), ("temperature", "ece"))
+FILTERED = Table("filtered.csv", ("method", "reference", "measure"), (
+    "share", "target_share", "auroc", "auroc_low", "auroc_high"))
 AREAS = Table("area_statistics.csv", ("site_id", "name", "zone"), (
     "covered_km2", "covered_share", "score_mean", "score_sd"))
 # fmt: on

@@ -10,6 +10,7 @@ from wildlens.evaluate.target_groups import group_title
 from wildlens.figures import result_tables
 from wildlens.figures.area_scores import draw_areas
 from wildlens.figures.class_bars import draw_classes
+from wildlens.figures.confidence import draw_filtered, draw_reliability
 from wildlens.figures.examples import draw_examples
 from wildlens.figures.footprints import draw_tiles, shown_scenes
 from wildlens.figures.method_bars import draw_methods
@@ -39,6 +40,7 @@ def draw(
     metrics: Path,
     output: Path,
     areas: Path | None = None,
+    confidence: Path | None = None,
 ) -> None:
     """Draw all figures as PNGs and PDFs into the folder `output`; no network runs.
 
@@ -52,6 +54,7 @@ def draw(
         evaluation: folder that `wildlens evaluate` wrote.
         metrics: folder of classifier/training.csv, classifier/accuracy.csv and gan/training.csv.
         areas: area_statistics.csv; None: without its figure.
+        confidence: folder that `wildlens confidence` wrote; None: without its figures.
     """
     settings = result_tables.read_settings(evaluation)
     targets = settings.targets
@@ -77,6 +80,7 @@ def draw(
         ),
         "map": draw_maps(views, targets),
         "tiles": draw_tiles(footprints, size, pictures, class_names(open_tiles(tiles))),
+        **_of_confidence(confidence),
         **_of_areas(areas),
     }
     inputs = [tiles, evaluation / EXAMPLES, *attributions, *scenes, *maps, *landcovers]
@@ -107,6 +111,19 @@ def _of_areas(path: Path | None) -> dict[str, Sheet]:
         return {}
     table = result_tables.read_table(path.parent, result_tables.AREAS, may_be_empty=True)
     return {"areas": draw_areas(table)}
+
+
+def _of_confidence(folder: Path | None) -> dict[str, Sheet]:
+    if folder is None:
+        return {}
+    reliability, calibration, filtered = (
+        result_tables.read_table(folder, table)
+        for table in (result_tables.RELIABILITY, result_tables.CALIBRATION, result_tables.FILTERED)
+    )
+    return {
+        "reliability": draw_reliability(reliability, calibration),
+        "filtered": draw_filtered(filtered),
+    }
 
 
 def _save(figures: dict[str, Sheet], output: Path, record: dict[str, str], origin: str) -> None:

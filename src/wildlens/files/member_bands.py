@@ -3,6 +3,8 @@
 import rasterio
 
 SD, AGREEMENT = "member_sd", "member_agreement"  # names of bands
+# further bands of the score: of the members' mean score, and between score and member
+ENTROPY, INFORMATION, BIT = "entropy", "mutual_information", "bit"
 SHARE = "share of members"  # unit of the agreement
 MEMBERS = "wildlens_members"  # tag: number of members
 

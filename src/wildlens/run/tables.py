@@ -12,12 +12,13 @@ def list_tables(folder: Path) -> dict[str, Path]:
     """Name -> file of all tables of a folder of results.
 
     Those of the evaluation have the name of their file, such as `methods`; those of a training that
-    of its folder, too, such as `classifier/accuracy`, and so has that of two dates:
-    `{before}_{after}/areas`.
+    of its folder, too, such as `classifier/accuracy`, and so have those of the confidence, such as
+    `confidence/tiles`, and that of two dates: `{before}_{after}/areas`.
     """
     found = [*sorted(folder.glob("evaluation/*.csv")), *sorted(folder.glob("*.csv"))]
-    metrics = [*sorted(folder.glob("metrics/*/*.csv")), *sorted(folder.glob("compare/*/*.csv"))]
-    named = {f"{path.parent.name}/{path.stem}": path for path in metrics}
+    patterns = ("metrics/*/*.csv", "confidence/*.csv", "compare/*/*.csv")
+    inside = [path for pattern in patterns for path in sorted(folder.glob(pattern))]
+    named = {f"{path.parent.name}/{path.stem}": path for path in inside}
     return {path.stem: path for path in found} | named
 
 

@@ -8,6 +8,7 @@ from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution, fields_read
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.compare import Compare
+from wildlens.settings.confidence import Confidence
 from wildlens.settings.configuration import Settings
 from wildlens.settings.demo import Demo
 from wildlens.settings.evaluation import Evaluation
@@ -26,8 +27,8 @@ from wildlens.settings.types import Clip
 
 __all__ = [
     "DEMO", "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Compare",
-    "Demo", "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover", "Models",
-    "Product", "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order",
+    "Confidence", "Demo", "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover",
+    "Models", "Product", "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order",
     "classifier_of", "dump_members", "dump_section", "fields_read", "load_section", "members_of",
     "of_member", "read_yaml", "validate",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ from wildlens.settings.areas import Areas
 from wildlens.settings.attribution import Attribution
 from wildlens.settings.classifier import Classifier
 from wildlens.settings.compare import Compare
+from wildlens.settings.confidence import Confidence
 from wildlens.settings.demo import Demo
 from wildlens.settings.evaluation import Evaluation
 from wildlens.settings.fetch import Fetch
@@ -47,6 +48,7 @@ class Settings(Section):
     gan: Gan = Gan()
     attribution: Attribution = Attribution()
     evaluation: Evaluation = Evaluation()
+    confidence: Confidence = Confidence()
     areas: Areas = Areas()
     compare: Compare | None = Field(
         None, description="Two dates of the same ground that are compared; null: none"

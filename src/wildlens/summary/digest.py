@@ -34,6 +34,8 @@ PLACES = (
     ("maps", "attribution maps on the scenes' own grids (COG, with styles)"),
     ("evaluation/methods.csv", "how well each method finds wetlands and bare land"),
     ("evaluation/classes.csv", "what each method highlights, class by class"),
+    ("confidence/calibration.csv", "whether the classifier's scores can be read as probabilities"),
+    ("confidence/filtered.csv", "whether maps are worse where the classifier is unsure"),
     ("area_statistics.csv", "score, attribution and land cover of each protected area"),
     ("compare", "change between two dates, and protected areas that change beyond the noise"),
     ("figures", "the figures"),
@@ -45,6 +47,7 @@ SAVED = {
     "classifier": "metrics/classifier/warnings.txt",
     "gan": "metrics/gan/warnings.txt",
     "evaluate": "evaluation/warnings.txt",
+    "confidence": "confidence/warnings.txt",
 }
 OF_MEMBER = re.compile(r"train_[a-z]+-(\d+)")  # log of a further member's training
 MOST_NAMED = 5  # areas, on the console

@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 # section -> its figures and tables in order; captions have the same names
 STORY = (
     ("The data", ("tiles.png",)),
-    ("The classifier", ("training.png", "accuracy.csv", "scores.csv")),
+    ("The classifier", ("training.png", "accuracy.csv", "reliability.png", "scores.csv")),
     ("The explanation", ("examples.png", "overlays.png", "map.png")),
-    ("How good it is", ("methods.png", "methods.csv")),
+    ("How good it is", ("methods.png", "methods.csv", "filtered.png")),
     ("What it highlights", ("classes.png",)),
     ("Protected areas", ("areas.png", "areas.csv")),
     ("Change between two dates", ("changes.csv",)),
