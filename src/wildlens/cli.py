@@ -102,8 +102,8 @@ def checkpoints_of(model: Path, folder: Path | None) -> Path | None:
 def cli(context: click.Context, log: Path | None, checksum: Path | None) -> None:
     """Learn from Sentinel-2 imagery what makes protected nature look natural, and map it.
 
-    Every command is one step of the pipeline, in this order: demo, fetch, scene, landcover, tiles,
-    anthroprotect, train-classifier, train-gan, map, join, attribute, combine-attributions,
+    Every command is a single step of the pipeline, in this order: demo, fetch, scene, landcover,
+    tiles, anthroprotect, train-classifier, train-gan, map, join, attribute, combine-attributions,
     combine-maps, evaluate, confidence, area-statistics, compare, figures, qgis, catalogue, explore,
     summary. `snakemake` runs them all; anthroprotect replaces tiles if that dataset is given, the
     two combine members if there are several, and compare runs if two dates are given. `init` makes

@@ -37,7 +37,7 @@ def test_sound_confidence_has_no_warning():
 def test_scores_that_are_not_calibrated_are_a_warning_unless_it_may_be_chance():
     (said,) = warnings(ece=0.15)
     assert "off by 0.15" in said and "0.04 by chance" in said
-    assert warnings(ece=0.15, by_chance=0.2) == []
+    assert warnings(ece=0.15, by_chance=0.11) == []
 
 
 def test_temperature_that_cannot_be_fitted_is_a_warning_unless_it_was_given():
