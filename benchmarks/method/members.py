@@ -6,14 +6,17 @@ The runs of an experiment on one land differ by their seed alone, as the members
 (`classifier.members`, `gan.members`). Of each set of N runs, the maps of the tiles are averaged and
 evaluated by the rule of `evaluate`. Writes to docs/results/method:
 
-members.csv  one row per experiment, number of members and method: mean, lowest and highest over
-             all sets, and the share of the sets in which the method is first
+members.csv       one row per experiment, number of members and method: mean, lowest and highest
+                  over all sets, and the share of the sets in which the method is first
+disagreement.csv  all runs as members: error rate of the pixels by the members' disagreement, as the
+                  step `confidence` counts it
 
 Sets of two and more runs overlap: how they spread says less than as many independent ones would.
 """
 
 import argparse
 import itertools
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -21,12 +24,21 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.method.tables import METRICS, RESULTS, spread, with_kept
+from wildlens.combine.attributions import combine_attributions
+from wildlens.confidence.disagreement import disagreement_rows
 from wildlens.doctor.step import read_configuration
 from wildlens.evaluate.metrics import choose_thresholds, compare
-from wildlens.evaluate.samples import Sample, build_sample, open_attributions, read_attribution
+from wildlens.evaluate.samples import (
+    Sample,
+    attribution_reader,
+    build_sample,
+    open_attributions,
+    read_attribution,
+)
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
 from wildlens.progress import track
 from wildlens.registry import methods as registry
+from wildlens.settings import Evaluation
 
 ROOT = Path(__file__).parents[2]
 SIZES = (1, 2, 3, 5)  # numbers of members
@@ -44,16 +56,17 @@ def main() -> None:
     results = [run / "results" for run in runs if (run / "results/evaluation/methods.csv").exists()]
     if len(results) < 2:
         raise SystemExit(f"{arguments.folder}: holds fewer than two finished runs of that name")
-    table = summary(pd.DataFrame(rows_of(results))).assign(experiment=arguments.experiment)
     arguments.output.mkdir(parents=True, exist_ok=True)
-    path = arguments.output / "members.csv"
-    table = with_kept(path, table[["experiment", *(c for c in table if c != "experiment")]])
-    table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
-    print(f"{path}: {len(table)} rows")
+    for name, table in tables_of(results).items():
+        path = arguments.output / f"{name}.csv"
+        table.insert(0, "experiment", arguments.experiment)
+        table = with_kept(path, table)
+        table.to_csv(path, index=False, float_format="%.4g", lineterminator="\n")
+        print(f"{path}: {len(table)} rows")
 
 
-def rows_of(results: Sequence[Path]) -> Iterator[dict]:
-    """One row of metrics for each set of runs and method."""
+def tables_of(results: Sequence[Path]) -> dict[str, pd.DataFrame]:
+    """The tables that this writes, by name, of the runs with these results."""
     samples = samples_of(results[0])
     evaluation = read_configuration([ROOT / "config.yaml"]).evaluation
     (group,) = (
@@ -61,6 +74,37 @@ def rows_of(results: Sequence[Path]) -> Iterator[dict]:
         for group in build_groups(samples, evaluation)
         if group.name == TARGETS and group.reference == "truth"
     )
+    disagreement = [
+        row | {"members": len(results), "title": registry.title(method)}
+        for method in methods_of(results[0])
+        for row in rows_of_disagreement(results, method, group, samples, evaluation)
+    ]
+    sets = pd.DataFrame(rows_of_sets(results, group, samples))
+    return {"members": summary(sets), "disagreement": pd.DataFrame(disagreement)}
+
+
+def rows_of_disagreement(
+    results: Sequence[Path],
+    method: str,
+    group: TargetGroup,
+    samples: Mapping[str, Sample],
+    evaluation: Evaluation,
+) -> list[dict]:
+    """Rows of disagreement.csv of one method, with all runs as members."""
+    stores = [run / f"attributions/{method}.zarr" for run in results]
+    with tempfile.TemporaryDirectory() as folder:
+        combined, thresholds = Path(folder, f"{method}.zarr"), Path(folder, "thresholds.csv")
+        combine_attributions(stores, results[0] / "tiles.zarr", combined, thresholds, evaluation)
+        (store,) = open_attributions([combined]).values()
+        validation = attribution_reader(store, samples["val"].names)
+        chosen = choose_thresholds([group], samples["val"], validation)
+        return disagreement_rows(method, store, [group], chosen, samples)
+
+
+def rows_of_sets(
+    results: Sequence[Path], group: TargetGroup, samples: Mapping[str, Sample]
+) -> Iterator[dict]:
+    """One row of metrics for each set of runs and method."""
     sets = [
         chosen for size in SIZES for chosen in itertools.combinations(range(len(results)), size)
     ]

@@ -20,6 +20,7 @@ def folder(tmp_path):
     for seed in range(RUNS):
         run = tmp_path / f"runs/unet/seed-{seed}-threads-1"
         world = World(run / "results")
+        world.landcover = world.truth  # thresholds of single members are by CORINE
         rng = np.random.default_rng(seed)
         target = np.isin(world.truth, [BOG, ROCK])
         world.attributions = {
@@ -66,6 +67,15 @@ def test_threshold_of_the_mean_is_that_of_validation_tiles(folder, monkeypatch):
     validation, test = world.split == "val", world.split == "test"
     chosen = best_threshold(mean[validation].ravel(), target[validation].ravel())
     assert found == pytest.approx(iou(mean[test] >= chosen, target[test]), abs=2e-3)
+
+
+def test_errors_by_disagreement_are_of_all_runs(folder, monkeypatch):
+    run(folder, monkeypatch)
+    table = pd.read_csv(folder / "out/disagreement.csv")
+    assert (table["members"] == RUNS).all() and set(table["method"]) == {"gan", "gradcam"}
+    outvoted = table[(table["method"] == "gan") & (table["measure"] == "minority")]
+    assert outvoted["from"].tolist() == pytest.approx([0, 1 / RUNS], abs=1e-3)
+    assert outvoted["error_rate"].is_monotonic_increasing
 
 
 def test_one_run_is_refused(tmp_path, monkeypatch):
