@@ -7,7 +7,8 @@ The runs of an experiment on one land differ by their seed alone, as the members
 evaluated by the rule of `evaluate`. Writes to docs/results/method:
 
 members.csv       one row per experiment, number of members and method: mean, lowest and highest
-                  over all sets, and the share of the sets in which the method is first
+                  over all sets, and the share of the sets in which the method is above all others
+                  (`first`) and above those without generators (`above`)
 disagreement.csv  all runs as members: error rate of the pixels by the members' disagreement, as the
                   step `confidence` counts it
 
@@ -41,7 +42,8 @@ from wildlens.registry import methods as registry
 from wildlens.settings import Evaluation
 
 ROOT = Path(__file__).parents[2]
-SIZES = (1, 2, 3, 5)  # numbers of members
+SIZES = range(1, 6)  # numbers of members
+RIVALS = ("deeplift", "occlusion", "gradcam", "local_logits")  # without generators
 SHOWN = METRICS[:3]
 Maps = Mapping[str, np.ndarray]  # split -> (tile, y, x) float32
 
@@ -149,15 +151,21 @@ def metrics_of(
 
 def summary(sets: pd.DataFrame) -> pd.DataFrame:
     """How the metrics of each method spread over the sets of a size, and how often it is first."""
-    best = sets.groupby(["members", "set"])[list(SHOWN)].transform("max")
+    metrics, key = list(SHOWN), ["members", "set"]
+    best = sets.groupby(key)[metrics].max()
+    of_rivals = sets[sets["method"].isin(RIVALS)].groupby(key)[metrics].max()
     rows = []
     for (members, method), group in sets.groupby(["members", "method"], sort=False):
         row = {"members": members, "sets": len(group), "method": method}
         row["title"] = registry.title(method)
-        first = group[list(SHOWN)] >= best.loc[group.index]
+        own = group.set_index(key)[metrics]
+        first, above = own >= best.loc[own.index], own > of_rivals.loc[own.index]
         for metric in SHOWN:
             row |= {f"{metric}_{name}": value for name, value in spread(group[metric]).items()}
-            row[f"first_{metric}"] = first[metric].mean()
+            row |= {
+                f"first_{metric}": first[metric].mean(),
+                f"above_{metric}": above[metric].mean(),
+            }
         rows.append(row)
     table = pd.DataFrame(rows)
     order = table["method"].map(registry.position)

@@ -55,6 +55,7 @@ def test_every_set_of_runs_is_averaged_and_ranked(folder, monkeypatch):
     assert auroc[1, "gan"] < auroc[2, "gan"] < auroc[3, "gan"], "noise is averaged out"
     assert (table.loc[(slice(None), "gan"), "first_iou"] == 1).all()
     assert (table.loc[(slice(None), "gradcam"), "first_iou"] == 0).all()
+    assert (table.loc[(slice(None), "gan"), "above_iou"] == 1).all()
     assert run(folder, monkeypatch).equals(table), "rows of a repeated run replace the old ones"
 
 
