@@ -32,6 +32,12 @@ def test_an_experiment_is_a_valid_configuration_of_its_own(name, tmp_path):
         assert getattr(found, section) != getattr(default, section)
 
 
+def test_the_configuration_with_members_is_the_experiment():
+    found = yaml.safe_load((ROOT / "workflow/configs/unet.yaml").read_text())
+    assert {found[section].pop("members") for section in ("classifier", "gan")} == {3}
+    assert found == EXPERIMENTS["unet_multiple_instance"]
+
+
 def plan(folder: Path, *config: str) -> str:
     command = [sys.executable, "-m", "snakemake", "-n", "-s", FOLDER / "Snakefile"]
     command += ["--directory", folder, "--cores", "2", "--config", *config]
