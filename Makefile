@@ -40,8 +40,9 @@ docs: $(INSTALLED_DEV)
 	$(BIN)/python -m wildlens.settings.reference > docs/settings.md
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
+# a worker per core: threads of torch beside them would only take each other's time
 test: $(INSTALLED_DEV)
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-slurm: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest tests/slurm $(ARGS)
