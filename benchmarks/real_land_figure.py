@@ -19,7 +19,7 @@ from benchmarks.real_land_tiles import EXPLAINED
 from wildlens.evaluate.samples import open_attributions, read_attribution
 from wildlens.files.atomic import atomic
 from wildlens.registry import methods as registry
-from wildlens.tiles.store import open_tiles
+from wildlens.tiles.store import open_tiles, rows_of
 
 SHOWN = ("deeplift", "occlusion", "gradcam", "local_logits")
 STRETCH = 0.25  # reflectance that is white in the images
@@ -58,8 +58,7 @@ def draw(work: Path, figure: Path, seed: int, count: int, imagery: bool) -> None
                 )
             )
     chosen = np.linspace(0, len(names) - 1, count).round().astype(int)  # no choice by the result
-    place = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
-    rows = [place[name] for name in names[chosen].tolist()]
+    rows = rows_of(tiles["name"].values, names[chosen])
     mask = tiles["landcover"].values[rows] == EXPLAINED
     shown = [("Mask: forest", mask, "Greens", (0, 1.4))]
     if imagery:

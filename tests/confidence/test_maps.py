@@ -10,7 +10,7 @@ from attributed import BOG, FOREST, ROCK
 from wildlens.confidence.disagreement import disagreement_rows, quantiles
 from wildlens.confidence.filtered import class_rows, filtered_rows, subset_metrics
 from wildlens.confidence.map_statistics import map_entropy, tile_statistics
-from wildlens.confidence.subsets import surest
+from wildlens.confidence.subsets import choose_subsets, surest
 from wildlens.errors import WildLensError
 from wildlens.evaluate.metrics import rank_sample
 from wildlens.evaluate.ranking import rank
@@ -90,9 +90,8 @@ def test_maps_that_are_wrong_where_the_classifier_is_unsure_get_worse_with_the_s
     unsure = uncertainty >= COUNT / 2
     values[unsure] = np.random.default_rng(2).permuted(values[unsure], axis=None)
     values = np.where(sample.valid, np.nan_to_num(values), np.nan).astype(np.float32)
-    rows = filtered_rows(
-        statistics(sample, values), {"entropy": uncertainty}, [1.0, 0.5], sample.blocks
-    )  # fmt: skip
+    subsets = choose_subsets({"entropy": uncertainty}, [1.0, 0.5])
+    rows = filtered_rows(statistics(sample, values), subsets, sample.blocks)
     half, whole = rows
     assert (half["share"], half["tiles"], whole["tiles"]) == (0.5, 12, 24)
     assert half["iou_minus_all"] == pytest.approx(half["iou"] - whole["iou"])

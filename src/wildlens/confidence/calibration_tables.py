@@ -14,7 +14,7 @@ from wildlens.confidence.calibration import (
     fit_temperature,
     log_loss,
 )
-from wildlens.evaluate.intervals import interval, real_interval
+from wildlens.evaluate.intervals import interval, real_interval, with_interval
 from wildlens.evaluate.tile_metrics import mean_replicates
 
 SPLITS = ("val", "test")
@@ -64,8 +64,7 @@ def calibration_table(
 ) -> pd.DataFrame:
     """calibration.csv: one row per split, before and after the temperature."""
     rows = []
-    for split, scores, logits, tiles in _forms(splits, temperature):
-        found = Bins(expit(logits), tiles.labels, tiles.blocks, bins)
+    for split, scores, logits, tiles, found in _forms(splits, temperature, bins):
         row = {
             "split": split,
             "scores": scores,
@@ -76,12 +75,12 @@ def calibration_table(
             "temperature_high": temperature.high if scores == AFTER else np.nan,
             "accuracy": np.mean((logits > 0) == tiles.labels),
         }
-        row |= _with_interval("ece", found.error(), found.error_replicates(), interval)
+        row |= with_interval("ece", found.error(), found.error_replicates())
         row["ece_if_calibrated"] = error_if_calibrated(expit(logits), bins)
         for name, metric, ends in (("brier", brier, interval), ("nll", log_loss, real_interval)):
             of_tile = metric(logits, tiles.labels)
             replicates = mean_replicates(of_tile, tiles.blocks)
-            row |= _with_interval(name, float(of_tile.mean()), replicates, ends)
+            row |= with_interval(name, float(of_tile.mean()), replicates, ends)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -91,13 +90,12 @@ def reliability_table(
 ) -> pd.DataFrame:
     """reliability.csv: one row per split, form of the scores and bin."""
     rows = []
-    for split, scores, logits, tiles in _forms(splits, temperature):
-        found = Bins(expit(logits), tiles.labels, tiles.blocks, bins)
-        shares, replicates = found.shares(), found.share_replicates()
+    for split, scores, _, _, found in _forms(splits, temperature, bins):
+        means, shares, replicates = found.mean_scores(), found.shares(), found.share_replicates()
         for number in range(bins):
             # without both labels in a bin its blocks do not vary: an interval would have no width
             mixed = 0 < shares[number] < 1
-            ends = interval(shares[number], replicates[:, number]) if mixed else (np.nan, np.nan)
+            ends = replicates[:, number] if mixed else replicates[:0, number]
             rows.append(
                 {
                     "split": split,
@@ -105,23 +103,17 @@ def reliability_table(
                     "bin_low": number / bins,
                     "bin_high": (number + 1) / bins,
                     "tiles": int(found.tiles[:, number].sum()),
-                    "mean_score": found.mean_scores()[number],
-                    "observed_share": shares[number],
-                    "observed_share_low": ends[0],
-                    "observed_share_high": ends[1],
+                    "mean_score": means[number],
                 }
+                | with_interval("observed_share", shares[number], ends)
             )
     return pd.DataFrame(rows)
 
 
-def _forms(splits: Mapping[str, Labelled], temperature: Temperature):
-    """Split, form, logits and tiles of every part of the tables."""
+def _forms(splits: Mapping[str, Labelled], temperature: Temperature, bins: int):
+    """Split, form, logits, tiles and their bins of every part of the tables."""
     for split in SPLITS:
         tiles = splits[split]
-        yield split, BEFORE, tiles.logits, tiles
-        yield split, AFTER, tiles.logits / temperature.value, tiles
-
-
-def _with_interval(name: str, value: float, replicates: np.ndarray, ends) -> dict[str, float]:
-    low, high = ends(value, replicates)
-    return {name: value, f"{name}_low": low, f"{name}_high": high}
+        for form, divisor in ((BEFORE, 1.0), (AFTER, temperature.value)):
+            logits = tiles.logits / divisor
+            yield split, form, logits, tiles, Bins(expit(logits), tiles.labels, tiles.blocks, bins)

@@ -11,7 +11,12 @@ import numpy as np
 import xarray as xr
 
 from wildlens.errors import WildLensError
-from wildlens.evaluate.intervals import interval, leave_one_out, ratio
+from wildlens.evaluate.intervals import (
+    difference_interval,
+    leave_one_out,
+    ratio,
+    with_interval,
+)
 from wildlens.evaluate.ranking import sort_keys, values_of
 from wildlens.evaluate.samples import Read, Sample, attribution_reader
 from wildlens.evaluate.target_groups import TargetGroup
@@ -133,12 +138,9 @@ def _rows(
     present = np.flatnonzero(pixels.sum(axis=0))
     rows = []
     for number in present:
-        low, high = interval(rates[number], replicates[:, number])
-        difference = less = more = np.nan
-        if number != present[0]:
-            difference = rates[number] - rates[present[0]]
-            of_both = replicates[:, number] - replicates[:, present[0]]
-            less, more = interval(difference, of_both, share=False)
+        first = present[0]
+        difference = np.nan if number == first else rates[number] - rates[first]
+        of_both = replicates[:, number] - replicates[:, first]
         total = pixels[:, number].sum()
         rows.append(
             {
@@ -147,13 +149,9 @@ def _rows(
                 "pixels": int(total),
                 "target_share": counts[:, number, 2].sum() / total,
                 "share_high": counts[:, number, 3].sum() / total,
-                "error_rate": rates[number],
-                "error_rate_low": low,
-                "error_rate_high": high,
-                "error_minus_first": difference,
-                "error_minus_first_low": less,
-                "error_minus_first_high": more,
             }
+            | with_interval("error_rate", rates[number], replicates[:, number])
+            | with_interval("error_minus_first", difference, of_both, difference_interval)
         )
     return rows
 

@@ -11,8 +11,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from wildlens.confidence.map_statistics import TileStatistics
-from wildlens.confidence.subsets import surest
-from wildlens.evaluate.intervals import interval, leave_one_out, pooled_iou, ratio, real_interval
+from wildlens.confidence.subsets import Subset
+from wildlens.evaluate.intervals import (
+    difference_interval,
+    leave_one_out,
+    pooled_iou,
+    ratio,
+    real_interval,
+    sum_by_block,
+    with_interval,
+)
 from wildlens.evaluate.tile_metrics import mean, mean_replicates
 from wildlens.legend import CORINE
 
@@ -25,28 +33,21 @@ class Metric:
     replicates: np.ndarray
 
 
-def filtered_rows(
-    one: TileStatistics,
-    uncertainties: Mapping[str, np.ndarray],
-    shares: Sequence[float],
-    blocks: np.ndarray,
-) -> list[dict]:
+def filtered_rows(one: TileStatistics, subsets: Sequence[Subset], blocks: np.ndarray) -> list[dict]:
     """Rows of filtered.csv of one method and reference.
 
     Args:
-        uncertainties: measure -> (tile,) float64 of the test tiles; blocks: (tile,) int.
+        subsets: of the test tiles; blocks: (tile,) int.
     """
     rows, everything = [], subset_metrics(one, np.ones(len(blocks), bool), blocks)
-    for measure, uncertainty in uncertainties.items():
-        for share in sorted(shares):
-            chosen = surest(uncertainty, share)
-            metrics = subset_metrics(one, chosen, blocks)
-            rows.append(
-                _head(one, measure, share)
-                | {"tiles": int(chosen.sum()), "blocks": len(np.unique(blocks[chosen]))}
-                | {"threshold": one.threshold, "target_share": _target_share(one, chosen)}
-                | _columns(metrics, everything, chosen.all())
-            )
+    for subset in subsets:
+        chosen = subset.chosen
+        rows.append(
+            _head(one, subset)
+            | {"tiles": int(chosen.sum()), "blocks": len(np.unique(blocks[chosen]))}
+            | {"threshold": one.threshold, "target_share": _target_share(one, chosen)}
+            | _columns(subset_metrics(one, chosen, blocks), everything, chosen.all())
+        )
     return rows
 
 
@@ -62,7 +63,7 @@ def subset_metrics(
         chosen: (tile,) bool; blocks: (tile,) int, block of every tile.
     """
     entropies = np.where(chosen, one.entropies, np.nan)
-    hits, union = (_by_block(n * chosen, blocks) for n in (one.marked.hits, one.marked.union))
+    hits, union = (sum_by_block(n * chosen, blocks) for n in (one.marked.hits, one.marked.union))
     ranked = one.ranked.joined(blocks, chosen)
     return {
         "map_entropy": Metric(mean(entropies), mean_replicates(entropies, blocks)),
@@ -75,40 +76,34 @@ def subset_metrics(
 
 
 def filtered_class_rows(
-    one: TileStatistics,
-    uncertainties: Mapping[str, np.ndarray],
-    shares: Sequence[float],
-    blocks: np.ndarray,
+    one: TileStatistics, subsets: Sequence[Subset], blocks: np.ndarray
 ) -> list[dict]:
     """Rows of filtered_classes.csv of one method and reference; arguments as in `filtered_rows`."""
     return [
-        _head(one, measure, share) | row
-        for measure, uncertainty in uncertainties.items()
-        for share in sorted(shares)
-        for row in class_rows(one, surest(uncertainty, share), blocks)
+        _head(one, subset) | row
+        for subset in subsets
+        for row in class_rows(one, subset.chosen, blocks)
     ]
 
 
 def class_rows(one: TileStatistics, chosen: np.ndarray, blocks: np.ndarray) -> list[dict]:
     """Mean attribution of each class in some of the tiles, with its interval and its rank."""
-    pixels, sums = (_by_block(a[chosen], blocks[chosen], blocks.max() + 1) for a in
+    pixels, sums = (sum_by_block(a[chosen], blocks[chosen], blocks.max() + 1) for a in
                     (one.pixels, one.attribution))  # fmt: skip
     present = np.flatnonzero(pixels.sum(axis=0))
     means = ratio(sums.sum(axis=0), pixels.sum(axis=0))
     replicates = ratio(leave_one_out(sums), leave_one_out(pixels))
     rows = []
     for index in present:
-        land, (low, high) = CORINE.of_index(int(index)), real_interval(
-            means[index], replicates[:, index]
-        )  # fmt: skip
+        land, own = CORINE.of_index(int(index)), replicates[:, index]
         rows.append(
             {
                 "class_code": land.code,
                 "class_name": land.name,
                 "pixels": int(pixels[:, index].sum()),
-                "mean_attribution": means[index],
-                "mean_attribution_low": low,
-                "mean_attribution_high": high,
+            }
+            | with_interval("mean_attribution", means[index], own, real_interval)
+            | {
                 "rank": 1 + int((means[present] > means[index]).sum()),
                 "classes": len(present),
             }
@@ -116,12 +111,12 @@ def class_rows(one: TileStatistics, chosen: np.ndarray, blocks: np.ndarray) -> l
     return rows
 
 
-def _head(one: TileStatistics, measure: str, share: float) -> dict:
+def _head(one: TileStatistics, subset: Subset) -> dict:
     return {
         "method": one.method,
         "reference": one.reference,
-        "measure": measure,
-        "share": share,
+        "measure": subset.measure,
+        "share": subset.share,
     }
 
 
@@ -131,17 +126,12 @@ def _columns(
     """Each metric with its interval, and its difference to all tiles, which is empty for these."""
     row = {}
     for name, metric in metrics.items():
-        low, high = interval(metric.value, metric.replicates)
-        row |= {name: metric.value, f"{name}_low": low, f"{name}_high": high}
+        row |= with_interval(name, metric.value, metric.replicates)
     for name, metric in metrics.items():
-        difference = low = high = np.nan
-        if not whole:
-            other = everything[name]
-            difference = metric.value - other.value
-            replicates = metric.replicates - other.replicates
-            low, high = interval(difference, replicates, share=False)
-        name = f"{name}_minus_all"
-        row |= {name: difference, f"{name}_low": low, f"{name}_high": high}
+        other = everything[name]
+        difference = np.nan if whole else metric.value - other.value
+        replicates = metric.replicates - other.replicates
+        row |= with_interval(f"{name}_minus_all", difference, replicates, difference_interval)
     return row
 
 
@@ -149,10 +139,3 @@ def _target_share(one: TileStatistics, chosen: np.ndarray) -> float:
     """Share of the target: the IoU of marking every pixel, which differs between subsets."""
     known = one.marked.known[chosen].sum()
     return one.marked.target[chosen].sum() / known if known else float("nan")
-
-
-def _by_block(values: np.ndarray, blocks: np.ndarray, count: int | None = None) -> np.ndarray:
-    """Sums of the tiles' values in each block, (blocks, ...) float64."""
-    sums = np.zeros((int(blocks.max()) + 1 if count is None else count, *values.shape[1:]))
-    np.add.at(sums, blocks, values)
-    return sums

@@ -10,7 +10,7 @@ from wildlens.confidence.calibration_tables import Labelled
 from wildlens.confidence.categories import categories_of
 from wildlens.errors import WildLensError
 from wildlens.settings import Tiles
-from wildlens.tiles.store import class_names, open_tiles
+from wildlens.tiles.store import class_names, open_tiles, rows_of
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -34,8 +34,7 @@ class Known:
 
     def positions(self, names: np.ndarray) -> np.ndarray:
         """Position of each named tile, (n,) int."""
-        position = {name: row for row, name in enumerate(self.table["name"])}
-        return np.array([position[name] for name in names.tolist()])
+        return np.array(rows_of(self.table["name"].to_numpy(), names))
 
 
 def read_known(path: Path, target: str, areas: Path | None, settings: Tiles) -> Known:

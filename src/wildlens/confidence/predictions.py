@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from wildlens.errors import WildLensError
 from wildlens.evaluate.scores import check_models
+from wildlens.networks.blocks import module_calls
 from wildlens.networks.device import choose_device
 from wildlens.networks.images import to_images
 from wildlens.networks.weights import load_classifier
@@ -99,16 +100,7 @@ def predict(tiles: Path, classifier: Path, device: str) -> Prediction:
 
 def last_weighted(network: nn.Module, images: Tensor) -> nn.Module | None:
     """The layer with weights (linear or convolution) that a network calls last; None without."""
-    called: list[nn.Module] = []
-    layers = [module for module in network.modules() if isinstance(module, WEIGHTED)]
-    hooks = [
-        layer.register_forward_hook(lambda layer, *_: called.append(layer)) for layer in layers
-    ]
-    try:
-        network(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    called = [module for module, _ in module_calls(network, images) if isinstance(module, WEIGHTED)]
     return called[-1] if called else None
 
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from wildlens.evaluate.samples import LEVELS, REFERENCES
+from wildlens.evaluate.samples import REFERENCES
 from wildlens.legend import CORINE
+from wildlens.methods.class_shares import shares as shares_of
 from wildlens.tiles.store import open_tiles
 
 SPAN = 64  # tiles that are read at once
@@ -24,15 +25,12 @@ def class_shares(tiles: Path) -> dict[str, np.ndarray]:
         for reference, variable in REFERENCES.items():
             if variable not in dataset:
                 continue
-            counts = np.zeros((dataset.sizes["tile"], LEVELS), np.int64)
-            for start in range(0, len(counts), SPAN):
+            parts = []
+            for start in range(0, dataset.sizes["tile"], SPAN):
                 classes = dataset[variable].isel(tile=slice(start, start + SPAN)).values
                 CORINE.check(classes, f"{tiles}: {variable}")
-                for tile, values in enumerate(classes, start):
-                    counts[tile] = np.bincount(values.ravel(), minlength=LEVELS)
-            counts[:, 0] = 0
-            known = counts.sum(axis=1, keepdims=True)
-            shares = np.full(counts.shape, np.nan)
-            np.divide(counts, known, out=shares, where=known > 0)
-            found[reference] = shares
+                parts.append(shares_of(classes))
+            of_tiles = np.concatenate(parts)
+            known = of_tiles.sum(axis=1, keepdims=True) > 0
+            found[reference] = np.where(known, of_tiles, np.nan)
     return found

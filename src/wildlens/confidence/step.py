@@ -35,6 +35,7 @@ from wildlens.confidence.map_statistics import TileStatistics, tile_statistics
 from wildlens.confidence.members import Scores, combine_scores
 from wildlens.confidence.predictions import Prediction, predict_all
 from wildlens.confidence.shares import class_shares
+from wildlens.confidence.subsets import choose_subsets
 from wildlens.confidence.tile_table import tile_table
 from wildlens.evaluate.metrics import rank_sample
 from wildlens.evaluate.samples import (
@@ -90,18 +91,17 @@ def measure_confidence(
     splits = {split: labelled(known, scores.logits, split) for split in ("val", "test")}
     temperature = choose_temperature(splits["val"], settings.temperature)
     tested = known.positions(samples["test"].names)
-    uncertainties = _uncertainties(scores, distances, tested)
+    subsets = choose_subsets(_uncertainties(scores, distances, tested), settings.shares)
     maps, disagreement = _maps(stores, samples, groups)
 
     blocks = samples["test"].blocks
-    filtered = (uncertainties, settings.shares, blocks)
     tables = {
         "tiles": tile_table(known.table, scores, distances, temperature.value),
         "calibration": calibration_table(splits, temperature, settings.bins),
         "reliability": reliability_table(splits, temperature, settings.bins),
-        "filtered": pd.DataFrame([r for one in maps for r in filtered_rows(one, *filtered)]),
+        "filtered": pd.DataFrame([r for one in maps for r in filtered_rows(one, subsets, blocks)]),
         "filtered_classes": pd.DataFrame(
-            [r for one in maps for r in filtered_class_rows(one, *filtered)]
+            [r for one in maps for r in filtered_class_rows(one, subsets, blocks)]
         ),
         "classes": _class_index(tiles, known, scores, maps, tested),
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from wildlens.evaluate import tile_metrics
 from wildlens.evaluate.block_counts import BlockCounts
-from wildlens.evaluate.intervals import interval
+from wildlens.evaluate.intervals import with_interval
 from wildlens.evaluate.ranking import Ranking
 from wildlens.evaluate.rules import (
     OTSU,
@@ -121,7 +121,7 @@ class Collector:
             metrics[name] = tile_metrics.mean(by_tile[source])
             replicates[name] = tile_metrics.mean_replicates(by_tile[source], blocks)
         for name, of_name in replicates.items():
-            metrics[f"{name}_low"], metrics[f"{name}_high"] = interval(metrics[name], of_name)
+            metrics |= with_interval(name, metrics[name], of_name)
         replicates |= {"iou": fixed.iou, "iou_tiles": fixed.iou_tiles}
         metrics |= {"rule": VALIDATION, "iou_otsu": outcomes[OTSU].metrics["iou"]}
         rules = [

@@ -9,7 +9,7 @@ import itertools
 import pandas as pd
 
 from wildlens.evaluate.comparison import Comparison
-from wildlens.evaluate.intervals import interval
+from wildlens.evaluate.intervals import difference_interval
 from wildlens.evaluate.tables import in_order
 
 METRICS = ("iou", "iou_tiles", "auroc", "auroc_tiles", "average_precision", "pointing_game")
@@ -26,7 +26,7 @@ def differences_table(comparisons: list[Comparison]) -> pd.DataFrame:
             continue
         difference = one.metrics[metric] - other.metrics[metric]
         replicates = one.replicates[metric] - other.replicates[metric]
-        low, high = interval(difference, replicates, share=False)
+        low, high = difference_interval(difference, replicates)
         row = (reference, metric, one.method, other.method, difference, low, high)
         rows.append(dict(zip(COLUMNS, row, strict=True)))
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -18,7 +18,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from wildlens.evaluate.intervals import interval
+from wildlens.evaluate.intervals import difference_interval
 from wildlens.evaluate.tile_metrics import mean_replicates
 from wildlens.networks.baselines import make_baseline
 from wildlens.networks.device import on_device
@@ -136,7 +136,7 @@ class Faithfulness:
         if not len(gain):
             return float("nan"), float("nan")
         blocks = np.unique(self.blocks, return_inverse=True)[1]
-        return interval(_mean(gain), mean_replicates(gain, blocks), share=False)
+        return difference_interval(_mean(gain), mean_replicates(gain, blocks))
 
 
 def correlations(pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:

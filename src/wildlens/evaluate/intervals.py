@@ -5,6 +5,8 @@ be. With few blocks the percentile and the BCa bootstrap are too short (18 block
 they cover 0.89 and 0.87 instead of 0.95; `tests/evaluate/test_intervals.py` simulates it).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.special import expit, logit, stdtrit
 
@@ -24,6 +26,19 @@ def leave_one_out(sums: np.ndarray) -> np.ndarray:
     before[1:] = np.cumsum(sums[:-1], axis=0)
     after[:-1] = np.cumsum(sums[:0:-1], axis=0)[::-1]
     return before + after
+
+
+def sum_by_block(values: np.ndarray, blocks: np.ndarray, count: int | None = None) -> np.ndarray:
+    """Sums of the tiles' values in each block, (blocks, ...) int64 or float64, as the values.
+
+    Args:
+        values: (tile, ...); blocks: (tile,) int, number of the block of each.
+        count: number of blocks; default: up to the highest that occurs.
+    """
+    count = int(blocks.max()) + 1 if count is None else count
+    sums = np.zeros((count, *values.shape[1:]), np.result_type(values.dtype, np.int64))
+    np.add.at(sums, blocks, values)
+    return sums
 
 
 def pooled_iou(intersection: np.ndarray, union: np.ndarray) -> np.ndarray:
@@ -71,6 +86,22 @@ def real_interval(estimate: float, replicates: np.ndarray) -> tuple[float, float
         return float("nan"), float("nan")
     half = _half_width(replicates)
     return float(estimate - half), float(estimate + half)
+
+
+def difference_interval(estimate: float, replicates: np.ndarray) -> tuple[float, float]:
+    """Such an interval of a difference of two shares, in -1..1."""
+    return interval(estimate, replicates, share=False)
+
+
+def with_interval(
+    name: str,
+    estimate: float,
+    replicates: np.ndarray,
+    ends: Callable[[float, np.ndarray], tuple[float, float]] = interval,
+) -> dict[str, float]:
+    """Columns of a table: the estimate, and the ends of its interval as `_low` and `_high`."""
+    low, high = ends(estimate, replicates)
+    return {name: estimate, f"{name}_low": low, f"{name}_high": high}
 
 
 def _undefined(estimate: float, replicates: np.ndarray) -> bool:

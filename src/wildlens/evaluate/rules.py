@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from wildlens.evaluate import tile_metrics
-from wildlens.evaluate.intervals import interval, pooled_iou, ratio
+from wildlens.evaluate.intervals import pooled_iou, ratio, sum_by_block, with_interval
 from wildlens.evaluate.thresholds import mean_sd_threshold, otsu_threshold, top_threshold
 
 VALIDATION = "validation threshold, pooled IoU"
@@ -106,7 +106,7 @@ def outcome(counts: Marked, blocks: np.ndarray) -> Outcome:
         counts: of all tiles; blocks: (tile,) int, block of each.
     """
     by_tile = np.where(counts.target > 0, ratio(counts.hits, counts.union), np.nan)
-    pooled = pooled_iou(_by_block(counts.hits, blocks), _by_block(counts.union, blocks))
+    pooled = pooled_iou(sum_by_block(counts.hits, blocks), sum_by_block(counts.union, blocks))
     of_tiles = tile_metrics.mean_replicates(by_tile, blocks)
     marked, pixels = int(counts.high.sum()), int(counts.known.sum())
     hits, union = int(counts.hits.sum()), int(counts.union.sum())
@@ -120,12 +120,5 @@ def outcome(counts: Marked, blocks: np.ndarray) -> Outcome:
         "note": {0: MARKS_NOTHING, pixels: MARKS_ALL}.get(marked, ""),
     }
     for name, replicates in (("iou", pooled), ("iou_tiles", of_tiles)):
-        metrics[f"{name}_low"], metrics[f"{name}_high"] = interval(metrics[name], replicates)
+        metrics |= with_interval(name, metrics[name], replicates)
     return Outcome(metrics, by_tile, pooled, of_tiles)
-
-
-def _by_block(counts: np.ndarray, blocks: np.ndarray) -> np.ndarray:
-    """Sum of the tiles' counts in each block, (blocks,) int64."""
-    sums = np.zeros(blocks.max() + 1, np.int64)
-    np.add.at(sums, blocks, counts)
-    return sums

@@ -12,7 +12,7 @@ from wildlens.errors import WildLensError, one_line
 from wildlens.evaluate.compressed import CompressedTiles
 from wildlens.legend import CORINE
 from wildlens.registry import methods
-from wildlens.tiles.store import open_group, open_tiles
+from wildlens.tiles.store import open_group, open_tiles, rows_of
 
 REFERENCES = {
     "corine": "landcover",
@@ -121,9 +121,8 @@ def _check_same_tiles(path: Path, store: xr.Dataset, first: xr.Dataset) -> None:
 
 
 def attribution_reader(store: xr.Dataset, names: np.ndarray, variable: str = "attribution") -> Read:
-    """Function that reads a slice of the named tiles, in their order; NaN = missing."""
-    position = {name: i for i, name in enumerate(store["name"].values.tolist())}
-    rows = [position[name] for name in names.tolist()]
+    """Function that reads a slice of the named tiles of a variable, in order; NaN = missing."""
+    rows = rows_of(store["name"].values, names)
 
     def read(tiles: slice) -> np.ndarray:
         values = store[variable].isel(tile=_contiguous(rows[tiles])).values

@@ -17,7 +17,7 @@ from wildlens.networks.device import choose_device
 from wildlens.networks.images import to_images
 from wildlens.networks.weights import load_classifier, load_generators
 from wildlens.progress import track
-from wildlens.tiles.store import open_tiles
+from wildlens.tiles.store import open_tiles, rows_of
 
 BATCH = 16
 
@@ -55,8 +55,7 @@ def generate(
     generators = [network.to(where) for network in load_generators(generators_path)]
     tiles = open_tiles(tiles_path)
     check_models(tiles_path, tiles, classifier, *generators)
-    position = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
-    rows = [position[name] for name in names.tolist()]
+    rows = rows_of(tiles["name"].values, names)
     for start in range(0, len(rows), BATCH):
         stored = tiles["reflectance"].isel(tile=rows[start : start + BATCH]).values
         images, valid = to_images(stored, classifier.standardise.mean.cpu())
@@ -164,8 +163,7 @@ def read_images(
     classifier = load_classifier(classifier_path).to(where)
     tiles = open_tiles(tiles_path)
     check_models(tiles_path, tiles, classifier)
-    position = {name: i for i, name in enumerate(tiles["name"].values.tolist())}
-    stored = tiles["reflectance"].isel(tile=[position[name] for name in names.tolist()]).values
+    stored = tiles["reflectance"].isel(tile=rows_of(tiles["name"].values, names)).values
     images, _ = to_images(stored, classifier.standardise.mean.cpu())
     return classifier, images.to(where)
 

@@ -61,7 +61,7 @@ from wildlens.files.reflectance import to_reflectance
 from wildlens.progress import track
 from wildlens.registry.record import RANDOMISED
 from wildlens.settings import Evaluation
-from wildlens.tiles.store import open_tiles
+from wildlens.tiles.store import open_tiles, rows_of
 from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
@@ -199,9 +199,8 @@ def _with_randomised(
 def _mean_images(tiles: Path, names: np.ndarray) -> Iterator[np.ndarray]:
     """Mean reflectance over the bands of each tile, (y, x) float32, NaN = missing."""
     store = open_tiles(tiles)
-    position = {name: row for row, name in enumerate(store["name"].values.tolist())}
-    for name in names.tolist():
-        stored = store["reflectance"].isel(tile=position[name]).values
+    for row in rows_of(store["name"].values, names):
+        stored = store["reflectance"].isel(tile=row).values
         mean = to_reflectance(stored).mean(axis=0)
         yield np.where((stored > 0).all(axis=0), mean, np.float32(np.nan))
 

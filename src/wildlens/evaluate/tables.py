@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from wildlens.evaluate.comparison import Comparison
-from wildlens.evaluate.intervals import interval
+from wildlens.evaluate.intervals import difference_interval, with_interval
 from wildlens.evaluate.samples import REFERENCES, Sample
 from wildlens.evaluate.target_groups import TARGETS
 
@@ -43,13 +43,12 @@ def methods_table(comparisons: list[Comparison], about: dict[str, dict[str, str]
     for c in chosen:
         row = _head(c) | {name: c.metrics[name] for name in METHOD_COLUMNS}
         other = paired.get(c.group.reference)
-        difference = low = high = float("nan")
+        difference, replicates = float("nan"), c.replicates["iou"]
         if other is not None and other is not c:
             difference = c.metrics["iou"] - other.metrics["iou"]
-            replicates = c.replicates["iou"] - other.replicates["iou"]
-            low, high = interval(difference, replicates, share=False)
+            replicates = replicates - other.replicates["iou"]
         name = f"iou_minus_{PAIRED_WITH}"
-        row |= {name: difference, f"{name}_low": low, f"{name}_high": high}
+        row |= with_interval(name, difference, replicates, difference_interval)
         rows.append(row | about.get(c.method, {}))
     return pd.DataFrame(rows)
 

@@ -20,7 +20,7 @@ def find_blocks(network: nn.Module, images: Tensor) -> list[nn.Module]:
     Raises:
         WildLensError: the network has no convolution.
     """
-    calls = _calls(network, images)
+    calls = module_calls(network, images)
     counts = Counter(module for module, _ in calls)
     blocks: list[nn.Module] = []
     for position, (module, shape) in enumerate(calls):
@@ -36,7 +36,7 @@ def find_blocks(network: nn.Module, images: Tensor) -> list[nn.Module]:
     return blocks
 
 
-def _calls(network: nn.Module, images: Tensor) -> list[tuple[nn.Module, torch.Size]]:
+def module_calls(network: nn.Module, images: Tensor) -> list[tuple[nn.Module, torch.Size]]:
     """Modules in the order in which they return, with the shapes of their outputs."""
     calls: list[tuple[nn.Module, torch.Size]] = []
 

@@ -147,6 +147,12 @@ class TilesOnDisk:
             raise WildLensError(f"{self.path}: cannot be read: {reason}") from None
 
 
+def rows_of(every: np.ndarray, names: np.ndarray) -> list[int]:
+    """Position of each of the names among all names of a store, which holds them."""
+    position = {name: row for row, name in enumerate(every.tolist())}
+    return [position[name] for name in names.tolist()]
+
+
 def class_names(tiles: xarray.Dataset) -> list[str]:
     """Names of a training set's classes; a tile's label is the position of its class."""
     return [str(name) for name in tiles.attrs.get("classes", TWO_CLASSES)]
