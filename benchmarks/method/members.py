@@ -9,8 +9,8 @@ evaluated by the rule of `evaluate`. Writes to docs/results/method:
 members.csv       one row per experiment, number of members and method: mean, lowest and highest
                   over all sets, and the share of the sets in which the method is above all others
                   (`first`) and above those without generators (`above`)
-disagreement.csv  all runs as members: error rate of the pixels by the members' disagreement, as the
-                  step `confidence` counts it
+disagreement.csv, calibration.csv, filtered.csv, class_index.csv
+                  all runs as members of one run: what the step `confidence` gives
 
 Sets of two and more runs overlap: how they spread says less than as many independent ones would.
 """
@@ -26,12 +26,11 @@ import pandas as pd
 
 from benchmarks.method.tables import METRICS, RESULTS, spread, with_kept
 from wildlens.combine.attributions import combine_attributions
-from wildlens.confidence.disagreement import disagreement_rows
+from wildlens.confidence.step import measure_confidence
 from wildlens.doctor.step import read_configuration
 from wildlens.evaluate.metrics import choose_thresholds, compare
 from wildlens.evaluate.samples import (
     Sample,
-    attribution_reader,
     build_sample,
     open_attributions,
     read_attribution,
@@ -39,12 +38,18 @@ from wildlens.evaluate.samples import (
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup, build_groups
 from wildlens.progress import track
 from wildlens.registry import methods as registry
-from wildlens.settings import Evaluation
+from wildlens.settings import Confidence, Evaluation
 
 ROOT = Path(__file__).parents[2]
 SIZES = range(1, 6)  # numbers of members
 RIVALS = ("deeplift", "occlusion", "gradcam", "local_logits")  # without generators
 SHOWN = METRICS[:3]
+CONFIDENCE = {
+    "disagreement": "disagreement.csv",
+    "calibration": "calibration.csv",
+    "filtered": "filtered.csv",
+    "class_index": "classes.csv",
+}  # name of the table here -> that of the step
 Maps = Mapping[str, np.ndarray]  # split -> (tile, y, x) float32
 
 
@@ -76,31 +81,27 @@ def tables_of(results: Sequence[Path]) -> dict[str, pd.DataFrame]:
         for group in build_groups(samples, evaluation)
         if group.name == TARGETS and group.reference == "truth"
     )
-    disagreement = [
-        row | {"members": len(results), "title": registry.title(method)}
-        for method in methods_of(results[0])
-        for row in rows_of_disagreement(results, method, group, samples, evaluation)
-    ]
     sets = pd.DataFrame(rows_of_sets(results, group, samples))
-    return {"members": summary(sets), "disagreement": pd.DataFrame(disagreement)}
+    return {"members": summary(sets)} | confidence_of(results, evaluation)
 
 
-def rows_of_disagreement(
-    results: Sequence[Path],
-    method: str,
-    group: TargetGroup,
-    samples: Mapping[str, Sample],
-    evaluation: Evaluation,
-) -> list[dict]:
-    """Rows of disagreement.csv of one method, with all runs as members."""
-    stores = [run / f"attributions/{method}.zarr" for run in results]
+def confidence_of(results: Sequence[Path], evaluation: Evaluation) -> dict[str, pd.DataFrame]:
+    """Tables of the step `confidence`, with all runs as members of one run."""
+    tiles = results[0] / "tiles.zarr"
     with tempfile.TemporaryDirectory() as folder:
-        combined, thresholds = Path(folder, f"{method}.zarr"), Path(folder, "thresholds.csv")
-        combine_attributions(stores, results[0] / "tiles.zarr", combined, thresholds, evaluation)
-        (store,) = open_attributions([combined]).values()
-        validation = attribution_reader(store, samples["val"].names)
-        chosen = choose_thresholds([group], samples["val"], validation)
-        return disagreement_rows(method, store, [group], chosen, samples)
+        combined = [Path(folder, f"{method}.zarr") for method in methods_of(results[0])]
+        for path in combined:
+            stores = [run / "attributions" / path.name for run in results]
+            combine_attributions(stores, tiles, path, Path(folder, "thresholds.csv"), evaluation)
+        classifiers = [run / "models/classifier.safetensors" for run in results]
+        output = Path(folder, "confidence")
+        measure_confidence(
+            tiles, classifiers, combined, output, Confidence(), evaluation, device="cpu"
+        )
+        return {
+            name: pd.read_csv(output / file).assign(members=len(results))
+            for name, file in CONFIDENCE.items()
+        }
 
 
 def rows_of_sets(
