@@ -340,6 +340,16 @@ def test_products_are_fetched_where_they_are_not_at_hand(tmp_path):
     assert planned(folder, *targets, "--configfile", *arguments) == {"fetch": 1, "scene": 1}
 
 
+def test_the_second_date_of_the_demo_is_compared(tmp_path):
+    both = WORKFLOW / "configs/two-dates.yaml"
+    names = [product["name"] for product in yaml.safe_load(both.read_text())["inputs"]["mapping"]]
+    plan = planned(tmp_path, "--configfile", DEFAULT, both)
+    assert plan["compare"] == 1 and plan["scene"] == 4 + len(names)
+    changes = f"results/compare/{names[0]}_{names[1]}/score.tif"
+    assert "compare" in planned(tmp_path, "results/explore.html", "--configfile", DEFAULT, both)
+    assert planned(tmp_path, changes, "--configfile", DEFAULT, both)["demo"] == 1
+
+
 def test_the_example_of_a_real_region_can_be_planned_without_the_world(tmp_path):
     lapland = WORKFLOW / "configs/lapland.yaml"
     inputs = yaml.safe_load(lapland.read_text())["inputs"]

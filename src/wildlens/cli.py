@@ -623,13 +623,16 @@ def catalogue(**paths) -> None:
 @click.option("--landcover", "landcovers", type=existing, multiple=True, help="Of these scenes.")
 @click.option("--map", "maps", type=existing, multiple=True, help="Maps of these scenes.")
 @click.option("--areas", type=existing, help="Protected areas that area-statistics wrote.")
+@change_maps
 @output
 @click.option("--settings", type=existing, help="YAML file of the section evaluation.")
-def explore(scenes, landcovers, maps, areas, output, settings) -> None:
+def explore(scenes, landcovers, maps, areas, changes, output, settings) -> None:
     """Write a page to explore the maps: linked panels, values under the pointer, thresholds."""
     from wildlens.explore.step import build_page
 
-    build_page(scenes, landcovers, maps, areas, output, section("Evaluation", settings))
+    build_page(
+        scenes, landcovers, maps, areas, output, section("Evaluation", settings), changes
+    )  # fmt: skip
 
 
 @cli.command()

@@ -1,12 +1,18 @@
 """The page as text: complete, self-contained, escaped."""
 
+import base64
 import json
 import re
+import zlib
 
 import geopandas
+import numpy as np
 import pytest
+import rasterio
 from attributed import TRAINED_ON
 from explorable import AREA, SCENES, Explorable
+from rasterio.transform import Affine
+from result_folder import write_change
 
 from wildlens.errors import WildLensError
 from wildlens.explore.page import json_in_html
@@ -42,6 +48,47 @@ def test_layers_of_every_scene_in_order(results):
         ]  # fmt: skip
         assert [area["cells"][0] for area in scene["areas"]] == [AREA, "Lake"]
     assert f"{TRAINED_ON}." in text and 'id="scene-2"' not in text
+
+
+def test_two_dates_are_an_entry_of_their_own(results):
+    """Both images on the pixels that they have in common, and the changes there."""
+    before, later = results.scenes
+    shift = 30  # px that the later scene lies further east
+    with rasterio.open(later, "r+") as dataset:
+        dataset.transform *= Affine.translation(shift, 0)
+    change = results.values[SCENES[0]]["score"][:, shift:] - 0.5
+    names = before.stem, later.stem
+    path = write_change(results.output.parent, "score", *names, change, 500_000 + 10 * shift)
+    maps = [path for path in results.maps if path.parent.name == names[0]]
+    text = built(results, maps=maps, landcovers=results.landcovers[:1], changes=[path])
+    scene = data(text, "scene-1")
+    assert scene["name"] == f"Change from {names[0]} to {names[1]}"
+    assert scene["shape"] == [120, 120] and scene["left"] == 500_000 + 10 * shift
+    images, score = scene["layers"][:2], scene["layers"][2]
+    assert [layer["title"] for layer in images] == [f"X before: {names[0]}", f"X after: {names[1]}"]
+    assert len({layer["legend"] for layer in images}) == 1  # one stretch, to be compared
+    for layer, columns, name in zip(images, (np.s_[shift:], np.s_[:-shift]), SCENES, strict=True):
+        stored = results.stored[name][2, :, columns]  # red is shown first
+        check_codes(layer, np.where(stored > 0, stored * 1e-4, np.nan))
+    assert score["title"] == "Change of Score" and score["kind"] == "change"
+    check_codes(score, change)
+
+
+def check_codes(layer, values) -> None:
+    """The first channel of a layer holds these values within half a step, but for the tails."""
+    codes = np.frombuffer(zlib.decompress(base64.b64decode(layer["channels"][0]["data"])), np.uint8)
+    codes = codes.reshape(values.shape)
+    assert np.array_equal(codes == 0, np.isnan(values))
+    inner = (codes > 1) & (codes < 255)
+    found = layer["offset"] + layer["scale"] * codes[inner]
+    assert np.abs(found - values[inner]).max() <= layer["scale"] * 0.51
+
+
+def test_a_change_of_unknown_scenes_is_an_error(results):
+    values = results.values[SCENES[0]]["score"]
+    path = write_change(results.output.parent, "score", "lake", "fjord", values)
+    with pytest.raises(WildLensError, match="compares fjord, which is not among the scenes"):
+        built(results, changes=[path])
 
 
 def test_columns_of_areas_have_headings_and_units(results):

@@ -63,14 +63,19 @@ def write_members(path: Path, method: str, values, share) -> Path:
     return path
 
 
-def write_change(folder: Path, method: str, before: str, after: str, values) -> Path:
-    """The map of a change between two scenes, as `wildlens compare` writes it."""
+def write_change(
+    folder: Path, method: str, before: str, after: str, values, left: float = 500_000
+) -> Path:
+    """The map of a change between two scenes, as `wildlens compare` writes it.
+
+    `left`: easting of its left edge, m.
+    """
     path = folder / f"compare/{before}_{after}/{method}.tif"
     path.parent.mkdir(parents=True, exist_ok=True)
     tags = {BEFORE: before, AFTER: after, CHANGE_OF: method, "unit": "score", **VERSION,
             TAG: TRAINED_ON, "sign": "positive where the second date is higher"}  # fmt: skip
     form = {"tags": tags, "descriptions": ("change",), "unit": "score"}
-    with writing_cog(path, grid_at(500_000, values), **form) as dataset:
+    with writing_cog(path, grid_at(left, values), **form) as dataset:
         dataset.write(values.astype(np.float32), 1)
     return path
 

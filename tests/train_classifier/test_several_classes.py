@@ -262,7 +262,7 @@ def chain(tmp_path_factory) -> Path:
         "train-gan", tiles, "--classifier", model, "-o", pair, "--metrics", folder / "gan",
         "--settings", folder / "gan.yaml", "--device", "cpu",
     )  # fmt: skip
-    wildlens("scene", next(region.glob("*T35WNT*.SAFE")), "-o", folder / "T35WNT.tif")
+    wildlens("scene", next(region.glob("*_2023*_T35WNT_*.SAFE")), "-o", folder / "T35WNT.tif")
     common = ("--classifier", model, "--settings", folder / "attribution.yaml", "--device", "cpu")
     for method in ("gan", "gradcam", "score"):
         wildlens(

@@ -17,6 +17,7 @@ rule demo:
                     "resources/demo/S2A_MSIL2A_20220710T101611_N0400_R065_T34WDB_20220710T163204.SAFE",
                     "resources/demo/S2B_MSIL2A_20230719T100559_N0509_R022_T35WMT_20230719T113805.SAFE",
                     "resources/demo/S2A_MSIL2A_20230723T101601_N0509_R065_T35WNT_20230723T150312.SAFE",
+                    "resources/demo/S2A_MSIL2A_20250722T101601_N0511_R065_T35WNT_20250722T151233.SAFE",
                 ]
             )
         ),
@@ -25,7 +26,7 @@ rule demo:
         truths=update(
             expand(
                 "resources/demo/truth/{tile}.tif",
-                tile=["T34WDA", "T34WEA", "T34WDB", "T35WMT", "T35WNT"],
+                tile=["T34WDA", "T34WEA", "T34WDB", "T35WMT", "T35WNT", "T35WNT_2025"],
             )
         ),
         checksum="results/checksums/demo.txt",

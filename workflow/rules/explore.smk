@@ -1,6 +1,6 @@
 # Explore: all maps on a page with linked panels.
 #
-# Input: mapped scenes, their land cover and maps, protected areas. Output: results/explore.html.
+# Input: mapped scenes, their land cover and maps, protected areas, maps of changes. Output: results/explore.html.
 
 
 rule explore:
@@ -10,12 +10,14 @@ rule explore:
         landcovers=ancient(expand("results/landcover/{scene}.tif", scene=WITH_LANDCOVER)),
         maps=ancient([*MAPS, *EXTRA_MAPS]),
         areas=ancient(AREAS_WITH_STATISTICS),
+        changes=ancient(rules.compare.output.maps if COMPARE else []),
         checksums=[
             *expand("results/checksums/scene/{scene}.txt", scene=MAPPED),
             *LANDCOVER_CHECKSUMS,
             *MAP_CHECKSUMS,
             *EXTRA_MAP_CHECKSUMS,
             *AREA_CHECKSUMS,
+            *COMPARE_CHECKSUMS,
         ],
         settings="results/settings/evaluation.yaml",
     output:
@@ -36,7 +38,8 @@ rule explore:
         landcovers=lambda wildcards, input: repeated("--landcover", input.landcovers),
         maps=lambda wildcards, input: repeated("--map", input.maps),
         areas=repeated("--areas", AREAS_WITH_STATISTICS),
+        changes=lambda wildcards, input: repeated("--change", input.changes),
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} explore {params.scenes:q}"
-        " {params.landcovers:q} {params.maps:q} {params.areas:q} --output {output.page:q}"
-        " --settings {input.settings:q}"
+        " {params.landcovers:q} {params.maps:q} {params.areas:q} {params.changes:q}"
+        " --output {output.page:q} --settings {input.settings:q}"

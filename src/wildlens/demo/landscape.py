@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from wildlens.demo.covers import BANDS, COVERS, INDEX, band_positions
+from wildlens.demo.fields import with_fields
 from wildlens.demo.layout import Layout, lay_out
 from wildlens.demo.neighbourhood import STEP, Neighbourhoods
 from wildlens.demo.noise import Noise, rng_of
@@ -34,16 +35,39 @@ class Landscape:
 
 
 def simulate(
-    height: int, width: int, seed: int, bands: tuple[str, ...] = BANDS, contrast: float = 1.0
+    height: int,
+    width: int,
+    seed: int,
+    bands: tuple[str, ...] = BANDS,
+    contrast: float = 1.0,
+    date: int = 0,
 ) -> Landscape:
-    """Simulate a scene of `height` x `width` pixels of 10 m; `contrast`: see `covers.spectra`."""
+    """Simulate a scene of `height` x `width` pixels of 10 m.
+
+    Args:
+        contrast: see `covers.spectra`.
+        date: 0, or number of a later date of the same ground: vigour, light, haze and noise of the
+            sensor are others, and fields have taken a part of one protected area (`fields`).
+    """
     noise = Noise(height, width, seed)
     hood = Neighbourhoods(height, width, seed)
     positions = band_positions(bands)
     layout = lay_out(noise, hood)
-    reflectance = _surface(layout, Textures(layout, noise, positions, contrast), hood, positions)
-    _observe(reflectance, layout, noise, hood, positions)
+    if date:
+        layout = with_fields(layout)
+    sky = Sky(Noise(height, width, seed + date), Neighbourhoods(height, width, seed + date))
+    textures = Textures(layout, noise, positions, contrast)
+    reflectance = _surface(layout, textures, hood, sky, positions)
+    _observe(reflectance, layout, hood, sky, positions)
     return Landscape(layout.cover, layout.zone, reflectance, tuple(bands))
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Random fields of what differs from date to date."""
+
+    noise: Noise
+    hood: Neighbourhoods
 
 
 def sun_azimuth(seed: int) -> float:
@@ -51,10 +75,12 @@ def sun_azimuth(seed: int) -> float:
     return float(rng_of(seed, "sun").uniform(np.radians(155), np.radians(180)))
 
 
-def _surface(layout: Layout, textures: Textures, hood: Neighbourhoods, positions) -> np.ndarray:
+def _surface(
+    layout: Layout, textures: Textures, hood: Neighbourhoods, sky: Sky, positions
+) -> np.ndarray:
     """Texture times the colour that a cover has in this neighbourhood, float32 (B, H, W)."""
     reflectance = np.empty((len(positions), *layout.cover.shape), np.float32)
-    vigour = 0.08 * hood.normal("vigour")
+    vigour = 0.08 * sky.hood.normal("vigour")
     for index, cover in enumerate(COVERS):
         pixels = Pixels.where(layout.cover == index)
         values = textures.reflectance(cover.name, pixels)
@@ -68,26 +94,25 @@ def _surface(layout: Layout, textures: Textures, hood: Neighbourhoods, positions
     return reflectance
 
 
-def _observe(reflectance, layout, noise, hood, positions) -> None:
+def _observe(reflectance, layout, hood, sky, positions) -> None:
     """Apply relief shading, the point spread, light, haze and sensor noise in place."""
-    shade = _shading(layout, hood)
-    light = hood.full(np.exp(0.08 * hood.normal("light")))
-    haze = hood.full(-0.35 * np.log(1 - hood.uniform("haze")))
-    haze *= np.clip(1 + 0.3 * noise.power_law("haze", 1.5), 0, None)
+    shade = _shading(layout, hood, sun_azimuth(sky.hood.seed))
+    light = hood.full(np.exp(0.08 * sky.hood.normal("light")))
+    haze = hood.full(-0.35 * np.log(1 - sky.hood.uniform("haze")))
+    haze *= np.clip(1 + 0.3 * sky.noise.power_law("haze", 1.5), 0, None)
     light *= 1 - 0.03 * haze
     for image, position in zip(reflectance, positions, strict=True):
         image *= shade
         gaussian_filter(image, POINT_SPREAD, output=image, mode="nearest", truncate=3)
         image *= light
         image += HAZE[position] * haze
-        rng = rng_of(hood.seed, f"sensor {BANDS[position]}")
+        rng = rng_of(sky.hood.seed, f"sensor {BANDS[position]}")
         image += SENSOR_NOISE * rng.standard_normal(image.shape, np.float32)
         np.clip(image, 0, 1, out=image)
 
 
-def _shading(layout: Layout, hood: Neighbourhoods) -> np.ndarray:
+def _shading(layout: Layout, hood: Neighbourhoods, azimuth: float) -> np.ndarray:
     """Slopes towards the sun are brighter; flat water is not, and bare rock is more, (H, W)."""
-    azimuth = sun_azimuth(hood.seed)
     down, right = np.gradient(layout.terrain)
     slope = np.float32(-np.cos(azimuth)) * down + np.float32(np.sin(azimuth)) * right
     relief = hood.full(0.1 + 0.9 * hood.uniform("relief"))

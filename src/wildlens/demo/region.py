@@ -14,7 +14,8 @@ TRUTH_FOLDER = "truth"
 
 @dataclass(frozen=True)
 class DemoProduct:
-    """One simulated Sentinel-2 product. Its corner is anchored so that no two scenes overlap."""
+    """One simulated Sentinel-2 product. Its corner is anchored so that no two scenes of one date
+    overlap."""
 
     name: str  # as ESA names products, with .SAFE
     anchor: tuple[int, int]  # UTM easting and northing in metres of the corner it hangs on
@@ -22,11 +23,17 @@ class DemoProduct:
     orbit: int  # absolute orbit number
     mapping: bool = False  # only mapped, not used for training
     orbit_edge: bool = False  # partly outside the swath
+    date: int = 0  # number of a later date of ground that another product shows at date 0
 
     @property
     def tile(self) -> str:
         """MGRS tile with its T, such as T34WDA."""
         return self.name.split("_")[5]
+
+    @property
+    def scene(self) -> str:
+        """Name of its scene and reference land cover: the tile, of a later date with the year."""
+        return f"{self.tile}_{self.name.split('_')[2][:4]}" if self.date else self.tile
 
     @property
     def epsg(self) -> int:
@@ -88,6 +95,14 @@ PRODUCTS = (
         42226,
         mapping=True,
     ),
+    DemoProduct(
+        "S2A_MSIL2A_20250722T101601_N0511_R065_T35WNT_20250722T151233.SAFE",
+        (501_000, 7_701_000),
+        "lower left",
+        52636,
+        mapping=True,
+        date=1,
+    ),
 )
 
 
@@ -98,7 +113,7 @@ def product_paths(root: Path | str, *, mapping: bool | None = None) -> list[Path
 
 def truth_paths(root: Path | str) -> list[Path]:
     """Paths of the reference land cover of the products, in their order."""
-    return [Path(root) / TRUTH_FOLDER / f"{p.tile}.tif" for p in PRODUCTS]
+    return [Path(root) / TRUTH_FOLDER / f"{p.scene}.tif" for p in PRODUCTS]
 
 
 def corine_path(root: Path | str) -> Path:

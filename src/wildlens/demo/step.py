@@ -72,6 +72,7 @@ def _write_all(settings, folder: Path) -> None:
     from wildlens.demo.protected import write_areas
 
     parts = _write_products(settings, folder)
+    parts = [part for part, product in zip(parts, PRODUCTS, strict=True) if not product.date]
     write_corine(folder / CORINE_NAME, [cells for cells, _ in parts])
     write_areas(folder / AREAS_NAME, [zones for _, zones in parts])
 
@@ -105,11 +106,11 @@ def _write_product(product: DemoProduct, settings, folder: Path) -> tuple:
     start = time.monotonic()
     size = settings.mapping_size if product.mapping else settings.size
     seed = zlib.crc32(f"{settings.seed} {product.tile}".encode())
-    landscape = simulate(size, size, seed, contrast=settings.contrast)
+    landscape = simulate(size, size, seed, contrast=settings.contrast, date=product.date)
     grid = scene_grid(product, size)
     truth = CLASS_INDEX[landscape.cover]
-    write_classes(folder / TRUTH_FOLDER / f"{product.tile}.tif", truth, grid, nodata=0)
+    write_classes(folder / TRUTH_FOLDER / f"{product.scene}.tif", truth, grid, nodata=0)
     cells = majority_cells(truth, grid)
     zones = outline_zones(landscape.zone, grid)
-    write_safe(folder / product.name, product, landscape, seed)
+    write_safe(folder / product.name, product, landscape, seed + product.date)
     return cells, zones, time.monotonic() - start

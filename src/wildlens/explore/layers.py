@@ -9,6 +9,7 @@ import rasterio
 from matplotlib.colors import LinearSegmentedColormap, to_rgba_array
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
+from rasterio.windows import Window
 
 from wildlens.errors import WildLensError
 from wildlens.explore.quantised import LAST, Quantised, packed, quantise
@@ -19,28 +20,37 @@ from wildlens.files.member_bands import AGREEMENT, SD, band_named
 from wildlens.files.raster import grid_of, open_raster
 from wildlens.files.reflectance import to_reflectance
 from wildlens.legend import CORINE
-from wildlens.qgis.ramps import Ramp, ramp_of
+from wildlens.qgis.ramps import Ramp, change_ramp_of, ramp_of
 from wildlens.registry import methods
 
 Layer = dict  # see the functions: JSON of a layer
 
 
 def image_layer(
-    path: Path, grid: GeoBox, step: int, name: str, stretch: Stretch | None = None
+    path: Path,
+    grid: GeoBox,
+    step: int,
+    name: str,
+    stretch: Stretch | None = None,
+    corner: tuple[int, int] | None = None,
 ) -> tuple[Layer, Stretch]:
     """A scene or a generated image in true colour; one grey band without red, green and blue.
 
     Args:
         grid: that the file must have; name: of the method, or `reflectance`.
         stretch: of the scene, so that X, X+ and X− can be compared; None: its own.
+        corner: row and column of the first pixel of `grid` in a file that may be larger; None: the
+            file must have the grid.
 
     Raises:
         WildLensError: the file cannot be read, or has another grid.
     """
     with open_raster(path) as dataset:
-        _check_grid(path, grid_of(dataset), grid)
+        if corner is None:
+            _check_grid(path, grid_of(dataset), grid)
         bands = [text or f"band {i}" for i, text in enumerate(dataset.descriptions, start=1)]
-        stored = read_thinned(dataset, dataset.indexes, step, Resampling.average)
+        part = corner and Window(corner[1], corner[0], grid.shape[1], grid.shape[0])
+        stored = read_thinned(dataset, dataset.indexes, step, Resampling.average, part)
     valid = (stored > 0).all(axis=0)
     reflectance = np.where(valid, to_reflectance(stored), np.float32(np.nan))
     if stretch is None:
@@ -83,20 +93,23 @@ def map_layer(path: Path, grid: GeoBox, step: int, name: str) -> Layer:
             text: read_thinned(dataset, [band], step, Resampling.average)[0]
             for band, text in _member_bands(dataset)
         }
-    found, ramp = quantise(values), ramp_of(path)
-    layer = {
-        "id": name,
-        "title": methods.title(name),
-        "kind": form,
-        "unit": "" if unit in ("none", "score") else unit,
-        **_meaning(found),
-        "channels": [{"label": "", "data": packed(found.codes)}],
-        "colours": _colours(found, ramp),
-        "ramp": list(ramp.colours),
-        "ends": list(ramp.ends),
-    }
+    layer = _value_layer(name, methods.title(name), form, unit, values, ramp_of(path))
     more = [_numbers(text, quantise(band)) for text, band in of_members.items()]
     return layer | ({"more": more} if more else {})
+
+
+def change_layer(path: Path, grid: GeoBox, step: int, method: str) -> Layer:
+    """The map of the change of a method, in the colours of the QGIS project.
+
+    Raises:
+        WildLensError: the file cannot be read, or has another grid.
+    """
+    with open_raster(path) as dataset:
+        _check_grid(path, grid_of(dataset), grid)
+        unit = dataset.tags().get("unit", "")
+        values = read_thinned(dataset, [1], step, Resampling.average)[0]
+    title = f"Change of {methods.title(method)}"
+    return _value_layer(f"change-{method}", title, "change", unit, values, change_ramp_of(path))
 
 
 def class_layer(path: Path, grid: GeoBox, step: int) -> Layer:
@@ -119,6 +132,24 @@ def class_layer(path: Path, grid: GeoBox, step: int) -> Layer:
         "unit": "",
         "channels": [{"label": "", "data": packed(classes)}],
         "colours": _text(table),
+    }
+
+
+def _value_layer(
+    name: str, title: str, kind: str, unit: str, values: np.ndarray, ramp: Ramp
+) -> Layer:
+    """Numbers, float32 (y, x), in the colours of a ramp."""
+    found = quantise(values)
+    return {
+        "id": name,
+        "title": title,
+        "kind": kind,
+        "unit": "" if unit in ("none", "score") else unit,
+        **_meaning(found),
+        "channels": [{"label": "", "data": packed(found.codes)}],
+        "colours": _colours(found, ramp),
+        "ramp": list(ramp.colours),
+        "ends": list(ramp.ends),
     }
 
 

@@ -8,6 +8,7 @@ import geopandas
 from odc.geo.geobox import GeoBox
 
 from wildlens.errors import WildLensError
+from wildlens.explore.comparisons import Comparison
 from wildlens.explore.coordinates import degrees_at_nodes
 from wildlens.explore.layers import channels_of, class_layer, image_layer, map_layer
 from wildlens.explore.sites import columns_of, sites_on
@@ -37,6 +38,18 @@ class MappedScene:
         """Bytes per displayed pixel."""
         return sum(map(channels_of, filter(None, (self.path, *self.maps.values(), self.landcover))))
 
+    def layers(self, step: int) -> list[dict]:
+        """True colour, generated images, land cover, attributions, score."""
+        first, stretch = image_layer(self.path, self.grid, step, "reflectance")
+        images, values = [first], []
+        for method, path in self.maps.items():
+            if form_of_map(path) == "image":
+                images.append(image_layer(path, self.grid, step, method, stretch)[0])
+            else:
+                values.append(map_layer(path, self.grid, step, method))
+        classes = self.landcover
+        return [*images, *([class_layer(classes, self.grid, step)] if classes else []), *values]
+
 
 def mapped_scene(
     name: str, path: Path, maps: Mapping[str, Path], landcover: Path | None
@@ -59,9 +72,12 @@ def mapped_scene(
 
 
 def scene_data(
-    scene: MappedScene, most: int, sites: geopandas.GeoDataFrame | None, limited: bool = False
+    scene: MappedScene | Comparison,
+    most: int,
+    sites: geopandas.GeoDataFrame | None,
+    limited: bool = False,
 ) -> dict:
-    """All layers and protected areas of a scene.
+    """All layers and protected areas of a scene, or of the comparison of two.
 
     Args:
         most: displayed pixels per side; limited: whether it is less because of other scenes.
@@ -88,22 +104,9 @@ def scene_data(
         "top": affine.f,
         "cell": [across, down],
         "degrees": degrees_at_nodes(grid, (height * step, width * step)),
-        "layers": _layers(scene, step),
+        "layers": scene.layers(step),
         "areas": [] if sites is None else sites_on(sites, columns, grid, min(across, down)),
     }
-
-
-def _layers(scene: MappedScene, step: int) -> list[dict]:
-    """True colour, generated images, land cover, attributions, score."""
-    first, stretch = image_layer(scene.path, scene.grid, step, "reflectance")
-    images, values = [first], []
-    for method, path in scene.maps.items():
-        if form_of_map(path) == "image":
-            images.append(image_layer(path, scene.grid, step, method, stretch)[0])
-        else:
-            values.append(map_layer(path, scene.grid, step, method))
-    classes = scene.landcover
-    return [*images, *([class_layer(classes, scene.grid, step)] if classes else []), *values]
 
 
 def _thinning_text(shape: tuple[int, int], step: int, pixel: str, limited: bool) -> str:

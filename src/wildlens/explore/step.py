@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildlens.errors import WildLensError
+from wildlens.explore.comparisons import Comparison, comparisons
 from wildlens.explore.page import page_text
 from wildlens.explore.scenes import MappedScene, mapped_scene, scene_data
 from wildlens.explore.sites import are_protected, columns_of, read_sites
@@ -27,6 +28,7 @@ def build_page(
     areas: Path | None,
     output: Path,
     settings: Evaluation,
+    changes: Sequence[Path] = (),
 ) -> None:
     """Write the page.
 
@@ -35,12 +37,14 @@ def build_page(
         maps: of these scenes, by `wildlens map`; none: the page says so.
         areas: GeoPackage of `wildlens area-statistics`; None: without protected areas.
         settings: the target group.
+        changes: maps of the change between two of the scenes, by `wildlens compare`.
 
     Raises:
         WildLensError: a file cannot be read, rasters of a scene have different grids, or a map is
             of a scene that is not among the scenes.
     """
     mapped = _mapped(scenes, landcovers, maps)
+    mapped += comparisons({path.stem: path for path in scenes}, changes)
     shapes, channels = [s.grid.shape for s in mapped], [s.channels for s in mapped]
     most = side_limit(shapes, channels, MOST_PIXELS, MOST_BYTES)
     sites = None if areas is None else read_sites(areas)
@@ -64,7 +68,7 @@ def build_page(
 
 def _mapped(
     scenes: Sequence[Path], landcovers: Sequence[Path], maps: Sequence[Path]
-) -> list[MappedScene]:
+) -> list[MappedScene | Comparison]:
     scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
     found = []
     for name, by_method in maps_by_scene(maps).items():

@@ -27,7 +27,11 @@ def thinned_shape(shape: Shape, step: int) -> Shape:
 
 
 def read_thinned(
-    dataset: rasterio.DatasetReader, bands: Sequence[int], step: int, resampling: Resampling
+    dataset: rasterio.DatasetReader,
+    bands: Sequence[int],
+    step: int,
+    resampling: Resampling,
+    part: Window | None = None,
 ) -> np.ndarray:
     """Bands of an open raster, each square of `step` x `step` pixels as one.
 
@@ -36,6 +40,7 @@ def read_thinned(
 
     Args:
         bands: numbers, from 1; resampling: `average` for numbers, `mode` for classes.
+        part: window of the raster; None: all of it.
 
     Returns:
         (band, y, x) of the file's dtype.
@@ -43,22 +48,21 @@ def read_thinned(
     Raises:
         WildLensError: the file cannot be read.
     """
-    thinned = np.empty(
-        (len(bands), *thinned_shape(dataset.shape, step)), dtype=dataset.dtypes[bands[0] - 1]
-    )
+    part = part or Window(0, 0, dataset.width, dataset.height)
+    shown = thinned_shape((part.height, part.width), step)
+    thinned = np.empty((len(bands), *shown), dtype=dataset.dtypes[bands[0] - 1])
     # whole squares apart from cut ones: one read would stretch its squares to fit
-    for top, rows in _parts(dataset.height, step):
-        for left, columns in _parts(dataset.width, step):
+    for top, rows in _parts(part.height, step):
+        for left, columns in _parts(part.width, step):
             shape = thinned_shape((rows, columns), step)
-            part = read(
+            y, x = top // step, left // step
+            thinned[:, y : y + shape[0], x : x + shape[1]] = read(
                 dataset,
                 list(bands),
-                window=Window(left, top, columns, rows),
+                window=Window(part.col_off + left, part.row_off + top, columns, rows),
                 out_shape=(len(bands), *shape),
                 resampling=resampling,
             )
-            y, x = top // step, left // step
-            thinned[:, y : y + shape[0], x : x + shape[1]] = part
     return thinned
 
 
