@@ -12,6 +12,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
@@ -22,6 +23,7 @@ from documented_code import run_examples, run_notebook
 from outputs_page import documented_columns
 from outside import install_outside_package
 from safetensors import safe_open
+from shapely import box
 
 import wildlens
 from wildlens.settings import Attribution
@@ -427,26 +429,32 @@ def installed(tmp_path_factory) -> Path:
     return folder / "venv/bin"
 
 
-def test_a_wheel_maps_a_scene_in_a_project_of_its_own(results, installed, tmp_path):
+@pytest.fixture
+def command(installed, tmp_path):
+    """Run the installed command, and return what it prints."""
+    environment = without_this_package() | {"PATH": f"{installed}:/usr/bin:/bin"}
+
+    def run(*words, folder: Path = tmp_path) -> str:
+        done = subprocess.run(
+            [installed / "wildlens", *words], capture_output=True, text=True, env=environment,
+            cwd=folder, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    return run
+
+
+def test_a_wheel_maps_a_scene_in_a_project_of_its_own(results, command, tmp_path):
     """Without land cover, areas and training; its maps are those of the run that trained."""
     product = results.parent / "resources/demo"
     product = next(product.glob("*_2023*_T35WNT_*.SAFE"))
-    environment = without_this_package() | {"PATH": f"{installed}:/usr/bin:/bin"}
-
-    def wildlens(*words, folder: Path = tmp_path) -> str:
-        command = [installed / "wildlens", *words]
-        run = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=folder, check=False
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
-        return run.stdout + run.stderr
-
-    wildlens("init", "mine", "--models", results, "--product", product)
+    command("init", "mine", "--models", results, "--product", product)
     project = tmp_path / "mine"
     text = (project / "config.yaml").read_text()
     assert "gan, minimizer" in text
     (project / "config.yaml").write_text(re.sub(r"methods: .*", "methods: [gan, gradcam]", text))
-    wildlens("run", "--cores", "2", folder=project)
+    command("run", "--cores", "2", folder=project)
     name = re.search(r"name: (\S+)", text)[1]
     made = project / "results"
     for method in ("gan", "score"):  # the other has another overlap
@@ -462,4 +470,42 @@ def test_a_wheel_maps_a_scene_in_a_project_of_its_own(results, installed, tmp_pa
     for file in ("explore.html", "summary.html", "wildlens.qgz", "figures/map.png"):
         assert (made / file).stat().st_size > 0
     assert not (made / "tiles.zarr").exists() and not (made / "landcover").exists()
-    assert "Nothing to be done" in wildlens("run", "--cores", "1", folder=project)
+    assert "Nothing to be done" in command("run", "--cores", "1", folder=project)
+
+
+def test_a_real_clip_with_its_land_cover_has_statistics_of_a_site(results, command, tmp_path):
+    """A real image with CORINE of the same ground; the site is drawn here, over its west."""
+    if not (data := os.environ.get("WILDLENS_TEST_DATA")):
+        pytest.skip("WILDLENS_TEST_DATA is not set")
+    tiles = Path(data) / "anthroprotect-tile/anthroprotect/tiles"
+    clip, cover = (next((tiles / folder).glob("*.tif")) for folder in ("s2", "lcs"))
+    with rasterio.open(cover) as dataset:
+        codes, grid = dataset.read(1), dataset.profile | {"count": 1}
+        left, bottom, right, top = dataset.bounds
+    corine, areas = tmp_path / "corine.tif", tmp_path / "site.gpkg"
+    with rasterio.open(corine, "w", **grid) as dataset:
+        dataset.write(codes, 1)
+    west = box(left, bottom, (left + right) / 2, top)
+    site = {"WDPAID": [1], "NAME": ["West"], "IUCN_CAT": ["II"], "STATUS": ["Designated"],
+            "DESIG_ENG": ["National Park"], "geometry": [west]}  # fmt: skip
+    geopandas.GeoDataFrame(site, crs=grid["crs"]).to_file(areas)
+    given = ("--models", results, "--product", clip, "--landcover", corine, "--areas", areas)
+    command("init", "real", *given)
+    command("run", "--cores", "2", folder=tmp_path / "real")
+    made = tmp_path / "real/results"
+    inside, ring = rows(made / "area_statistics.csv")
+    assert inside["name"] == "West" and inside["category"] == "II" and ring["zone"] == "ring"
+    assert float(inside["covered_share"]) == pytest.approx(1, abs=1e-3)
+    half = np.s_[:, : codes.shape[1] // 2]
+    with rasterio.open(next(made.glob("maps/*/score.tif"))) as dataset:
+        score = dataset.read(1)[half]
+        assert "simulated" in dataset.tags()["wildlens_trained_on"]
+    assert float(inside["score_mean"]) == pytest.approx(np.nanmean(score), rel=1e-3)
+    values, counts = np.unique(codes[half], return_counts=True)
+    expected = dict(zip(map(str, values), counts / codes[half].size, strict=True))
+    shares = {
+        row["class_code"]: float(row["share"])
+        for row in rows(made / "area_classes.csv")
+        if row["zone"] == "inside"
+    }
+    assert shares == pytest.approx(expected, abs=1e-3)

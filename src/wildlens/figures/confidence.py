@@ -108,7 +108,7 @@ def draw_filtered(filtered: pd.DataFrame) -> Sheet:
     for line, reference in enumerate(references):
         for column, measure in enumerate(measures):
             axes = sheet.axes(LEFT + column * NEXT, HEAD - 0.2 + line * DOWN, SMALLER, SMALLER)
-            title = f"{MEASURES[measure]}, {reference_title(reference)}"
+            title = f"{MEASURES[measure]}\n{reference_title(reference)}"
             plain_axes(axes, "", "Surest tiles, %", "AUROC" if column == 0 else "")
             axes.set_title(title, fontsize=SMALL, loc="left", color=INK)
             rows = filtered[(filtered["measure"] == measure) & (filtered["reference"] == reference)]
