@@ -66,7 +66,6 @@ class Attribution(Section):
             "deeplift",
             "occlusion",
             "gradcam",
-            "local_logits",
         ],
         min_length=1,
         description="Methods that scenes are mapped with, and tiles attributed",

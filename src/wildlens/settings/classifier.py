@@ -27,7 +27,7 @@ class Classifier(Section):
     """The network that is explained, and its training."""
 
     architecture: ArchitectureName = Field(
-        "local",
+        "unet",
         description="unet: the form of the paper's reference [3]; local: mean of local logits; or"
         " an architecture of another package",
     )
@@ -39,7 +39,7 @@ class Classifier(Section):
         description="Class that is explained, by its logit against all others; generators are"
         " trained on its tiles, and its tiles are attributed",
     )
-    width: int = Field(16, ge=1, le=256, description="Channels of the first level")
+    width: int = Field(8, ge=1, le=256, description="Channels of the first level")
     depth: int = Field(3, ge=1, le=6, description="unet: downsamplings by 2 of the U-Net")
     maps: int = Field(
         3, ge=1, le=64, description="unet: number of full-size tanh maps between U-Net and head"
@@ -51,7 +51,7 @@ class Classifier(Section):
     )
     dropout: Share = Field(0.1, description="unet: dropout in the head")
     pixel_occlusion: Share = Field(0.2, description="unet: share of pixels of the maps dropped")
-    epochs: int = Field(12, ge=1, le=10_000, description="Passes over the training tiles")
+    epochs: int = Field(36, ge=1, le=10_000, description="Passes over the training tiles")
     batch_size: int = Field(32, ge=1, le=4096, description="Tiles per batch")
     max_rate: float = Field(
         0.01, gt=0, le=1, description="Maximum learning rate of the one-cycle schedule"
@@ -64,7 +64,7 @@ class Classifier(Section):
         " an edge of a tile of another class (reference [3])",
     )
     cutmix_cells: Share = Field(
-        0.0,
+        0.5,
         description="Share of the mixed batches that are mixed in small pieces instead: each cell"
         " of 16, 32 or 64 px is the tile's, another's or blank (paper: 0)",
     )
@@ -72,22 +72,22 @@ class Classifier(Section):
         0.2, description="Mean share of blank cells in them, which count for no class"
     )
     head_start: Literal["random", "mean"] = Field(
-        "random",
+        "mean",
         description="unet: weights that the head starts with: random (paper), or those that make"
         " the logit a mean over the maps",
     )
     head_rate: float = Field(
-        1.0, gt=0, le=10, description="unet: rate of the head as a multiple of max_rate"
+        0.1, gt=0, le=10, description="unet: rate of the head as a multiple of max_rate (paper: 1)"
     )
     multiple_instance: float = Field(
-        0.0,
+        0.3,
         ge=0,
         le=100,
         description="unet: weight of a loss by which the maps are high only at patterns that tiles"
         " of other classes lack (paper: 0)",
     )
     restarts: int = Field(
-        0,
+        2,
         ge=0,
         le=100,
         description="Further trainings, from other weights, while the classifier is at chance or"

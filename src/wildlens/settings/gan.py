@@ -20,23 +20,23 @@ class Gan(Section):
         8, ge=1, le=256, description="Channels of the discriminators' first layer"
     )
     activation: Literal["score", "local"] = Field(
-        "local",
+        "score",
         description="What activation maximisation acts on: the score of the image (paper), or the "
         "local logits of a classifier that has them (local)",
     )
     activation_margin: float | None = Field(
-        -1.0,
+        None,
         ge=-100,
         le=100,
         description="Logit margin at which the activation-maximisation loss is clamped; negative: "
         "it stops before the decision boundary. null: not clamped (paper)",
     )
     lambda_am: float = Field(
-        0.5, ge=0, le=100, description="Weight of activation maximisation (paper: 0.3)"
+        0.3, ge=0, le=100, description="Weight of activation maximisation (paper: 0.3)"
     )
     lambda_sim: float = Field(1.0, ge=0, le=100, description="Weight of the similarity loss")
     lambda_inactive: float = Field(
-        1.0,
+        0.0,
         ge=0,
         le=100,
         description="Extra similarity weight where activation maximisation is inactive, that is "
@@ -65,10 +65,10 @@ class Gan(Section):
     )
     pretraining_steps: int = Field(30, ge=0, description="Steps without activation maximisation")
     ramp_steps: int = Field(30, ge=0, description="Steps over which lambda_am then rises linearly")
-    steps: int = Field(400, ge=1, description="Number of steps, pre-training included")
-    batch_size: int = Field(8, ge=1, le=512, description="Tiles per batch")
+    steps: int = Field(600, ge=1, description="Number of steps, pre-training included")
+    batch_size: int = Field(2, ge=1, le=512, description="Tiles per batch")
     crop: int | None = Field(
-        64,
+        None,
         ge=32,
         multiple_of=4,
         description="Side of random crops of the tiles, px; null: whole tiles",
