@@ -80,7 +80,7 @@ class Classifier(Section):
         0.1, gt=0, le=10, description="unet: rate of the head as a multiple of max_rate (paper: 1)"
     )
     multiple_instance: float = Field(
-        0.3,
+        1.0,
         ge=0,
         le=100,
         description="unet: weight of a loss by which the maps are high only at patterns that tiles"

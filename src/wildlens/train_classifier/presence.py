@@ -74,6 +74,6 @@ def warnings_about_evidence(found: Evidence, settings: Classifier) -> list[str]:
         f"pieces of target tiles change the logit of blank ground by {found.target:+.2f}, pieces"
         f" of other tiles by {found.others:+.2f} (presence {found.presence:.2f}, least"
         f" {settings.min_presence}): the classifier uses absent patterns, and maps will not show"
-        " the target's patterns well; train with classifier.multiple_instance: 0.3,"
+        " the target's patterns well; train with classifier.multiple_instance: 1,"
         " with classifier.cutmix_cells above 0, or with more classifier.restarts"
     ]
