@@ -162,12 +162,11 @@ def _borders(arguments: argparse.Namespace, folder: Path) -> str:
 
 
 def _occlusion(arguments: argparse.Namespace, folder: Path) -> str:
-    local = weights.load_classifier(arguments.classifier)
-    bands = len(local.bands)
+    own = weights.load_classifier(arguments.classifier)
+    bands = len(own.bands)
     rows = []
     for name, network, size in (
-        ("local (the demo's, trained)", local, 256),
-        ("local (the demo's, trained)", local, 128),
+        ("the demo's, trained", own, own.tile_size),
         ("unet (the paper's architecture)", networks.paper_classifier(bands, 256), 256),
     ):
         turns, difference, largest = networks.occlusion(network, size, arguments.turns)

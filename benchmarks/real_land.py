@@ -13,7 +13,8 @@ classifiers.csv accuracy of the classifiers
 origin.csv      commit, machine, command and seconds of each run
 tiles.csv       number of tiles and scenes of each set
 
-Generators `default`: the repository's settings; `mixed`: with gan.mixed 0.5. Thresholds are those
+Classifier and generators have the settings of workflow/configs/local.yaml; generators `mixed`:
+with gan.mixed 0.5. Thresholds are those
 of the validation scenes.
 """
 
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
+import yaml
 
 if __package__ in (None, ""):  # started as a file: its folder must not hide other modules
     sys.path[0] = str(Path(__file__).parents[1])
@@ -38,7 +40,9 @@ from wildlens.files.tables import write_table
 from wildlens.train_classifier.step import train as train_classifier
 from wildlens.train_gan.step import train as train_generators
 
-RESULTS = Path(__file__).parents[1] / "docs" / "results" / "real_land"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results" / "real_land"
+LOCAL = yaml.safe_load((ROOT / "workflow/configs/local.yaml").read_text(encoding="utf-8"))
 OF_GENERATORS = ("gan", "minimizer", "minimizer_contributions")
 OTHERS = ("deeplift", "occlusion", "gradcam", "local_logits", "brightness", "random")
 GENERATORS = {"default": {}, "mixed": {"mixed": 0.5}}
@@ -53,7 +57,7 @@ class Land:
     Attributes:
         explained: name of a set of tiles that is explained -> its file.
         generators: names of GENERATORS.
-        classifier: settings that differ from the default.
+        classifier: settings that differ from those of the local form.
     """
 
     name: str
@@ -127,7 +131,7 @@ def prepare(folder: Path, work: Path, count: int) -> list[Land]:
 
 def train_and_attribute(each: Land, folder: Path, seed: int, options) -> None:
     """Train the networks of a land and attribute its tiles; what is there stays as it is."""
-    own = each.classifier | {"seed": seed}
+    own = LOCAL["classifier"] | each.classifier | {"seed": seed}
     own |= {"epochs": options.epochs} if options.epochs else {}
     classifier = folder / "classifier.safetensors"
     if not classifier.exists():
@@ -137,7 +141,7 @@ def train_and_attribute(each: Land, folder: Path, seed: int, options) -> None:
     for name, tiles in each.explained.items():
         _attribute(tiles, OTHERS, classifier, None, folder / name, attribution)
     for variant in each.generators:
-        changed = GENERATORS[variant] | {"seed": seed}
+        changed = LOCAL["gan"] | GENERATORS[variant] | {"seed": seed}
         if options.steps:
             changed |= {"steps": options.steps, "pretraining_steps": 0, "ramp_steps": 0}
         generators = folder / f"generators-{variant}.safetensors"
@@ -163,9 +167,8 @@ def _attribute(
 
 def origin_of(options) -> dict:
     """Commit, machine and command of a run."""
-    root = Path(__file__).parents[1]
     described = subprocess.run(
-        ["git", "-C", root, "describe", "--always", "--dirty"], capture_output=True, text=True
+        ["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True
     )
     cpu = Path("/proc/cpuinfo")
     lines = cpu.read_text().splitlines() if cpu.exists() else []

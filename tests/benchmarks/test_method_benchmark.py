@@ -32,10 +32,9 @@ def test_an_experiment_is_a_valid_configuration_of_its_own(name, tmp_path):
         assert getattr(found, section) != getattr(default, section)
 
 
-def test_the_configuration_with_members_is_the_experiment():
-    found = yaml.safe_load((ROOT / "workflow/configs/unet.yaml").read_text())
-    assert {found[section].pop("members") for section in ("classifier", "gan")} == {3}
-    assert found == EXPERIMENTS["unet_multiple_instance"]
+def test_the_configuration_of_the_local_form_is_the_experiment():
+    found = yaml.safe_load((ROOT / "workflow/configs/local.yaml").read_text())
+    assert found == EXPERIMENTS["local"]
 
 
 def plan(folder: Path, *config: str) -> str:

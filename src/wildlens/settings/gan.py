@@ -43,7 +43,7 @@ class Gan(Section):
         "where its loss is clamped (paper: 0)",
     )
     lambda_tv: float = Field(
-        4.0,
+        8.0,
         ge=0,
         le=100,
         description="Weight of the total variation of the change, against stripes (paper: 0)",
