@@ -176,7 +176,8 @@ def test_gan_step_memory_near_measured(tmp_path):
     settings = configuration(
         scene={"bands": ["B04", "B08"]},
         tiles={"size": 64},
-        gan={"blocks": 2, "batch_size": 2, "crop": 64},
+        classifier={"architecture": "local"},
+        gan={"activation": "local", "blocks": 2, "batch_size": 2, "crop": 64},
     )
     _, (_, step) = training_memory.measure(settings)
 

@@ -55,7 +55,7 @@ def test_reliability_states_errors_and_temperature_and_leaves_out_empty_bins():
 def test_filtered_has_a_panel_per_measure_and_no_controls():
     *_, filtered = tables()
     found = texts(draw_filtered(filtered))
-    assert f"{MEASURES['entropy']}, CORINE land cover" in found
+    assert f"{MEASURES['entropy']}\nCORINE land cover" in found
     assert not any("andom" in text for text in found)
     assert not any(MEASURES["mutual_information"] in text for text in found)
 

@@ -48,7 +48,7 @@ def test_training_and_validation_run_without_tf32(tmp_path, monkeypatch):
             return method(task, *arguments)
 
         monkeypatch.setattr(ClassifierTask, name, watched)
-    settings = Classifier(width=2, epochs=1, batch_size=24)
+    settings = Classifier(architecture="local", width=2, epochs=1, batch_size=24, restarts=0)
     tiles = write_tiles(tmp_path / "tiles.zarr")
     train(tiles, tmp_path / "c", tmp_path / "m", settings, device="cpu")
     assert seen == [{"ieee"}] * 3

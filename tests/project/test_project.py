@@ -98,7 +98,7 @@ def test_given_paths_and_models_are_filled_in(tmp_path, trained):
     ("kind", "generators", "without"),
     [
         ("local", True, set()),
-        ("unet", True, {"local_logits"}),
+        ("unet", True, set()),
         ("local", False, {"gan", "minimizer", "minimizer_contributions"}),
     ],
 )
@@ -165,7 +165,7 @@ def test_maps_with_given_models_need_neither_training_nor_land_cover_nor_areas(t
     product.touch()
     init(tmp_path / "mine", trained, [product])
     jobs = planned(tmp_path / "mine")
-    assert jobs["scene"] == 1 and jobs["map"] == 7
+    assert jobs["scene"] == 1 and jobs["map"] == 6
     absent = {"demo", "tiles", "train_classifier", "train_gan", "attribute", "evaluate"}
     absent |= {"landcover", "area_statistics"}
     assert not absent & set(jobs)
@@ -189,7 +189,7 @@ def test_two_dates_are_compared_with_given_models_and_without_areas(tmp_path, tr
     with (tmp_path / "mine/config.yaml").open("a") as file:
         file.write("compare: {before: old, after: new}\n")
     jobs = planned(tmp_path / "mine")
-    assert jobs["map"] == 14 and jobs["compare"] == 1 and "area_statistics" not in jobs
+    assert jobs["map"] == 12 and jobs["compare"] == 1 and "area_statistics" not in jobs
 
 
 def test_plain_snakemake_runs_a_project_too(tmp_path, trained):
@@ -200,7 +200,7 @@ def test_plain_snakemake_runs_a_project_too(tmp_path, trained):
     words += ["--snakefile", "mine/Snakefile"]
     run = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert re.search(r"^map +7$", run.stdout + run.stderr, re.MULTILINE)
+    assert re.search(r"^map +6$", run.stdout + run.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -172,48 +172,37 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (configuration(classifier={"strides": []}), "classifier.strides: "),
         (configuration(gan={"steps": 10}), "gan: pretraining_steps must be fewer than steps"),
         (configuration(gan={"seed": -1}), "gan.seed: "),
-        (configuration(gan={"activation_margin": None}), "gan: lambda_inactive must be 0 if "),
+        (configuration(gan={"lambda_inactive": 1}), "gan: lambda_inactive must be 0 if "),
         (configuration(scene={"bands": ["B02", "B99"]}), "scene.bands.1: "),
         (configuration(attribution={"methods": ["gan", "lime"]}), "attribution.methods.1: "),
         (configuration(attribution={"occlusion_stride": 17}), "occlusion_stride must not exceed"),
         (configuration(evaluation={"targets": [413]}), "413 is no CORINE code"),
         # what cannot work is refused before anything is computed
         (
-            configuration(classifier={"architecture": "unet"}, gan={"activation": "score"}),
+            configuration(gan={"crop": 64}),
             "gan.crop: a unet takes whole tiles",
         ),
         (
-            configuration(
-                classifier={"architecture": "unet"},
-                tiles={"size": 132},
-                gan={"activation": "score", "crop": None},
-            ),
+            configuration(tiles={"size": 132}),
             "tiles.size: a unet of classifier.depth 3 needs a multiple of 8",
         ),
         (
-            configuration(
-                classifier={"architecture": "unet", "depth": 6},
-                tiles={"size": 64},
-                gan={"activation": "score", "crop": None},
-            ),
+            configuration(classifier={"depth": 6}, tiles={"size": 64}),
             "tiles.size: a unet of classifier.depth 6 needs",
         ),
         (
-            configuration(
-                classifier={"architecture": "unet", "strides": [4, 4, 4]},
-                tiles={"size": 64},
-                gan={"activation": "score", "crop": None},
-            ),
+            configuration(classifier={"strides": [4, 4, 4]}, tiles={"size": 64}),
             "classifier.strides: [4, 4, 4] are too many or too large",
         ),
         (
-            configuration(attribution={"methods": ["gan", "activation_occlusion"]}),
+            configuration(
+                classifier={"architecture": "local"},
+                attribution={"methods": ["gan", "activation_occlusion"]},
+            ),
             "activation_occlusion needs classifier.architecture: unet; leave it out with local",
         ),
         (
-            configuration(
-                classifier={"architecture": "unet"}, gan={"activation": "score", "crop": None}
-            ),
+            configuration(attribution={"methods": ["local_logits"]}),
             "local_logits needs classifier.architecture: local; leave it out with unet",
         ),
         (

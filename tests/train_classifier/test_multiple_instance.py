@@ -86,7 +86,7 @@ def test_share_of_pixels_of_the_target_is_the_label_of_a_mixed_image(mixing):
     labels = tiles.labels[:8]
     for seed in range(5):
         random = np.random.default_rng(seed)
-        settings = Classifier(**mixing)
+        settings = Classifier(**{"cutmix_cells": 0} | mixing)
         plan = Plan.draw(indices, labels, labels == 1, tiles.size, settings, random)
         images, fractions, of_target = plan.prepare(tiles, indices)
         assert of_target.shape == (8, 1, *images.shape[-2:])

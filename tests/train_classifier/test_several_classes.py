@@ -231,7 +231,7 @@ def chain(tmp_path_factory) -> Path:
                 "conifers": {"codes": [312]}, "open": {"codes": [32], "min_share": 0.4},
             },
         },
-        "classifier": {"target": "conifers", "width": 4, "epochs": 1},
+        "classifier": {"architecture": "local", "target": "conifers", "width": 4, "epochs": 1},
         "gan": {"blocks": 1, "width": 2, "discriminator_width": 2, "steps": 4, "crop": 32,
                 "pretraining_steps": 1},
         "attribution": {"window": 128, "overlap": 4, "max_tiles": 4},

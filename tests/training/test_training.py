@@ -404,8 +404,9 @@ def test_gan_refuses_classifier_without_local_logits(tiles, tmp_path):
         path, {"classifier": UNetClassifier(**arguments)}, kind="unet", arguments=arguments,
         bands=["B04", "B08"], tile_size=64, provenance={},
     )  # fmt: skip
+    settings = Gan(activation="local")
     with pytest.raises(WildLensError, match=r"c\.safetensors: .*set gan\.activation: score"):
-        gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(), device="cpu")
+        gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", settings, device="cpu")
 
 
 def test_gan_refuses_crop_of_wrong_size(tiles, tmp_path):
@@ -416,9 +417,7 @@ def test_gan_refuses_crop_of_wrong_size(tiles, tmp_path):
         bands=["B04", "B08"], tile_size=64, provenance={},
     )  # fmt: skip
     with pytest.raises(WildLensError, match=r"c\.safetensors: .* 64 px only, not of 32 px; .*crop"):
-        gan_training.train(
-            tiles, path, tmp_path / "g", tmp_path / "m", Gan(activation="score"), device="cpu"
-        )
+        gan_training.train(tiles, path, tmp_path / "g", tmp_path / "m", Gan(crop=32), device="cpu")
 
 
 def test_strides_that_do_not_fit_refused_in_one_line(tiles, tmp_path):
