@@ -37,7 +37,7 @@ def tables(**changes):
         {
             "image": ["X", "X+", "X-"],
             "tiles": 80,
-            "share_in_order_with_margin": 0.5,
+            "mean_score": [0.8, 0.9, 0.3],
             "order_margin": 0.05,
             "share_beyond_margin": [nan, 0.55, 0.9],
         }
@@ -79,8 +79,9 @@ def test_a_sound_evaluation_has_no_warnings():
         ),
         ({"classes_0_relative_attribution": 1.51}, ["gan gives", "1.51 times", "test tiles"]),
         ({"texture_1_periodic_tiles": 5}, ["gan: 5 of 80 map tiles", "of the images 2 of 80"]),
-        ({"scores_0_share_in_order_with_margin": 0.49},
-         ["only 49 % of 80", "X- below X: 90 %", "X+ above X: 55 %"]),
+        ({"scores_2_share_beyond_margin": 0.49}, ["minimizer lowers", "only 49 % of 80", "0.05"]),
+        ({"scores_1_share_beyond_margin": 0.0},
+         ["maximizer raises", "only 0 % of 80", "score of X 0.80", "about |X - X-|"]),
     ],
 )  # fmt: skip
 def test_each_fault_has_its_warning(changes, said):
@@ -95,6 +96,7 @@ def test_each_fault_has_its_warning(changes, said):
         {"methods_1_auroc": 0.3},  # only generators can be inverted
         {"methods_2_note": MARKS_ALL},  # a control
         {"methods_1_iou_minus_gan_low": 0.0},
+        {"methods_1_iou_minus_gan": 0.009, "methods_1_iou_minus_gan_low": 0.001},
         {"methods_2_iou_minus_gan_low": 0.1},  # a control
         {"classes_2_relative_attribution": 9.0},  # CORINE tells no covers of both classes apart
         {"classes_1_relative_attribution": 9.0},  # a target

@@ -108,6 +108,11 @@ class Patterns(nn.Module):
         return self.weights[0] * bright + self.weights[1] * dark
 
 
+@pytest.mark.parametrize(("target", "others"), [(-0.12, -0.09), (1.0, 1.2), (0.5, 0.495)])
+def test_a_classifier_that_tells_no_pieces_apart_has_no_presence(target, others):
+    assert Evidence(target, others).presence == 0
+
+
 @pytest.mark.parametrize(
     ("bright", "dark", "presence"), [(4, -4, 0.5), (4, 0, 1.0), (0, -4, 0.0), (-1, -4, -1 / 3)]
 )

@@ -17,6 +17,7 @@ from wildlens.settings import Classifier
 from wildlens.training.data import TileSet
 
 CELLS = 4  # along a side
+LEAST_APART = 0.01  # logit by which pieces must differ to tell the classes apart
 MOST = 48  # tiles of the target, and of the others
 
 
@@ -29,8 +30,12 @@ class Evidence:
 
     @property
     def presence(self) -> float:
-        """Share of the target in the evidence: 0.5 if both are equal, below 0 if it has none."""
-        return self.target / max(self.target - self.others, 1e-6)
+        """Share of the target in the evidence: 0.5 if both have as much, below 0 if it has none.
+
+        0 if pieces of the target do not raise the logit above that of other pieces.
+        """
+        apart = self.target - self.others
+        return self.target / apart if apart > LEAST_APART else 0.0
 
 
 @torch.no_grad()
