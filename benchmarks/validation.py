@@ -6,8 +6,9 @@ RESULTS is the folder of a run on simulated land, whose classifier, tiles and re
 used; GENERATORS are models trained with that classifier, by default the run's own. Test tiles are
 not read.
 Prints one row per map: AUROC, average precision and the highest IoU of any threshold, against the
-target group, and mean attribution by cover as a multiple of the mean. The first row is the
-classifier's own map of local logits.
+target group, number of tiles with a periodic map, and mean attribution by cover as a multiple of
+the mean. The first row is the classifier's own map: its local logits, or the highest of its
+full-size maps.
 """
 
 import argparse
@@ -17,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from wildlens.evaluate.texture import count_periodic, periodic_peak
 from wildlens.evaluate.thresholds import best_threshold, iou
 from wildlens.legend import CORINE
 from wildlens.methods.gan import GanDifference
@@ -41,19 +43,21 @@ def main() -> None:
     models = arguments.results / "models"
     classifier = weights.load_classifier(models / "classifier.safetensors")
     images, truth = validation_tiles(arguments.results / "tiles.zarr", classifier)
-    logits = in_batches(classifier.local_logits, images)
-    logits = interpolate(logits[:, None], truth.shape[-2:])[:, 0].numpy()
-    print(row("classifier", "its local logits", 1 / (1 + np.exp(-logits)), truth))
-    beyond = (
-        f"{name} {np.mean(logits[truth == CORINE.index_of(code)] > 1):.0%}"
-        for code, name in COVERS.items()
-    )
-    print("classifier, locations with a logit above 1:", ", ".join(beyond))
+    name, own = own_map(classifier)
+    found = interpolate(in_batches(own, images)[:, None], truth.shape[-2:])[:, 0].numpy()
+    print(row("classifier", name, 1 / (1 + np.exp(-found)), truth))
     for path in arguments.generators or [models / "generators.safetensors"]:
         pair = weights.load_generators(path)
         methods = {"X+ - X-": GanDifference(*pair), "X - X-": MinimizerDifference(pair[1])}
         for name, method in methods.items():
             print(row(path.stem, name, in_batches(method, images).numpy(), truth))
+
+
+def own_map(classifier: nn.Module) -> tuple[str, Callable[[Tensor], Tensor]]:
+    """Name of the map that a classifier itself computes, and the function that gives it."""
+    if hasattr(classifier, "local_logits"):
+        return "its local logits", classifier.local_logits
+    return "the highest of its maps", lambda images: classifier.activations(images).amax(dim=1)
 
 
 def validation_tiles(path: Path, classifier) -> tuple[Tensor, np.ndarray]:
@@ -79,9 +83,11 @@ def row(model: str, name: str, attribution: np.ndarray, truth: np.ndarray) -> st
         f"{cover} {attribution[truth == CORINE.index_of(code)].mean() / values.mean():.2f}"
         for code, cover in COVERS.items()
     )
+    periodic = count_periodic(np.array([periodic_peak(tile) for tile in attribution]))
     return (
         f"{model}, {name}: AUROC {roc_auc_score(target, values):.3f}, AP"
-        f" {average_precision_score(target, values):.3f}, best IoU {best:.3f}; {covers}"
+        f" {average_precision_score(target, values):.3f}, best IoU {best:.3f},"
+        f" periodic {periodic} of {len(truth)}; {covers}"
     )
 
 

@@ -374,7 +374,7 @@ def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(result
     assert run.returncode == 0, run.stderr
     found = dict(re.findall(r"^(.+): AUROC (\S+), AP", run.stdout, re.MULTILINE))
     assert list(found) == [
-        "classifier, its local logits",
+        "classifier, the highest of its maps",
         "generators, X+ - X-",
         "generators, X - X-",
     ]
