@@ -30,9 +30,6 @@ from wildlens.settings import Tiles
 
 log = logging.getLogger(__name__)
 
-# The map that is shown when the project opens: |X - X-|, the best of the three readings of the two
-# images on validation tiles (docs/method.md), else the paper's, else the first that was made.
-SHOWN_FIRST = ("minimizer", "gan")
 NOTE = (
     "Made by WildLens. High attribution marks where the classifier's score for protected nature"
     " comes from; each method has its own unit, so compare locations, not methods."
@@ -178,10 +175,10 @@ def _split_maps(maps: Sequence[Path], folder: Path) -> tuple[list[Layer], list[L
             kind="attribution",
         )  # fmt: skip
     ordered = sorted(attributions, key=methods.position)
-    shown = next((method for method in (*SHOWN_FIRST, *ordered) if method in attributions), None)
+    # the project opens on the first: the paper's map, where it was made
     layers = [
-        replace(attributions[method], shown=method == shown, expanded=method == shown)
-        for method in ordered
+        replace(attributions[method], shown=not number, expanded=not number)
+        for number, method in enumerate(ordered)
     ]
     return layers, scores, images
 
