@@ -12,6 +12,7 @@ from wildlens.train_classifier.multiple_instance import (
     ONE_IN,
     mean_of_highest,
     multiple_instance_loss,
+    number_of_terms,
 )
 from wildlens.train_classifier.task import ClassifierTask
 from wildlens.training.data import load_training_set
@@ -69,6 +70,18 @@ def test_mean_of_highest_of_no_values_is_zero():
     values, chosen = torch.ones(1, 5), torch.zeros(1, 5, dtype=torch.bool)
     mean, found = mean_of_highest(values, chosen)
     assert mean.item() == 0 and not found.item()
+
+
+def test_two_halves_of_a_batch_have_the_loss_of_the_whole():
+    random = torch.Generator().manual_seed(0)
+    maps = torch.rand(6, 2, 8, 8, generator=random) * 2 - 1
+    of_target = torch.rand(6, 1, 8, 8, generator=random) < 0.5
+    of_target[0], of_target[1] = True, False  # one kind only: halves differ in their terms
+    halves = [(maps[part], of_target[part]) for part in (slice(3), slice(3, 6))]
+    count = sum(number_of_terms(flags) for _, flags in halves) / 2
+    losses = [multiple_instance_loss(*half, count) for half in halves]
+    assert number_of_terms(of_target) == 10
+    torch.testing.assert_close(sum(losses) / 2, multiple_instance_loss(maps, of_target))
 
 
 @pytest.mark.parametrize(

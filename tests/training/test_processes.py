@@ -31,10 +31,12 @@ from wildlens.training.processes import Processes
 pytestmark = pytest.mark.minutes
 
 SETTINGS = {
-    "local": Classifier(architecture="local", width=4, epochs=1, batch_size=8, cutmix=0.5),
+    "local": Classifier(
+        architecture="local", width=4, epochs=1, batch_size=8, cutmix=0.5, restarts=0
+    ),
     "unet": Classifier(
         architecture="unet", width=2, depth=2, maps=2, strides=[2, 1, 1], epochs=1, batch_size=8,
-        cutmix=0.5, dropout=0.3, pixel_occlusion=0.5,
+        cutmix=0.5, dropout=0.3, pixel_occlusion=0.5, restarts=0,
     ),
     "gan": Gan(
         steps=6, pretraining_steps=2, ramp_steps=2, blocks=1, width=4, discriminator_width=4,

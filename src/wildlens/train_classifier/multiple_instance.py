@@ -15,12 +15,14 @@ ONE_IN = 10  # of the pixels of each kind in an image, the highest tenth is aver
 SMALLEST = 1e-4  # probability at which the loss is clamped
 
 
-def multiple_instance_loss(maps: Tensor, of_target: Tensor) -> Tensor:
+def multiple_instance_loss(maps: Tensor, of_target: Tensor, count: float | None = None) -> Tensor:
     """Mean cross entropy of the highest pixels of target tiles (1) and of the others (0).
 
     Args:
         maps: (N, M, S, S) in (-1, 1); at each pixel the highest of the M maps counts.
         of_target: bool (N, 1, S, S), whether the pixel comes from a tile of the target.
+        count: divisor of the sum; None: number of its terms (`number_of_terms`). Processes that
+            share a batch have different numbers, and divide by their mean.
     """
     probability = (maps.amax(dim=1).flatten(1) + 1) / 2
     of_target = of_target.flatten(1)
@@ -28,7 +30,18 @@ def multiple_instance_loss(maps: Tensor, of_target: Tensor) -> Tensor:
     low, with_others = mean_of_highest(probability, ~of_target)
     missed = -torch.log(high[with_target].clamp(min=SMALLEST))
     false = -torch.log((1 - low[with_others]).clamp(min=SMALLEST))
-    return torch.cat([missed, false]).mean()
+    terms = torch.cat([missed, false])
+    return terms.sum() / (len(terms) if count is None else count)
+
+
+def number_of_terms(of_target: Tensor) -> int:
+    """Number of images with pixels of the target's tiles, and of those with pixels of others.
+
+    Args:
+        of_target: bool (N, 1, S, S).
+    """
+    flags = of_target.flatten(1)
+    return int(flags.any(dim=1).sum() + (~flags).any(dim=1).sum())
 
 
 def mean_of_highest(values: Tensor, chosen: Tensor) -> tuple[Tensor, Tensor]:

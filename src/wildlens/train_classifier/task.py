@@ -12,7 +12,7 @@ from wildlens.networks.device import in_precision
 from wildlens.settings import Classifier
 from wildlens.train_classifier.accuracy import predict
 from wildlens.train_classifier.batches import Plan
-from wildlens.train_classifier.multiple_instance import multiple_instance_loss
+from wildlens.train_classifier.multiple_instance import multiple_instance_loss, number_of_terms
 from wildlens.training.augmentation import epoch_batches
 from wildlens.training.classes import Classes
 from wildlens.training.data import TrainingSet
@@ -89,7 +89,8 @@ class ClassifierTask(Task):
             return self.classes.loss(self.network.class_logits(images).float(), targets)
         maps = self.network.activations(images)
         loss = self.classes.loss(self.network.logits_of_maps(maps).float(), targets)
-        found = multiple_instance_loss(maps.float(), of_target)
+        count = self.session.processes.mean([number_of_terms(of_target)])[0]
+        found = multiple_instance_loss(maps.float(), of_target, count)
         return loss + self.settings.multiple_instance * found
 
     def end_epoch(self) -> None:
