@@ -103,10 +103,13 @@ def pretend(name: str):
 
 
 def demo_files() -> list[str]:
-    """The files of the demo that the embedded default names."""
-    path = Path(__file__).parents[2] / "config.yaml"
-    inputs = yaml.safe_load(path.read_text(encoding="utf-8"))["inputs"]
-    products = inputs["training"] + inputs["mapping"]
+    """The files of the demo that the embedded default names, and its second date."""
+    root = Path(__file__).parents[2]
+    inputs, two_dates = (
+        yaml.safe_load((root / name).read_text(encoding="utf-8"))["inputs"]
+        for name in ("config.yaml", "workflow/configs/two-dates.yaml")
+    )
+    products = inputs["training"] + two_dates["mapping"]
     return [
         inputs["landcover"],
         inputs["areas"],

@@ -109,8 +109,8 @@ class Patterns(nn.Module):
 
 
 @pytest.mark.parametrize(("target", "others"), [(-0.12, -0.09), (1.0, 1.2), (0.5, 0.495)])
-def test_a_classifier_that_tells_no_pieces_apart_has_no_presence(target, others):
-    assert Evidence(target, others).presence == 0
+def test_a_classifier_that_tells_no_pieces_apart_has_the_lowest_presence(target, others):
+    assert Evidence(target, others).presence == -10
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from wildlens.training.data import TileSet
 
 CELLS = 4  # along a side
 LEAST_APART = 0.01  # logit by which pieces must differ to tell the classes apart
+LOWEST = -10.0  # presence
 MOST = 48  # tiles of the target, and of the others
 
 
@@ -32,10 +33,10 @@ class Evidence:
     def presence(self) -> float:
         """Share of the target in the evidence: 0.5 if both have as much, below 0 if it has none.
 
-        0 if pieces of the target do not raise the logit above that of other pieces.
+        LOWEST if pieces of the target do not raise the logit above that of other pieces.
         """
         apart = self.target - self.others
-        return self.target / apart if apart > LEAST_APART else 0.0
+        return max(self.target / apart, LOWEST) if apart > LEAST_APART else LOWEST
 
 
 @torch.no_grad()
