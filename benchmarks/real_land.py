@@ -14,8 +14,7 @@ origin.csv      commit, machine, command and seconds of each run
 tiles.csv       number of tiles and scenes of each set
 
 Classifier and generators have the settings of workflow/configs/local.yaml; generators `mixed`:
-with gan.mixed 0.5. Thresholds are those
-of the validation scenes.
+with gan.mixed 0.5. Thresholds are those of the validation scenes.
 """
 
 import argparse

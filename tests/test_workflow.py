@@ -376,7 +376,7 @@ def test_a_further_member_trains_no_other_again(finished):
     counts = planned(finished, "--config", *TWO)
     assert counts["train_classifier_member"] == counts["train_gan_member"] == 1
     assert not counts.keys() & {"scene", "tiles", "train_classifier", "train_gan", "map"}
-    # 7 methods and the score; the controls are those of one training
+    # 6 methods and the score; the controls are those of one training
     assert counts["map_member"] == 2 * 7 and counts["combine_maps"] == 7
     assert counts["attribute_member"] == 2 * 6 and counts["combine_attributions"] == 6
     assert "attribute" not in counts

@@ -1,6 +1,7 @@
 # Explore: all maps on a page with linked panels.
 #
-# Input: mapped scenes, their land cover and maps, protected areas, maps of changes. Output: results/explore.html.
+# Input: mapped scenes, their land cover and maps, protected areas, maps of changes. Output:
+# results/explore.html.
 
 
 rule explore:

@@ -14,8 +14,10 @@ TRUTH_FOLDER = "truth"
 
 @dataclass(frozen=True)
 class DemoProduct:
-    """One simulated Sentinel-2 product. Its corner is anchored so that no two scenes of one date
-    overlap."""
+    """One simulated Sentinel-2 product.
+
+    Its corner is anchored so that no two scenes of one date overlap.
+    """
 
     name: str  # as ESA names products, with .SAFE
     anchor: tuple[int, int]  # UTM easting and northing in metres of the corner it hangs on

@@ -10,7 +10,7 @@ from wildlens.compare.grids import common_grid
 from wildlens.errors import WildLensError
 from wildlens.explore.layers import change_layer, channels_of, image_layer
 from wildlens.files.map_tags import changes_by_pair
-from wildlens.files.raster import grid_of, open_raster
+from wildlens.files.raster import read_grid
 from wildlens.registry import methods
 
 
@@ -64,14 +64,9 @@ def comparisons(scenes: Mapping[str, Path], changes: Sequence[Path]) -> list[Com
                     f"{path}: compares {name}, which is not among the scenes (--scene)"
                 )
         paths = scenes[names[0]], scenes[names[1]]
-        common = common_grid(names, (_grid(paths[0]), _grid(paths[1])))
+        common = common_grid(names, (read_grid(paths[0]), read_grid(paths[1])))
         ordered = sorted(by_method, key=lambda m: (m != "score", methods.position(m)))
         title = f"Change from {names[0]} to {names[1]}"
         of_method = {method: by_method[method] for method in ordered}
         found.append(Comparison(title, paths, common.corners, common.grid, of_method))
     return found
-
-
-def _grid(path: Path) -> GeoBox:
-    with open_raster(path) as dataset:
-        return grid_of(dataset)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildlens.errors import WildLensError
-from wildlens.explore.comparisons import Comparison, comparisons
+from wildlens.explore.comparisons import comparisons
 from wildlens.explore.page import page_text
 from wildlens.explore.scenes import MappedScene, mapped_scene, scene_data
 from wildlens.explore.sites import are_protected, columns_of, read_sites
@@ -43,12 +43,14 @@ def build_page(
         WildLensError: a file cannot be read, rasters of a scene have different grids, or a map is
             of a scene that is not among the scenes.
     """
-    mapped = _mapped(scenes, landcovers, maps)
-    mapped += comparisons({path.stem: path for path in scenes}, changes)
-    shapes, channels = [s.grid.shape for s in mapped], [s.channels for s in mapped]
+    entries = [
+        *_mapped(scenes, landcovers, maps),
+        *comparisons({path.stem: path for path in scenes}, changes),
+    ]
+    shapes, channels = [e.grid.shape for e in entries], [e.channels for e in entries]
     most = side_limit(shapes, channels, MOST_PIXELS, MOST_BYTES)
     sites = None if areas is None else read_sites(areas)
-    data = [scene_data(scene, most, sites, most < MOST_PIXELS) for scene in mapped]
+    data = [scene_data(scene, most, sites, most < MOST_PIXELS) for scene in entries]
     origin = origin_of_maps(maps)
     text = page_text(
         data,
@@ -68,7 +70,7 @@ def build_page(
 
 def _mapped(
     scenes: Sequence[Path], landcovers: Sequence[Path], maps: Sequence[Path]
-) -> list[MappedScene | Comparison]:
+) -> list[MappedScene]:
     scene_of, landcover_of = ({path.stem: path for path in paths} for paths in (scenes, landcovers))
     found = []
     for name, by_method in maps_by_scene(maps).items():
