@@ -221,6 +221,26 @@ def test_themes_without_land_cover_and_second_method(results):
     ]
 
 
+@pytest.mark.parametrize(
+    ("present", "title"),
+    [(("gan", "minimizer", "occlusion"), "Occlusion"), (("gan", "minimizer"), "GAN |X − X−|")],
+)
+def test_the_paper_map_is_compared_with_a_rival_if_there_is_one(results, present, title):
+    values = np.random.default_rng(1).gamma(1, 0.01, (SIDE, SIDE))
+    paths = {method: results.folder / f"maps/lake/{method}.tif" for method in present}
+    maps = [result_folder.write_map(path, method, values) for method, path in paths.items()]
+    root = results.build(maps=maps)
+    titles = {item.findtext("id"): item.findtext("layername") for item in root.iter("maplayer")}
+    themes = {theme.get("name"): theme for theme in root.iter("visibility-preset")}
+    shown = {
+        name: [titles[layer.get("id")] for layer in themes[name].iter("layer")]
+        for name in ("Attribution", "Comparison: other method")
+    }
+    assert "GAN |X+ − X−|" in shown["Attribution"] and title not in shown["Attribution"]
+    others = set(shown["Comparison: other method"]) - set(shown["Attribution"])
+    assert others == {title}
+
+
 def test_land_cover_lists_classes_of_the_raster(results):
     root = results.build()
     palettes = root.findall(".//colorPalette")
