@@ -7,6 +7,8 @@ Reads FOLDER/tables, which the Snakefile beside this makes. Writes to docs/resul
 runs.csv         one row per run and method
 methods.csv      one row per experiment and method: mean, standard deviation, lowest and highest
 differences.csv  paired differences within runs, of each map of the generators to each rival
+methods_corine.csv, differences_corine.csv
+                 the same two against CORINE; all other tables are of the reference land cover
 networks.csv     accuracy of the classifier, scores and sizes of the generated images
 classifiers.csv  one row per run: presence and accuracy of the classifier, AUROC of the maps
 covers.csv       mean attribution of single covers
@@ -82,7 +84,7 @@ def _labelled(folder: Path, name: str) -> pd.DataFrame:
 
 def tables_of(found: dict[str, pd.DataFrame], earlier: Path) -> dict[str, pd.DataFrame]:
     """The tables that this writes, by name; `earlier`: folder of those of earlier runs."""
-    truth = found["methods"].query("reference == 'truth'")
+    truth, corine = (found["methods"].query(f"reference == '{r}'") for r in ("truth", "corine"))
     new = found["run"].merge(truth[[*KEY, "method", *METRICS, "iou_low", "iou_high"]], on=KEY)
     new = new[[*KEY, *(c for c in new.columns if c not in KEY)]]
     runs = with_kept(earlier / "runs.csv", new)
@@ -91,6 +93,8 @@ def tables_of(found: dict[str, pd.DataFrame], earlier: Path) -> dict[str, pd.Dat
         "runs": new,
         "methods": methods_table(runs),
         "differences": differences_table(runs),
+        "methods_corine": methods_table(corine),
+        "differences_corine": differences_table(corine),
         "networks": networks_table(found),
         "classifiers": classifiers_table(found, new),
         "covers": covers_table(found["classes"]),

@@ -115,7 +115,7 @@ def test_a_failed_run_leaves_no_tables_and_resumes(pretended):
 
 
 def write_run(folder: Path, auroc: dict[str, float], periodic: int) -> None:
-    """The tables of a run whose methods have these AUROCs, and IoUs of 0.1 less."""
+    """The tables of a run whose methods have these AUROCs, and IoUs of 0.1 less; half of CORINE."""
     folder.mkdir(parents=True)
 
     def write(name: str, rows: list[dict]) -> None:
@@ -125,7 +125,8 @@ def write_run(folder: Path, auroc: dict[str, float], periodic: int) -> None:
     write("methods", [
         {"method": m, "reference": reference, "auroc": value, "average_precision": value,
          "iou": value - 0.1, "iou_tiles": 0.5, "iou_low": value - 0.2, "iou_high": value}
-        for m, value in auroc.items() for reference in ("corine", "truth")
+        for m, whole in auroc.items()
+        for reference, value in (("corine", whole / 2), ("truth", whole))
     ])  # fmt: skip
     write("scores", [
         {"split": "test", "image": i, "mean_score": s, "l1_reflectance": 0.01,
@@ -179,6 +180,19 @@ def test_tables_say_how_runs_spread(runs):
     assert np.isnan(methods.loc["brightness", "first_auroc"])
 
 
+def test_corine_has_tables_of_its_own(runs):
+    folder, values = runs
+    tables = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)
+    methods = tables["methods_corine"].set_index("method")
+    for method in METHODS:
+        assert methods.loc[method, "auroc_mean"] == pytest.approx(values[method].mean() / 2)
+    of_truth, of_corine = (
+        tables[name].set_index(["map", "rival"])["auroc_mean"]
+        for name in ("differences", "differences_corine")
+    )
+    np.testing.assert_allclose(of_corine, of_truth / 2)
+
+
 def test_differences_are_paired_within_runs(runs):
     folder, values = runs
     table = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)["differences"]
@@ -227,7 +241,7 @@ def test_the_command_writes_the_tables(runs, monkeypatch, capsys):
     benchmark.main()
     assert {p.stem for p in output.iterdir()} == {
         "runs", "methods", "differences", "networks", "classifiers", "covers", "texture",
-        "faithfulness",
+        "faithfulness", "methods_corine", "differences_corine",
     }  # fmt: skip
     assert f"{output / 'runs.csv'}: 24 rows" in capsys.readouterr().out
     with pytest.raises(SystemExit, match="no finished run lies in"):
