@@ -18,7 +18,7 @@ from wildlens.figures.style import (
 from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, TITLE, HEAD, FOOT = 1.4, 0.08, 0.22, 0.95, 0.55  # inches
-COLUMNS = 6  # images side by side: legible when printed on a page
+COLUMNS = 7  # images side by side at most: legible when printed on a page
 LETTERS = 19  # of a title as wide as an image
 PIXEL_M = 10  # of every scene
 LEAST_SHARE = 0.02  # of the target group, and of the rest, in a tile that is ranked
@@ -89,6 +89,7 @@ def draw_overlays(
         )  # fmt: skip
     methods = list(tiles[0].attributions)
     lines = -(-(1 + len(methods)) // COLUMNS)
+    columns = -(-(1 + len(methods)) // lines)  # lines of nearly the same length
     block = 0.4 + lines * (PANEL + TITLE)
     sheet = Sheet(
         2 * MARGIN + COLUMNS * (PANEL + GAP) - GAP,
@@ -110,7 +111,7 @@ def draw_overlays(
             for name, values in tile.attributions.items()
         }
         for place, (name, shown) in enumerate(panels.items()):
-            line, column = divmod(place, COLUMNS)
+            line, column = divmod(place, columns)
             x, y = MARGIN + column * (PANEL + GAP), top + 0.4 + line * (PANEL + TITLE)
             axes = image_axes(sheet.axes(x, y, PANEL, PANEL), name, LETTERS)
             axes.imshow(shown)

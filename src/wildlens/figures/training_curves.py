@@ -58,7 +58,8 @@ def draw_training(classifier: pd.DataFrame, gan: pd.DataFrame, accuracy: pd.Data
         LEFT + 3 * ACROSS - 0.6,
         HEAD + 2 * DOWN - 0.3,
         "Training of the classifier (above) and of the generators (below)",
-        "Generators: one point per batch; bold lines are running means.",
+        "Classifier: the training loss has all terms, and is of mixed tiles; the validation loss is"
+        " the cross entropy.\nGenerators: one point per batch; bold lines are running means.",
     )
     first, second, third, *below = (
         sheet.axes(LEFT + column * ACROSS, HEAD + line * DOWN, PANEL, TALL)
@@ -75,7 +76,7 @@ def draw_training(classifier: pd.DataFrame, gan: pd.DataFrame, accuracy: pd.Data
 
 
 def _draw_epochs(loss: Axes, rate: Axes, table: pd.DataFrame) -> None:
-    plain_axes(loss, "(a) Classifier: loss", "Epoch", "Binary cross entropy (nat)")
+    plain_axes(loss, "(a) Classifier: loss", "Epoch", "Loss (nat)")
     loss.plot(table["epoch"], table["train_loss"], color=BLUE, label="training (CutMix)", **DOTS)
     loss.plot(table["epoch"], table["val_loss"], color=VERMILLION, label="validation", **DOTS)
     plain_axes(rate, "(b) Classifier: validation accuracy", "Epoch", "Accuracy")
