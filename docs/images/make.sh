@@ -49,7 +49,8 @@ def save():
 QTimer.singleShot(8000, save)
 EOF
   mkdir -m 700 "$work/runtime"
-  PICTURE="$work/qgis.png" XDG_RUNTIME_DIR="$work/runtime" QT_QPA_PLATFORM=xcb timeout 300 \
+  # Debian's own Python: QGIS stops in an activated environment
+  PATH=/usr/local/bin:/usr/bin:/bin PICTURE="$work/qgis.png" XDG_RUNTIME_DIR="$work/runtime" QT_QPA_PLATFORM=xcb timeout 300 \
     xvfb-run -a -s '-screen 0 1300x820x24' qgis --nologo --noversioncheck --noplugins \
     --profiles-path "$work/profile" --code "$work/window.py" "$results/wildlens.qgz" \
     >"$work/qgis.log" 2>&1
