@@ -37,7 +37,7 @@ UNET = Classifier(
 )  # fmt: skip
 GAN = Gan(
     steps=9, pretraining_steps=3, ramp_steps=2, blocks=1, width=4, discriminator_width=4,
-    batch_size=8, crop=32,
+    batch_size=8, crop=32, restarts=0,
 )  # fmt: skip
 STEPS = {"local": 12, "unet": 12, "gan": 9}
 

@@ -40,7 +40,7 @@ SETTINGS = {
     ),
     "gan": Gan(
         steps=6, pretraining_steps=2, ramp_steps=2, blocks=1, width=4, discriminator_width=4,
-        batch_size=4, crop=32,
+        batch_size=4, crop=32, restarts=1,
     ),
 }  # fmt: skip
 

@@ -360,7 +360,9 @@ def test_both_trainings_end_to_end_repeat_bit_equal(tiles, tmp_path):
     classifier_settings = Classifier(
         architecture="local", width=4, epochs=6, batch_size=8, max_rate=0.02, cutmix=0.3
     )
-    gan_settings = Gan(steps=12, pretraining_steps=3, ramp_steps=2, blocks=1, width=4, batch_size=4)
+    gan_settings = Gan(
+        steps=12, pretraining_steps=3, ramp_steps=2, blocks=1, width=4, batch_size=4, restarts=0
+    )  # fmt: skip
     for run in ("a", "b"):
         folder = tmp_path / run
         classifier_training.train(
@@ -446,17 +448,6 @@ def test_unsound_classifier_gives_warning(architecture, accuracy, fgsm, said):
     warnings = classifier_warnings([row], architecture)
     assert len(warnings) == (said is not None)
     assert all(said in warning for warning in warnings)
-
-
-@pytest.mark.parametrize(("high", "low", "said"), [(0.9, 0.2, 0), (0.5, 0.45, 1), (0.2, 0.9, 1)])
-def test_scores_that_do_not_separate_give_warning(high, low, said):
-    early = {"score_max": 0.5, "score_min": 0.5}
-    task = GanTask(None, [], Gan())
-    task.history = [early] * 30 + [{"score_max": high, "score_min": low}] * 20
-    means = [task.mean_of_last(key) for key in ("score_max", "score_min")]
-    assert means == pytest.approx([high, low])
-    warnings = gan_training.warnings_about(*means)
-    assert len(warnings) == said and all("gan.lambda_am" in warning for warning in warnings)
 
 
 def test_warnings_logged_and_written(caplog, tmp_path):

@@ -73,6 +73,13 @@ class Gan(Section):
         multiple_of=4,
         description="Side of random crops of the tiles, px; null: whole tiles",
     )
+    restarts: int = Field(
+        2,
+        ge=0,
+        le=10,
+        description="Further trainings, each with three times the lambda_am of the one before, "
+        "while the scores of X+ and X- do not separate (paper: 0)",
+    )
     rate: float = Field(1e-3, gt=0, le=1, description="Learning rate of Adam until decay_from")
     decay_from: Share = Field(
         0.3, description="Share of the steps after which the rate falls linearly to 0"

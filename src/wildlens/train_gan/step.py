@@ -9,7 +9,6 @@ import logging
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -26,17 +25,15 @@ from wildlens.train_gan.inference import (
     scores_at_inference,
     warnings_about_inference,
 )
-from wildlens.train_gan.task import GanTask
-from wildlens.train_gan.trainer import Trainer, generator_arguments
+from wildlens.train_gan.starts import Trained, train_until_separated
+from wildlens.train_gan.trainer import generator_arguments
 from wildlens.training.data import TrainingSet, load_training_set
-from wildlens.training.loop import Loop
 from wildlens.training.session import Session
 from wildlens.warnings import write_warnings
 
 log = logging.getLogger(__name__)
 
 SCORED = 64  # training tiles that are scored at inference, at least
-SEPARATED = 0.1  # difference of the scores of X+ and X- below which maps show noise
 
 
 def train(
@@ -44,8 +41,9 @@ def train(
 ) -> None:
     """Train both generators through the frozen classifier.
 
-    Writes `output` (safetensors), `metrics/training.csv` (one row per step) and
-    `metrics/warnings.txt`. Removes the checkpoints when all of these are written.
+    Keeps the first training that is not idle (`starts`). Writes `output` (safetensors),
+    `metrics/training.csv` (one row per step) and `metrics/warnings.txt`. Removes the checkpoints
+    when all of these are written.
 
     Args:
         session: options of `Session.open`: device, checkpoints, workers.
@@ -55,17 +53,13 @@ def train(
     record = provenance.record("train-gan", settings, [tiles, classifier])
     session = Session.open("gan", settings, record, __name__, **session)
     frozen.to(session.device)
-    torch.manual_seed(settings.seed)
-    arguments = generator_arguments(settings, len(data.bands))
-    trainer = Trainer.build(frozen, data, arguments, settings, session.device, session.processes)
-    task = GanTask(
-        trainer, data.splits["train"].only(frozen.target_label), settings, data.splits["train"]
-    )
-    Loop(task, session, np.random.default_rng(settings.seed)).run()
+    trained = train_until_separated(data, frozen, settings, session)
     if not session.processes.first:
         return
+    task, arguments = trained.task, generator_arguments(settings, len(data.bands))
     generators = {
-        name: _alone(mean.network, arguments, session.device) for name, mean in trainer.kept.items()
+        name: _alone(mean.network, arguments, session.device)
+        for name, mean in task.trainer.kept.items()
     }
     batches = partial(
         image_batches, task.tiles, max(settings.statistics_tiles, SCORED), settings.crop,
@@ -77,14 +71,14 @@ def train(
     inference = scores_at_inference(frozen, generators, batches())
     scores = [task.mean_of_last(key) for key in ("score", "score_max", "score_min")]
     log.info(
-        "gan: %d steps; mean scores of the last batches: X %.3f, X+ %.3f, X- %.3f; at inference: "
-        "X+ %.3f, X- %.3f",
-        settings.steps, *scores, *inference.values(),
+        "gan: %d steps with lambda_am %.3g; mean scores of the last batches: X %.3f, X+ %.3f, "
+        "X- %.3f; at inference: X+ %.3f, X- %.3f",
+        settings.steps, trained.lambda_am, *scores, *inference.values(),
     )  # fmt: skip
     unit = {"loss_unit": settings.loss_unit}  # of the similarity and cycle losses
     write_table(metrics / "training.csv", [row | unit for row in task.history])
     training = dict(zip(("score_max", "score_min"), scores[1:], strict=True))
-    warnings = warnings_about(*scores[1:]) + warnings_about_inference(training, inference)
+    warnings = warnings_about(trained) + warnings_about_inference(training, inference)
     write_warnings(metrics / "warnings.txt", "gan", warnings)
     weights.save(
         output,
@@ -95,7 +89,8 @@ def train(
         tile_size=data.tile_size,
         provenance=record | data.origin,
     )
-    session.checkpoints.remove()
+    for start in range(1 + settings.restarts):
+        session.of_start(start).checkpoints.remove()
 
 
 def _alone(network: nn.Module, arguments: dict, device: torch.device) -> Generator:
@@ -126,12 +121,13 @@ def _check(
         )
 
 
-def warnings_about(score_max: float, score_min: float) -> list[str]:
-    """Reasons why maps would be meaningless, from the mean scores of X+ and X- at the end."""
-    if score_max - score_min >= SEPARATED:
+def warnings_about(trained: Trained) -> list[str]:
+    """Reasons why maps would be meaningless, from the scores at the end of the training."""
+    if trained.separated:
         return []
+    high, low = (trained.task.mean_of_last(key) for key in ("score_max", "score_min"))
     return [
-        f"the scores of X+ ({score_max:.2f}) and X- ({score_min:.2f}) do not separate: maps will "
-        "show noise; train longer (gan.steps) or with a larger gan.lambda_am, and check that the "
-        "accuracy of the classifier is above chance"
+        f"the scores of X+ ({high:.2f}) and X- ({low:.2f}) do not separate with gan.lambda_am "
+        f"{trained.lambda_am:.3g}: maps will show noise; train longer (gan.steps) or with a larger "
+        "gan.lambda_am, and check that the accuracy of the classifier is above chance"
     ]

@@ -43,8 +43,9 @@ class GanTask(Task):
     def step(self, number: int, batch: Batch) -> dict[str, float]:
         rate = self.settings.rate * rate_factor(number, self.settings)
         self.trainer.set_rate(rate)
-        row = self.trainer.step(*batch, activation_weight(number, self.settings))
-        self.history.append({"step": number + 1, "rate": rate, **row})
+        weight = activation_weight(number, self.settings)
+        row = self.trainer.step(*batch, weight)
+        self.history.append({"step": number + 1, "rate": rate, "lambda_am": weight, **row})
         return row
 
     def mean_of_last(self, key: str, count: int = 20) -> float:
