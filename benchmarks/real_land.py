@@ -4,29 +4,28 @@
 
 FOLDER holds scenes with masks (s2-amazon-forest); folders beside it, s2-europe-forest-fields and
 eurosat100-ms, give the mosaics of the grid pointing game, if they are there. Trains networks of
-each seed in WORK, which is resumed; writes to docs/results/real_land:
+each form and seed in WORK, which is resumed; writes to docs/results/real_land:
 
-runs.csv        one row per land, seed, generators and method, with intervals over scenes
+runs.csv        one row per form, set, seed, generators and method, with intervals over scenes
 methods.csv     the same over the seeds: mean, lowest, highest
 generators.csv  mean scores of X, X+ and X-, in training and at inference
 classifiers.csv accuracy of the classifiers
 origin.csv      commit, machine, command and seconds of each run
 tiles.csv       number of tiles and scenes of each set
 
-Classifier and generators have the settings of workflow/configs/local.yaml; generators `mixed`:
-with gan.mixed 0.5. Thresholds are those of the validation scenes.
+Form `unet` has the settings of config.yaml, `local` those of workflow/configs/local.yaml laid over
+it; generators `mixed`: with gan.mixed 0.5. Thresholds are those of the validation scenes.
 """
 
 import argparse
+import itertools
 import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import yaml
 
 if __package__ in (None, ""):  # started as a file: its folder must not hide other modules
     sys.path[0] = str(Path(__file__).parents[1])
@@ -35,35 +34,20 @@ from benchmarks import real_land_tables as tables
 from benchmarks import real_land_tiles as land
 from wildlens import settings
 from wildlens.attribute.step import attribute_tiles
+from wildlens.doctor.step import read_configuration
 from wildlens.files.tables import write_table
 from wildlens.train_classifier.step import train as train_classifier
 from wildlens.train_gan.step import train as train_generators
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "real_land"
-LOCAL = yaml.safe_load((ROOT / "workflow/configs/local.yaml").read_text(encoding="utf-8"))
+CONFIG = ROOT / "config.yaml"
+FORMS = {"unet": (CONFIG,), "local": (CONFIG, ROOT / "workflow/configs/local.yaml")}
 OF_GENERATORS = ("gan", "minimizer", "minimizer_contributions")
-OTHERS = ("deeplift", "occlusion", "gradcam", "local_logits", "brightness", "random")
+CONTROLS = ("brightness", "random")
 GENERATORS = {"default": {}, "mixed": {"mixed": 0.5}}
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12", "B8A")
 FEW = {"epochs": 60, "batch_size": 16}  # of the classifier where there are 60 tiles only
-
-
-@dataclass(frozen=True)
-class Land:
-    """Land that networks are trained on.
-
-    Attributes:
-        explained: name of a set of tiles that is explained -> its file.
-        generators: names of GENERATORS.
-        classifier: settings that differ from those of the local form.
-    """
-
-    name: str
-    training: Path
-    explained: dict[str, Path]
-    generators: tuple[str, ...] = ("default", "mixed")
-    classifier: dict = field(default_factory=dict)
 
 
 def main(arguments: Iterable[str] | None = None) -> None:
@@ -73,6 +57,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         "--work", type=Path, default=Path("real-land"), help="folder of the networks"
     )
     parser.add_argument("--output", type=Path, default=RESULTS)
+    parser.add_argument("--forms", nargs="+", choices=FORMS, default=list(FORMS))
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--epochs", type=int, help="of the classifiers; default: as the repository")
     parser.add_argument("--steps", type=int, help="of the generators; default: as the repository")
@@ -82,20 +67,31 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     lands = prepare(options.folder, options.work, options.mosaics)
-    for each in lands:
-        for seed in range(options.seeds):
-            folder = options.work / f"seed-{seed}" / each.name
-            if options.tables_only or (folder / "origin.csv").exists():
-                continue
-            start, origin = time.monotonic(), origin_of(options)
-            train_and_attribute(each, folder, seed, options)
-            seconds = {"seconds": round(time.monotonic() - start)}
-            write_table(folder / "origin.csv", [origin | seconds])  # last: the run is complete
+    for seed, form, each in itertools.product(range(options.seeds), options.forms, lands):
+        folder = folder_of(options.work, form, seed, each.name)
+        if options.tables_only or (folder / "origin.csv").exists():
+            continue
+        start, origin = time.monotonic(), origin_of(options)
+        train_and_attribute(each, folder, form, seed, options)
+        seconds = {"seconds": round(time.monotonic() - start)}
+        write_table(folder / "origin.csv", [origin | seconds])  # last: the run is complete
+    runs = [
+        tables.Run(each, form, seed, folder)
+        for form, each, seed in itertools.product(options.forms, lands, range(options.seeds))
+        if (folder := folder_of(options.work, form, seed, each.name))
+        .joinpath("origin.csv")
+        .exists()
+    ]
     options.output.mkdir(parents=True, exist_ok=True)
-    tables.write(lands, options.work, options.seeds, options.output)
+    tables.write(runs, options.output)
 
 
-def prepare(folder: Path, work: Path, count: int) -> list[Land]:
+def folder_of(work: Path, form: str, seed: int, land: str) -> Path:
+    """Folder of a run: its networks, maps and tables."""
+    return work / form / f"seed-{seed}" / land
+
+
+def prepare(folder: Path, work: Path, count: int) -> list[land.Land]:
     """Write the sets of tiles, if they are not there, and say which lands there are."""
     cuts = land.scene_cuts(folder)
     mixed = land.mixed(cuts)
@@ -105,7 +101,7 @@ def prepare(folder: Path, work: Path, count: int) -> list[Land]:
         "amazon-equalised": ([land.equalised(cut) for cut in mixed], land.RGB, True),
     }
     lands = [
-        Land(
+        land.Land(
             "amazon",
             work / "tiles/amazon.zarr",
             {name: work / f"tiles/{name}.zarr" for name in ("amazon-mixed", "amazon-equalised")},
@@ -120,7 +116,9 @@ def prepare(folder: Path, work: Path, count: int) -> list[Land]:
             sets[name] = (crops, bands, False)
             sets[f"{name}-mosaics"] = (land.mosaics(crops, count), bands, True)
             files = [work / f"tiles/{each}.zarr" for each in (name, f"{name}-mosaics")]
-            lands.append(Land(name, files[0], {f"{name}-mosaics": files[1]}, ("default",), changed))
+            lands.append(
+                land.Land(name, files[0], {f"{name}-mosaics": files[1]}, ("default",), changed)
+            )
     for name, (chosen, bands, explain) in sets.items():
         path = work / f"tiles/{name}.zarr"
         if not path.exists():
@@ -128,26 +126,34 @@ def prepare(folder: Path, work: Path, count: int) -> list[Land]:
     return lands
 
 
-def train_and_attribute(each: Land, folder: Path, seed: int, options) -> None:
+def other_methods(form: str) -> list[str]:
+    """Methods of a form that need no generators, and controls."""
+    methods = read_configuration(FORMS[form]).attribution.methods
+    return [*(m for m in methods if m not in OF_GENERATORS), *CONTROLS]
+
+
+def train_and_attribute(each: land.Land, folder: Path, form: str, seed: int, options) -> None:
     """Train the networks of a land and attribute its tiles; what is there stays as it is."""
-    own = LOCAL["classifier"] | each.classifier | {"seed": seed}
-    own |= {"epochs": options.epochs} if options.epochs else {}
+    configured = read_configuration(FORMS[form])
+    own = each.classifier | {"seed": seed} | ({"epochs": options.epochs} if options.epochs else {})
     classifier = folder / "classifier.safetensors"
     if not classifier.exists():
-        chosen = settings.Classifier(**own)
+        chosen = settings.Classifier.model_validate(configured.classifier.model_dump() | own)
         train_classifier(each.training, classifier, folder / "classifier", chosen, device="cpu")
     attribution = settings.Attribution(seed=seed)
     for name, tiles in each.explained.items():
-        _attribute(tiles, OTHERS, classifier, None, folder / name, attribution)
+        _attribute(tiles, other_methods(form), classifier, None, folder / name, attribution)
     for variant in each.generators:
-        changed = LOCAL["gan"] | GENERATORS[variant] | {"seed": seed}
+        changed = GENERATORS[variant] | {"seed": seed}
         if options.steps:
-            changed |= {"steps": options.steps, "pretraining_steps": 0, "ramp_steps": 0}
+            few = {"pretraining_steps": 0, "ramp_steps": 0, "restarts": 0}
+            changed |= {"steps": options.steps} | few
         generators = folder / f"generators-{variant}.safetensors"
         if not generators.exists():
+            chosen = settings.Gan.model_validate(configured.gan.model_dump() | changed)
             train_generators(
-                each.training, classifier, generators, folder / f"generators-{variant}",
-                settings.Gan(**changed), device="cpu",
+                each.training, classifier, generators, folder / f"generators-{variant}", chosen,
+                device="cpu",
             )  # fmt: skip
         for name, tiles in each.explained.items():
             output = folder / f"{name}-{variant}"
@@ -173,6 +179,7 @@ def origin_of(options) -> dict:
     lines = cpu.read_text().splitlines() if cpu.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
     command = f"python -m benchmarks.real_land {options.folder.name} --seeds {options.seeds}"
+    command += f" --forms {' '.join(options.forms)}"
     for name in ("epochs", "steps", "mosaics"):
         value = getattr(options, name)
         command += f" --{name} {value}" if value else ""

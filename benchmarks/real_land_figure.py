@@ -14,14 +14,13 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from benchmarks.real_land import OF_GENERATORS
+from benchmarks.real_land import CONTROLS, FORMS, OF_GENERATORS, folder_of, other_methods
 from benchmarks.real_land_tiles import EXPLAINED
 from wildlens.evaluate.samples import open_attributions, read_attribution
 from wildlens.files.atomic import atomic
 from wildlens.registry import methods as registry
 from wildlens.tiles.store import open_tiles, rows_of
 
-SHOWN = ("deeplift", "occlusion", "gradcam", "local_logits")
 STRETCH = 0.25  # reflectance that is white in the images
 
 
@@ -29,20 +28,29 @@ def main(arguments: Iterable[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path, help="folder of the networks")
     parser.add_argument("figure", type=Path)
+    parser.add_argument("--form", choices=FORMS, default="unet")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tiles", type=int, default=5)
     parser.add_argument("--imagery", action="store_true", help="draw X, X+ and X-, too")
     options = parser.parse_args(arguments)
-    draw(options.work, options.figure, options.seed, options.tiles, options.imagery)
+    folder = folder_of(options.work, options.form, options.seed, "amazon")
+    shown = [method for method in other_methods(options.form) if method not in CONTROLS]
+    draw(options.work, folder, shown, options.figure, options.tiles, options.imagery)
 
 
-def draw(work: Path, figure: Path, seed: int, count: int, imagery: bool) -> None:
-    """A row per tile; one colour scale per column, its 2nd to 98th percentile over test tiles."""
-    folder, name = work / f"seed-{seed}" / "amazon", "amazon-mixed"
+def draw(
+    work: Path, folder: Path, others: Iterable[str], figure: Path, count: int, imagery: bool
+) -> None:
+    """A row per tile; one colour scale per column, its 2nd to 98th percentile over test tiles.
+
+    Args:
+        folder: of the run. others: methods beside those of the generators.
+    """
+    name = "amazon-mixed"
     tiles = open_tiles(work / "tiles" / f"{name}.zarr")
     columns, names = [], None
     for title, part, methods in (
-        ("", name, SHOWN),
+        ("", name, others),
         ("\ndefault", f"{name}-default", OF_GENERATORS),
         ("\nmixed", f"{name}-mixed", OF_GENERATORS),
     ):

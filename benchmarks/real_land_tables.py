@@ -1,12 +1,14 @@
 """Tables of the benchmark on real land: methods against masks, scores of the generated images."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.real_land_tiles import Land
 from wildlens.evaluate.metrics import choose_thresholds, compare
 from wildlens.evaluate.samples import build_sample, open_attributions, read_attribution
 from wildlens.evaluate.target_groups import TARGETS, TargetGroup
@@ -23,33 +25,42 @@ LAST = 50  # steps of the training curve that scores are averaged over
 SCORED = 256  # training tiles that are scored at inference
 
 
-def write(lands, work: Path, seeds: int, output: Path) -> None:
-    """Write all tables of the finished runs in `work`."""
-    runs, generators, classifiers, origins = [], [], [], []
-    for land in lands:
-        for seed in range(seeds):
-            folder, key = work / f"seed-{seed}" / land.name, {"land": land.name, "seed": seed}
-            if not (folder / "origin.csv").exists():
-                continue
-            origins.append(pd.read_csv(folder / "origin.csv").assign(**key))
-            accuracy = pd.read_csv(folder / "classifier" / "accuracy.csv")
-            classifiers.append(accuracy.assign(**key))
-            for name, tiles in land.explained.items():
-                for row in compare_methods(land, folder, name, tiles):
-                    runs.append({"set": name, "seed": seed, **row})
-            for variant in land.generators:
-                row = generator_scores(land, folder, variant)
-                generators.append({**key, "generators": variant, **row})
+@dataclass(frozen=True)
+class Run:
+    """A finished run: the networks of a form, trained on a land with a seed."""
+
+    land: Land
+    form: str
+    seed: int
+    folder: Path
+
+
+def write(runs: Sequence[Run], output: Path) -> None:
+    """Write all tables of finished runs."""
     if not runs:
-        raise SystemExit(f"{work}: holds no finished run")
-    finished = {row["land"] for row in generators}
+        raise SystemExit("no run is finished")
+    methods, generators, classifiers, origins = [], [], [], []
+    for run in runs:
+        key = {"form": run.form, "land": run.land.name, "seed": run.seed}
+        origins.append(pd.read_csv(run.folder / "origin.csv").assign(**key))
+        accuracy = pd.read_csv(run.folder / "classifier" / "accuracy.csv")
+        evidence = pd.read_csv(run.folder / "classifier" / "evidence.csv")
+        presence = {"presence": evidence["presence"].item()}
+        classifiers.append(accuracy.assign(**presence, **key))
+        for name, tiles in run.land.explained.items():
+            for row in compare_methods(run.land, run.folder, name, tiles):
+                methods.append({"form": run.form, "set": name, "seed": run.seed, **row})
+        for variant in run.land.generators:
+            row = generator_scores(run.land, run.folder, variant)
+            generators.append({**key, "generators": variant, **row})
+    lands = {run.land.name: run.land for run in runs}
     found = {
-        "runs": pd.DataFrame(runs),
-        "methods": over_seeds(pd.DataFrame(runs)),
+        "runs": pd.DataFrame(methods),
+        "methods": over_seeds(pd.DataFrame(methods)),
         "generators": pd.DataFrame(generators),
         "classifiers": pd.concat(classifiers, ignore_index=True),
         "origin": pd.concat(origins, ignore_index=True),
-        "tiles": pd.DataFrame(sizes(land for land in lands if land.name in finished)),
+        "tiles": pd.DataFrame(sizes(lands.values())),
     }
     for name, table in found.items():
         path = output / f"{name}.csv"
@@ -114,6 +125,7 @@ def generator_scores(land, folder: Path, variant: str) -> dict[str, float]:
     images, _ = to_images(tiles["reflectance"].values, classifier.standardise.mean)
     own, high, low = (_scores(classifier, images, network) for network in (None, *pair.values()))
     return {
+        "lambda_am": history["lambda_am"].iloc[-1],
         "train_x": last["score"],
         "train_max": last["score_max"],
         "train_min": last["score_min"],
@@ -147,8 +159,9 @@ def _change(images: torch.Tensor, generator) -> float:
 def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
     """Mean, lowest and highest of each metric over the seeds, and intervals of the first seed."""
     rows = []
-    for key, group in runs.groupby(["set", "generators", "method"], sort=False):
-        row = dict(zip(("set", "generators", "method"), key, strict=True))
+    names = ["form", "set", "generators", "method"]
+    for key, group in runs.groupby(names, sort=False):
+        row = dict(zip(names, key, strict=True))
         row |= {"title": group["title"].iloc[0], "runs": len(group)}
         for metric in METRICS:
             values = group[metric]
@@ -160,13 +173,10 @@ def over_seeds(runs: pd.DataFrame) -> pd.DataFrame:
         row["inverted_runs"] = int((group["auroc"] < 0.5).sum())
         rows.append(row)
     table = pd.DataFrame(rows)
-    order = table["set"].map(list(dict.fromkeys(table["set"])).index)
-    place = [registry.position(method)[0] for method in table["method"]]
-    return (
-        table.assign(_order=order, _place=place)
-        .sort_values(["_order", "_place"], kind="stable")
-        .drop(columns=["_order", "_place"])
-    )
+    order = {name: list(dict.fromkeys(table[name])) for name in ("set", "form")}
+    keys = {f"_{name}": table[name].map(values.index) for name, values in order.items()}
+    keys["_place"] = [registry.position(method)[0] for method in table["method"]]
+    return table.assign(**keys).sort_values(list(keys), kind="stable").drop(columns=list(keys))
 
 
 def sizes(lands) -> Iterator[dict]:

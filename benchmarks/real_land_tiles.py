@@ -7,7 +7,7 @@ band, so that only maps in reflectance depend on it. The explained group has lab
 
 import csv
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,23 @@ SIDE = 64  # px
 PURE, MIXED = 0.95, (0.2, 0.8)  # shares of the explained group
 RGB = ("B04", "B03", "B02")
 EXPLAINED, OTHER = CORINE.indices_of([312, 231])
+
+
+@dataclass(frozen=True)
+class Land:
+    """Land that networks are trained on.
+
+    Attributes:
+        explained: name of a set of tiles that is explained -> its file.
+        generators: names of the variants of the generators that are trained.
+        classifier: settings that differ from those of the form.
+    """
+
+    name: str
+    training: Path
+    explained: dict[str, Path]
+    generators: tuple[str, ...] = ("default", "mixed")
+    classifier: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -140,7 +157,13 @@ def patch_crops(folder: Path) -> list[Cut]:
 
 
 def mosaics(cuts: Sequence[Cut], count: int, seed: int = 0) -> list[Cut]:
-    """2 x 2 mosaics, two cells of each group in any order; `count` of validation and of test."""
+    """2 x 2 mosaics, two cells of each group in any order; `count` of validation and of test.
+
+    A cell is the centre of a crop, of half its side, so that a mosaic has the side that networks
+    are trained with.
+    """
+    quarter = SIDE // 4
+    centre = np.s_[..., quarter:-quarter, quarter:-quarter]
     generator, made = np.random.default_rng(seed), []
     for split in ("val", "test"):
         groups = [
@@ -152,9 +175,11 @@ def mosaics(cuts: Sequence[Cut], count: int, seed: int = 0) -> list[Cut]:
             )
         for number in range(count):
             four = [g[i] for g in groups for i in generator.choice(len(g), 2, replace=False)]
-            a, b, c, d = (four[i] for i in generator.permutation(4))
-            pixels = np.block([[a.pixels, b.pixels], [c.pixels, d.pixels]])
-            mask = np.block([[a.mask, b.mask], [c.mask, d.mask]])
+            cells = [four[i] for i in generator.permutation(4)]
+            pixels, mask = (
+                np.block([[a[centre], b[centre]], [c[centre], d[centre]]])
+                for a, b, c, d in zip(*((cut.pixels, cut.mask) for cut in cells), strict=True)
+            )
             made.append(Cut(pixels, mask, split, f"mosaic-{number:03d}"))
     return made
 

@@ -75,15 +75,19 @@ def read(root, name):
 def test_every_method_is_compared_on_every_set(finished):
     runs = read(finished[0], "runs")
     assert set(runs["set"]) == {"amazon-mixed", "amazon-equalised", "eurosat-mosaics"}
-    for name, group in runs.groupby("set"):
+    assert set(runs["form"]) == {"unet", "local"}
+    for (form, name), group in runs.groupby(["form", "set"]):
         variants = ("default",) if "mosaics" in name else ("default", "mixed")
         expected = {(variant, m) for variant in variants for m in real_land.OF_GENERATORS}
-        expected |= {("none", method) for method in real_land.OTHERS}
+        others = {"deeplift", "occlusion", "gradcam", "brightness", "random"}
+        others |= {"local_logits"} if form == "local" else set()
+        expected |= {("none", method) for method in others}
         assert set(zip(group["generators"], group["method"], strict=True)) == expected
 
 
 def test_the_controls_have_the_values_that_the_land_gives_them(finished):
-    runs = read(finished[0], "runs").set_index(["set", "method"])
+    runs = read(finished[0], "runs")
+    runs = runs[runs["form"] == "unet"].set_index(["set", "method"])
     # forest is darker everywhere: brightness is wholly inverted, and without brightness at chance
     assert runs.loc[("amazon-mixed", "brightness"), "auroc"].item() == pytest.approx(0, abs=0.01)
     equal = runs.loc[("amazon-equalised", "brightness"), "auroc"].item()
@@ -96,15 +100,15 @@ def test_the_controls_have_the_values_that_the_land_gives_them(finished):
 
 def test_scores_and_origin_are_written(finished):
     generators = read(finished[0], "generators")
-    assert list(generators["generators"]) == ["default", "mixed", "default"]
+    assert list(generators["generators"]) == ["default", "mixed", "default"] * 2
     assert generators["test_x"].between(0, 1).all()
     origin = read(finished[0], "origin")
-    assert list(origin["land"]) == ["amazon", "eurosat"] and origin["commit"].notna().all()
+    assert list(origin["land"]) == ["amazon", "eurosat"] * 2 and origin["commit"].notna().all()
 
 
 def test_a_finished_run_is_not_repeated(finished):
     root, arguments = finished
-    networks = sorted((root / "work").glob("seed-*/*/*.safetensors"))
+    networks = sorted((root / "work").glob("*/seed-*/*/*.safetensors"))
     before = [path.stat().st_mtime_ns for path in networks]
     tables = {path.name: path.read_bytes() for path in (root / "tables").iterdir()}
     real_land.main(arguments + FEW)
@@ -135,6 +139,19 @@ def test_equalised_tiles_have_one_brightness_and_keep_their_hue():
     equal = land.equalised(land.Cut(pixels.astype(np.uint16), mask, "test", "s")).pixels
     assert equal[:, mask].mean() == pytest.approx(equal[:, ~mask].mean(), abs=1)
     assert np.allclose(equal[1] / equal[0], 2, rtol=1e-3)
+
+
+def test_a_mosaic_has_the_side_of_a_tile_and_four_whole_cells():
+    shape = (land.SIDE, land.SIDE)
+    cuts = [
+        land.Cut(np.full((3, *shape), 100 + n, np.uint16), np.full(shape, n % 2 == 0), split, "s")
+        for split in ("val", "test")
+        for n in range(6)
+    ]
+    for mosaic in land.mosaics(cuts, 3):
+        assert mosaic.pixels.shape == (3, *shape) and mosaic.mask.mean() == 0.5
+        assert (mosaic.mask == (mosaic.pixels[0] % 2 == 0)).all()
+        assert len(np.unique(mosaic.pixels)) == 4
 
 
 def test_an_unsuitable_picture_is_refused(folder, tmp_path):
