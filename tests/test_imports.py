@@ -36,7 +36,7 @@ LAYERS = [
     ["provenance"],
     ["settings"],
     ["registry"],
-    ["legend", "progress"],
+    ["legend", "colours", "progress"],
     ["errors"],
 ]
 LAYER = {name: depth for depth, names in enumerate(LAYERS) for name in names}

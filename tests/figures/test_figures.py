@@ -136,11 +136,23 @@ def test_land_cover_has_official_colours():
 
 def test_limits_ignore_outliers_and_missing_values():
     values = np.append(np.linspace(0, 1, 1000), [1e6, np.nan, np.inf])
-    limits = imagery.robust_limits(values)
+    limits = imagery.scale_of(values).limits
     assert limits.vmin == pytest.approx(0.01, abs=0.002) and limits.vmax < 1.001
     for values in (np.full(5, np.nan), np.full(5, 3.0)):
-        limits = imagery.robust_limits(values)
+        limits = imagery.scale_of(values).limits
         assert limits.vmax > limits.vmin
+
+
+def test_values_below_zero_get_colours_that_diverge_from_zero():
+    values = np.append(np.linspace(-0.5, 2, 1000), np.nan)
+    scale = imagery.scale_of(values)
+    assert scale.signed and scale.limits.vmin == -scale.limits.vmax
+    assert scale.limits.vmax == pytest.approx(2, abs=0.05)
+    colours = scale.options["cmap"](scale.limits([-2.0, 0.0, 2.0]))
+    assert (colours[1, :3] > 0.9).all(), "zero is nearly white"
+    assert np.abs(colours[0] - colours[2]).max() > 0.5
+    strength = scale.strength(np.array([-1.0, 0.0, 1.0, 3.0, np.nan]))
+    assert strength == pytest.approx([0, 0, 1 / scale.limits.vmax, 1, 0])
 
 
 @pytest.mark.parametrize(

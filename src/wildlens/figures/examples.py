@@ -9,7 +9,6 @@ from matplotlib.axes import Axes
 from wildlens.figures import imagery
 from wildlens.figures.land_cover_legend import LandCoverLegend
 from wildlens.figures.style import (
-    ATTRIBUTION,
     MARGIN,
     NORMAL,
     Sheet,
@@ -20,7 +19,7 @@ from wildlens.legend import CORINE
 from wildlens.registry.methods import title as method_title
 
 PANEL, GAP, LINE = 1.4, 0.08, 1.6  # inches: image, gap, distance of two rows
-HEAD, BAND, FOOT = 1.05, 3.65, 0.75
+HEAD, BAND, FOOT = 1.05, 3.65, 1.2
 KEY = 2.8  # inches from the left edge to the legend of the land cover
 PIXEL_M = 10  # of every scene
 LETTERS = 19  # of a title as wide as an image
@@ -68,7 +67,7 @@ def draw_examples(
         HEAD + len(examples) * BAND + max(FOOT, legend.height) + MARGIN,
         "Example tiles with generated images and attributions",
         "Protected test tiles, chosen by the classifier's scores alone. Images share one stretch;"
-        " each method has one colour scale for all tiles\n(1st to 99th percentile)."
+        " each method has one colour scale for all tiles\n(to the 99th percentile)."
         " X+ − X− (± reflectance): grey for no change, else the colour in which X+ is"
         " higher.\n"
         f"Lines: borders of the target group ({', '.join(map(str, targets))}); on attributions, in"
@@ -77,8 +76,8 @@ def draw_examples(
     )
     stretch = imagery.stretch_for(bands, [e.images[0][:, e.valid] for e in examples])
     change = _change_limit(examples, stretch)
-    limits = {
-        method: imagery.robust_limits(np.stack([e.attributions[method] for e in examples]))
+    scales = {
+        method: imagery.scale_of(np.stack([e.attributions[method] for e in examples]))
         for method in methods
     }
     for number, example in enumerate(examples):
@@ -92,12 +91,10 @@ def draw_examples(
         _draw_images(sheet, top + 0.36, example, stretch, change, masks)
         for column, method in enumerate(methods):
             axes = _picture(sheet, top + 0.36 + LINE, column, method_title(method))
-            axes.imshow(example.attributions[method], ATTRIBUTION, norm=limits[method])
+            axes.imshow(example.attributions[method], **scales[method].options)
             imagery.outline(axes, masks[references[-1]])
     foot = HEAD + len(examples) * BAND
-    sheet.colour_key(
-        MARGIN, foot, 2.2, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution (evidence for natural)"
-    )
+    sheet.attribution_keys(MARGIN, foot, 2.2, any(scale.signed for scale in scales.values()))
     legend.draw(sheet, KEY, foot)
     return sheet
 

@@ -9,7 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
-from wildlens.figures.style import INK, MISSING, SMALL
+from wildlens.figures.style import ATTRIBUTION, INK, MISSING, SIGNED, SMALL
 from wildlens.legend import CORINE
 
 TRUE_COLOUR = ("B04", "B03", "B02")
@@ -58,11 +58,38 @@ def stretch_for(bands: Sequence[str], samples: Iterable[np.ndarray]) -> Stretch:
     return Stretch(shown, name, float(low), float(max(high, low + 1e-4)))
 
 
-def robust_limits(values: np.ndarray) -> Normalize:
-    """Colour limits at the 1st and 99th percentile of the finite values of any shape."""
+@dataclass(frozen=True)
+class Scale:
+    """Colours of an attribution, as options of `Axes.imshow`.
+
+    Attributes:
+        signed: whether it has values below zero.
+    """
+
+    signed: bool
+    limits: Normalize
+
+    @property
+    def options(self) -> dict:
+        return {"cmap": SIGNED if self.signed else ATTRIBUTION, "norm": self.limits}
+
+    def strength(self, values: np.ndarray) -> np.ndarray:
+        """Evidence for natural in 0..1; 0 where it is missing, or against natural."""
+        low = 0.0 if self.signed else self.limits.vmin
+        return np.nan_to_num(np.clip((values - low) / (self.limits.vmax - low), 0, 1))
+
+
+def scale_of(values: np.ndarray) -> Scale:
+    """Colours from the 1st to the 99th percentile of the finite values of any shape.
+
+    With values below zero the colours diverge from it, to the 99th percentile of their size.
+    """
     finite = values[np.isfinite(values)]
+    if (finite < 0).any():
+        limit = float(np.percentile(np.abs(finite), 99)) or 1.0
+        return Scale(True, Normalize(-limit, limit))
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
-    return Normalize(float(low), float(high if high > low else low + 1))
+    return Scale(False, Normalize(float(low), float(high if high > low else low + 1)))
 
 
 def land_cover_picture(classes: np.ndarray) -> np.ndarray:

@@ -97,8 +97,9 @@ def draw_overlays(
         "Maps over the image: best, median and worst tile",
         f"Of {ranked} protected test tiles, ranked by how well {method_title(method)} finds the"
         " target group: average precision divided by the group's share (1 = chance).\nThe more"
-        " colour, the higher the attribution within the tile (1st to 99th percentile)."
-        f" White lines: borders of the target group ({reference_title(reference)}).",
+        " colour, the higher the attribution within the tile (to its 99th percentile; of methods"
+        " with a sign, from 0). White lines: borders of the target group"
+        f" ({reference_title(reference)}).",
     )
     stretch = imagery.stretch_for(bands, [tile.image[:, tile.valid] for tile in tiles])
     for number, tile in enumerate(tiles):
@@ -134,8 +135,7 @@ def overlay(picture: np.ndarray, attribution: np.ndarray) -> np.ndarray:
     Returns:
         (y, x, 4) float32 RGBA.
     """
-    strength = np.clip(np.ma.filled(imagery.robust_limits(attribution)(attribution), 0), 0, 1)
-    strength = np.nan_to_num(strength)[..., None]
+    strength = imagery.scale_of(attribution).strength(attribution)[..., None]
     grey = picture[..., :3].mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     colours = colormaps[ATTRIBUTION](strength[..., 0])[..., :3]
     return np.dstack([(1 - strength) * grey + strength * colours, picture[..., 3]]).astype("f4")

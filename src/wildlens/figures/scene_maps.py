@@ -10,9 +10,9 @@ from matplotlib.colors import Normalize
 from wildlens.figures import imagery
 from wildlens.figures.land_cover_legend import LandCoverLegend
 from wildlens.figures.style import (
-    ATTRIBUTION,
     MARGIN,
     NORMAL,
+    SECOND_KEY,
     Sheet,
     image_axes,
     reference_title,
@@ -52,6 +52,11 @@ class SceneView:
         """Height by width."""
         return self.valid.shape[0] / self.valid.shape[1]
 
+    @property
+    def signed(self) -> bool:
+        """Whether a map has values below zero."""
+        return any((values < 0).any() for values in self.maps.values())
+
 
 def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
     """One block of images per scene; without scenes, a figure with a note.
@@ -69,8 +74,8 @@ def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
         2 * MARGIN + COLUMNS * PANEL + (COLUMNS - 1) * GAP,
         HEAD + sum(blocks),
         "Maps of whole scenes",
-        "Colours range from the 1st to the 99th percentile of the scene, given above each map in"
-        " the method's unit.\nNorth is up. Hatched: no data."
+        "Colours range to the 99th percentile of the scene, given above each map in the method's"
+        " unit.\nNorth is up. Hatched: no data."
         + (" Lines on the land cover: borders of the target group." if any(legends) else ""),
     )
     y = HEAD
@@ -90,11 +95,16 @@ def _block_height(scene: SceneView, classes: LandCoverLegend | None) -> float:
     # the legend takes the place of one more image
     pictures = 1 + (scene.landcover is not None) + len(scene.maps)
     lines, legend_column = divmod(pictures, COLUMNS)
-    tall, legend = PANEL * scene.aspect + TITLE, KEY
+    tall, legend = PANEL * scene.aspect + TITLE, _keys(scene)
     if classes is not None:
         legend += classes.height
     last = max(tall * (legend_column > 0), legend)
     return SCENE_HEAD + lines * tall + last + 0.1
+
+
+def _keys(scene: SceneView) -> float:
+    """Height of the colour bars, inches."""
+    return KEY + SECOND_KEY * scene.signed
 
 
 def _draw_scene(
@@ -130,16 +140,14 @@ def _draw_scene(
         imagery.outline(axes, np.isin(scene.landcover, CORINE.indices_of(targets)))
         number += 1
     for method, values in scene.maps.items():
-        limits = imagery.robust_limits(values)
-        title = f"{method_title(method)}\n{span(limits, scene.units.get(method, ''))}"
-        picture(number, title).imshow(values, ATTRIBUTION, norm=limits)
+        scale = imagery.scale_of(values)
+        title = f"{method_title(method)}\n{span(scale.limits, scene.units.get(method, ''))}"
+        picture(number, title).imshow(values, **scale.options)
         number += 1
     x, top = place(number)
-    sheet.colour_key(
-        x, top, 1.9, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution (evidence for natural)"
-    )
+    sheet.attribution_keys(x, top, 1.9, scene.signed)
     if legend is not None:
-        legend.draw(sheet, x, top + KEY)
+        legend.draw(sheet, x, top + _keys(scene))
 
 
 def span(limits: Normalize, unit: str) -> str:

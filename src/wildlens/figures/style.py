@@ -13,25 +13,29 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.patches import Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
+from wildlens.colours import DIVERGING
 from wildlens.files.atomic import atomic
 from wildlens.registry import methods
 
 DPI = 150
 SMALL, NORMAL, LARGE = 8.0, 9.5, 12.0  # points
 MARGIN = 0.14  # inches
+SECOND_KEY = 0.6  # inches from one colour bar to the next below
 LETTER, LINE = 0.066, 0.155  # inches: width of a letter, height of a line, of small text
 INK, MUTED, FAINT, MISSING = "#222222", "#666666", "#d9d9d9", "#ececec"
 BLUE, VERMILLION, GREEN, PURPLE = "#0072b2", "#d55e00", "#009e73", "#aa4499"
 CLASS_COLOURS = (VERMILLION, GREEN, BLUE, PURPLE, "#e69f00", "#56b4e9")  # of tiles, by label
 ATTRIBUTION = "viridis"  # attribution: low to high
 RELATIVE = "PuOr_r"  # below to above the mean
+# attribution with a sign: evidence against natural to evidence for it
+SIGNED = LinearSegmentedColormap.from_list("signed", DIVERGING)
 
 REFERENCE_TITLES = {"corine": "CORINE land cover", "truth": "Reference land cover"}
 ROLE_COLOURS = {"paper": VERMILLION, "rival": BLUE, "control": MUTED, "layer": BLUE}
@@ -103,8 +107,9 @@ class Sheet:
         )
 
     def colour_key(
-        self, x: float, y: float, width: float, colours: str, ticks: Mapping[float, str], title: str
-    ) -> None:
+        self, x: float, y: float, width: float, colours: str | Colormap,
+        ticks: Mapping[float, str], title: str,
+    ) -> None:  # fmt: skip
         """A horizontal colour bar from the first to the last tick, with its title above."""
         self.text(x, y, title)
         bar = self.axes(x, y + 0.2, width, 0.11)
@@ -116,6 +121,13 @@ class Sheet:
         labels[0].set_horizontalalignment("left")
         labels[-1].set_horizontalalignment("right")
         key.outline.set_linewidth(0.4)
+
+    def attribution_keys(self, x: float, y: float, width: float, signed: bool) -> None:
+        """Colour bar of attributions; `signed`: below it, that of methods with a sign."""
+        self.colour_key(x, y, width, ATTRIBUTION, {0: "low", 1: "high"}, "Attribution")
+        if signed:
+            ticks = {-1: "against natural", 0: "0", 1: "for natural"}
+            self.colour_key(x, y + SECOND_KEY, width, SIGNED, ticks, "Attribution with a sign")
 
     def save(self, path: Path, provenance: Mapping[str, str], footer: str = "") -> None:
         """Write a PNG, with its provenance as text chunks, and a PDF of the same stem, atomically.

@@ -7,17 +7,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from wildlens.colours import DIVERGING, SEQUENTIAL
 from wildlens.files.bands import NO_UNIT
 from wildlens.files.raster import open_raster, read
 from wildlens.registry.methods import form_of, is_signed
 
-# viridis in nine steps, as in the figures
-RAMP = (
-    "#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c",
-    "#28ae80", "#5ec962", "#addc30", "#fde725",
-)  # fmt: skip
-# purple to orange in five steps, as in the figure of the classes: zero is nearly white
-DIVERGING = ("#5e3c99", "#b2abd2", "#f7f7f7", "#fdb863", "#e66101")
 SAMPLE = 1000  # pixels per side of the resampled map
 
 
@@ -48,14 +42,14 @@ def ramp_of(map_path: Path) -> Ramp:
     """
     values, tags, dtype = _sample(map_path)
     if form_of(tags, map_path.stem, dtype) == "score":
-        return Ramp(0.0, 1.0, RAMP, ("0 anthropogenic", "1 natural"))
+        return Ramp(0.0, 1.0, SEQUENTIAL, ("0 anthropogenic", "1 natural"))
     unit = _unit(tags)
     if is_signed(tags, map_path.stem) or (values < 0).any():
         limit = _limit(np.abs(values))
         ends = f"−{limit:.3g}{unit} or less, low", f"{limit:.3g}{unit} or more, high"
         return Ramp(-limit, limit, DIVERGING, ends)
     top = _limit(values)
-    return Ramp(0.0, top, RAMP, (f"0{unit}, low", f"{top:.3g}{unit} or more, high"))
+    return Ramp(0.0, top, SEQUENTIAL, (f"0{unit}, low", f"{top:.3g}{unit} or more, high"))
 
 
 def change_ramp_of(path: Path) -> Ramp:

@@ -3,15 +3,15 @@
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
+from wildlens.colours import SEQUENTIAL
 from wildlens.figures.style import MUTED, class_colour
-from wildlens.qgis.ramps import RAMP
 from wildlens.settings import classes_in_order
 
 # tiles by hue for the label and by filling for the split, as in the figure of the tiles
 TILE_CLASS = """coalesce("label", '') || coalesce(', ' || "split", '')"""
 AREA_SCORE = """coalesce("score_mean", -1)"""
 AREA_LABEL = """left("name", 40) || coalesce(' ' || format_number("score_mean", 2), '')"""
-SCORE_COLOURS = RAMP[::2]  # five classes of equal width
+SCORE_COLOURS = SEQUENTIAL[::2]  # five classes of equal width
 # split, its title, strength of the tint in 0..255, what lies over the tint
 _FILLINGS = (
     ("train", "training", 80, "no"),
