@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from chromium import PROGRAM, Browser
 from explorable import AREA, SCENES, Explorable, write_map
-from result_folder import write_members
+from result_folder import write_change, write_members
 
 from wildlens.evaluate.target_groups import in_group
 from wildlens.evaluate.thresholds import iou, top_threshold
@@ -302,5 +302,23 @@ def test_without_land_cover_and_areas(browser, results):
     browser.open(output, f"{READY} && document.getElementById('marked').textContent")
     assert text(browser, "marked").startswith("9.9 % of the valid pixels")
     for name in ("agreement", "row-target", "row-areas", "areas", "row-here"):
+        assert browser.run(f"document.getElementById('{name}').hidden"), name
+    assert browser.problems() == []
+
+
+def test_two_dates_have_values_and_no_marked_pixels(browser, results):
+    change = results.values[SCENES[1]]["score"] - results.values[SCENES[0]]["score"]
+    path = write_change(results.output.parent, "score", *SCENES, change)
+    output = results.output.with_name("dates.html")
+    arguments = {**results.arguments, "changes": [path], "output": output}
+    build_page(**arguments, settings=Evaluation())
+    browser.events.clear()
+    browser.open(output, f"{READY} && document.getElementById('marked').textContent")
+    set_value(browser, "scene", 2, "change")
+    browser.wait("!document.body.classList.contains('busy')")
+    found = point_at(browser, results, SCENES[0], 60, 75)
+    (shown,) = numbers(found["Change of Score"])
+    assert shown == pytest.approx(change[60, 75], abs=1.01 * quantise(change).scale)
+    for name in ("marking", "row-marked", "row-target"):
         assert browser.run(f"document.getElementById('{name}').hidden"), name
     assert browser.problems() == []

@@ -106,7 +106,7 @@ pixels</span>
 </div>
 </div>
 <div class="bar">
-<label><input type="checkbox" id="show-marked" checked>
+<label id="row-marked"><input type="checkbox" id="show-marked" checked>
 <i class="line" style="color: #ff4000"></i>outline of marked pixels</label>
 <label id="row-target"><input type="checkbox" id="show-target">
 <i class="line" style="color: #00e5ff"></i>outline of the target group</label>

@@ -61,7 +61,7 @@ function showMarks() {
 
 function mark() {
   const layer = markedLayer();
-  byId("marking").hidden = !layer;
+  byId("marking").hidden = byId("row-marked").hidden = !layer;
   if (!layer) return showMarks();
   const codes = layer.codes[0], share = Number(byId("share").value) / 100;
   const found = thresholdCode(codes, share);
