@@ -71,10 +71,11 @@ attribution:
   methods: {{ models.methods | quoted }} # occlusion is slow, and left out
   extras: [score] # maximized and minimized are X+ and X-
 {% else %}
+# Defaults of the settings that matter most:
 # tiles: {size: 128} # pixels; the paper has 256
-# classifier: {epochs: 12}
-# gan: {steps: 400}
-# attribution: {methods: [gan, minimizer, deeplift, occlusion, gradcam]}
+# classifier: {epochs: 36}
+# gan: {steps: 600}
+# attribution: {methods: [gan, minimizer, minimizer_contributions, deeplift, occlusion, gradcam]}
 {% endif %}
 # compare: {before: NAME, after: NAME} # two dates of the same ground, named as in mapping
 """
