@@ -1,9 +1,14 @@
 """Trainings with larger weights of activation maximisation until the generators are not idle."""
 
 import csv
+import gc
+import os
+import signal
+import weakref
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 from trainable import write_tiles
 
@@ -13,6 +18,8 @@ from wildlens.train_gan import starts
 from wildlens.train_gan.starts import FACTOR, Trained
 from wildlens.train_gan.step import train, warnings_about
 from wildlens.train_gan.task import GanTask
+from wildlens.train_gan.trainer import Trainer
+from wildlens.training.checkpoint import Stopped
 
 SETTINGS = {
     "steps": 9, "pretraining_steps": 4, "ramp_steps": 0, "blocks": 1, "width": 4,
@@ -63,6 +70,71 @@ def test_trainings_differ_by_the_weight_alone(trained, monkeypatch):
     alone, expected, _ = trained("alone", changes={"restarts": 0, "lambda_am": 0.2 * FACTOR})
     assert curve == expected
     assert all(torch.equal(again[name], alone[name]) for name in alone)
+
+
+def test_the_model_says_which_weight_it_was_trained_with(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(starts, "SEPARATED", NEVER)
+    trained("run", changes={"restarts": 1, "lambda_am": 0.2})
+    with safe_open(tmp_path / "run/g.safetensors", "pt") as file:
+        assert float(file.metadata()["wildlens_lambda_am"]) == pytest.approx(0.2 * FACTOR)
+
+
+def test_without_activation_maximisation_there_is_one_training(trained, monkeypatch):
+    monkeypatch.setattr(starts, "SEPARATED", NEVER)
+    steps = []
+    step = GanTask.step
+    monkeypatch.setattr(GanTask, "step", lambda *given: steps.append(given[1]) or step(*given))
+    trained("run", changes={"restarts": 2, "lambda_am": 0.0})
+    assert steps == list(range(SETTINGS["steps"]))
+
+
+def test_networks_of_an_earlier_training_are_gone_before_the_next(trained, monkeypatch):
+    """Two sets of networks would take twice the memory of a GPU."""
+    monkeypatch.setattr(starts, "SEPARATED", NEVER)
+    built, alive, build = [], [], Trainer.build.__func__
+
+    def counted(cls, *given):
+        gc.collect()
+        alive.append(sum(each() is not None for each in built))
+        made = build(cls, *given)
+        built.append(weakref.ref(made.maximizer))
+        return made
+
+    monkeypatch.setattr(Trainer, "build", classmethod(counted))
+    trained("run", changes={"restarts": 2})
+    assert alive == [0, 0, 0]
+
+
+def test_a_signal_after_the_last_step_begins_no_other_training(trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(starts, "SEPARATED", NEVER)
+    options = {"checkpoints": tmp_path / "checkpoints", "checkpoint_seconds": 0.0}
+
+    def told(task):
+        if len(task.history) == SETTINGS["steps"]:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(GanTask, "end_epoch", told)
+        with pytest.raises(Stopped, match="after the last step") as stopped:
+            trained("run", changes={"restarts": 1}, **options)
+    assert stopped.value.exit_status == 128 + signal.SIGTERM
+    assert not list(options["checkpoints"].glob("gan-start-1-*"))
+    again, *_ = trained("run", changes={"restarts": 1}, **options)
+    whole, *_ = trained("whole", changes={"restarts": 1})
+    assert all(torch.equal(whole[name], again[name]) for name in whole)
+
+
+def test_checkpoints_of_all_trainings_are_removed(trained, tmp_path, monkeypatch):
+    """Those of a further training, too, if it is no longer asked for."""
+    monkeypatch.setattr(starts, "SEPARATED", NEVER)
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    left = folder / "gan-start-2-00000007.safetensors"
+    other = folder / "gan-2-00000007.safetensors"  # of a member
+    for path in (left, other):
+        path.touch()
+    trained("run", changes={"restarts": 0}, checkpoints=folder)
+    assert [path.name for path in folder.iterdir()] == [other.name]
 
 
 def test_idle_generators_are_trained_until_they_are_not(trained, monkeypatch):

@@ -54,10 +54,13 @@ def train_until_sound(
     """
     found: list[Trained] = []
     for start in range(1 + settings.restarts):
-        found.append(_train(start, data, classes, settings, session))
+        own = session.of_start(start)
+        found.append(_train(start, data, classes, settings, own))
         if found[-1].sound:
             return found[-1]
-    return max(found, key=lambda trained: (not _at_chance(trained), trained.evidence.presence))
+        if start < settings.restarts:
+            own.checkpoints.stop_before_another()
+    return max(found, key=lambda one: (not _at_chance(one.history), one.evidence.presence))
 
 
 def _train(
@@ -74,7 +77,7 @@ def _train(
     network.to(session.device, memory_format=torch.channels_last)
     network = synchronise(network, session.processes)
     task = ClassifierTask(network, data, settings, session, generator)
-    Loop(task, session.of_start(start), generator).run()
+    Loop(task, session, generator).run()
     return _judge(start, task, arguments, classes)
 
 
@@ -86,9 +89,8 @@ def _judge(start: int, task: ClassifierTask, arguments: dict, classes: Classes) 
         "classifier: pieces in blank ground change the logit by %+.2f (target) and %+.2f (others), "
         "presence %.2f", found.target, found.others, found.presence,
     )  # fmt: skip
-    trained = Trained(network, arguments, task.history, found, start, True)
     reasons = []
-    if _at_chance(trained):
+    if _at_chance(task.history):
         reasons.append("it is at chance")
     if lacks_evidence(found, task.settings):
         reasons.append("it uses absent patterns")
@@ -101,7 +103,7 @@ def _judge(start: int, task: ClassifierTask, arguments: dict, classes: Classes) 
     return Trained(network, arguments, task.history, found, start, not unsound)
 
 
-def _at_chance(trained: Trained) -> bool:
+def _at_chance(history: list[dict]) -> bool:
     """Whether the accuracy of the epoch with the lowest validation loss is near chance."""
-    kept = min(trained.history, key=lambda row: row["val_loss"])
+    kept = min(history, key=lambda row: row["val_loss"])
     return kept["val_accuracy"] < CHANCE

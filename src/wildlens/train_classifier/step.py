@@ -91,8 +91,7 @@ def train(tiles: Path, output: Path, metrics: Path, settings: Classifier, **sess
         target=classes.target,
         neutral_baseline=most_neutral(distances),
     )
-    for start in range(1 + settings.restarts):
-        session.of_start(start).checkpoints.remove()
+    session.checkpoints.remove()
 
 
 def baseline_distances(

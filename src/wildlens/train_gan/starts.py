@@ -56,17 +56,19 @@ def train_until_separated(
     Args:
         classifier: frozen, on the session's device.
     """
-    for start in range(1 + settings.restarts):
-        trained = _train(start, data, classifier, settings, session)
-        if trained.separated:
-            break
-        if start < settings.restarts:
-            log.info(
-                "gan: training %d of at most %d is not used: the scores of X+ and X- do not "
-                "separate with lambda_am %.3g; training again with %.3g",
-                start + 1, 1 + settings.restarts, trained.lambda_am, trained.lambda_am * FACTOR,
-            )  # fmt: skip
-    return trained
+    last = settings.restarts if settings.lambda_am else 0  # without it every training is the same
+    for start in range(last + 1):
+        own = session.of_start(start)
+        trained = _train(start, data, classifier, settings, own)
+        if trained.separated or start == last:
+            return trained
+        log.info(
+            "gan: training %d of at most %d is not used: the scores of X+ and X- do not separate "
+            "with lambda_am %.3g; training again with %.3g",
+            start + 1, last + 1, trained.lambda_am, trained.lambda_am * FACTOR,
+        )  # fmt: skip
+        own.checkpoints.stop_before_another()
+        del trained  # its networks leave the device before the next ones are built
 
 
 def _train(
@@ -78,5 +80,9 @@ def _train(
     trainer = Trainer.build(classifier, data, arguments, own, session.device, session.processes)
     natural = data.splits["train"].only(classifier.target_label)
     task = GanTask(trainer, natural, own, data.splits["train"])
-    Loop(task, session.of_start(start), np.random.default_rng(own.seed)).run()
+    if start:
+        task.remedy = (
+            f"lower gan.restarts: lambda_am is {own.lambda_am:.3g} in training {start + 1}"
+        )
+    Loop(task, session, np.random.default_rng(own.seed)).run()
     return Trained(task, start, own.lambda_am)

@@ -87,10 +87,9 @@ def train(
         arguments=arguments,
         bands=data.bands,
         tile_size=data.tile_size,
-        provenance=record | data.origin,
+        provenance=record | data.origin | {"wildlens_lambda_am": f"{trained.lambda_am:.6g}"},
     )
-    for start in range(1 + settings.restarts):
-        session.of_start(start).checkpoints.remove()
+    session.checkpoints.remove()
 
 
 def _alone(network: nn.Module, arguments: dict, device: torch.device) -> Generator:

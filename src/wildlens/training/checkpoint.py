@@ -144,9 +144,19 @@ class Checkpoints:
                 stopped,
             )
 
+    def stop_before_another(self) -> None:
+        """Raise `Stopped` if a signal came after the last step: no further training may begin."""
+        if self.folder is None or not (number := self.processes.maximum(self._signal)):
+            return
+        raise Stopped(
+            f"{self.name}: stopped by {signal.Signals(number).name} after the last step: "
+            "run the same command again to go on",
+            number,
+        )
+
     def remove(self) -> None:
-        """Remove the checkpoints, once the training is finished and its result is written."""
-        for path in self._paths():
+        """Remove the checkpoints of all starts, once the result of the training is written."""
+        for path in self._paths(r"(-start-\d+)?"):
             path.unlink(missing_ok=True)
 
     def _save(self, path: Path, state: dict) -> None:
@@ -154,11 +164,11 @@ class Checkpoints:
         for old in self._paths()[:-KEPT]:
             old.unlink(missing_ok=True)
 
-    def _paths(self) -> list[Path]:
-        """Checkpoint files of this training, oldest first."""
+    def _paths(self, suffix: str = "") -> list[Path]:
+        """Checkpoint files of this training, oldest first; `suffix`: pattern after its name."""
         if self.folder is None or not self.folder.is_dir():
             return []
-        pattern = re.compile(rf"{re.escape(self.name)}-\d{{8,}}\.safetensors")
+        pattern = re.compile(rf"{re.escape(self.name)}{suffix}-\d{{8,}}\.safetensors")
         paths = (p for p in self.folder.iterdir() if pattern.fullmatch(p.name))
         return sorted(paths, key=_step_of)
 
