@@ -136,16 +136,27 @@ def test_land_cover_has_official_colours():
 
 def test_limits_ignore_outliers_and_missing_values():
     values = np.append(np.linspace(0, 1, 1000), [1e6, np.nan, np.inf])
-    limits = imagery.scale_of(values).limits
+    limits = imagery.scale_of(values, False).limits
     assert limits.vmin == pytest.approx(0.01, abs=0.002) and limits.vmax < 1.001
     for values in (np.full(5, np.nan), np.full(5, 3.0)):
-        limits = imagery.scale_of(values).limits
+        limits = imagery.scale_of(values, False).limits
         assert limits.vmax > limits.vmin
+
+
+def test_the_scale_of_a_method_with_a_sign_starts_at_zero_in_every_tile():
+    picture = np.dstack([np.full((4, 25), c) for c in (0.2, 0.5, 0.8)] + [np.ones((4, 25))])
+    values = np.linspace(0.4, 0.6, 100).reshape(4, 25)
+    other = values.copy()
+    other[0, 0] = -1e-9  # rounding must not decide
+    shown = [overlay(picture, each, True)[2, 3] for each in (values, other)]
+    assert shown[0] == pytest.approx(shown[1], abs=1e-6)
+    without = [overlay(picture, each, False)[2, 3] for each in (values, other)]
+    assert without[0] == pytest.approx(without[1], abs=0.05)
 
 
 def test_values_below_zero_get_colours_that_diverge_from_zero():
     values = np.append(np.linspace(-0.5, 2, 1000), np.nan)
-    scale = imagery.scale_of(values)
+    scale = imagery.scale_of(values, True)
     assert scale.signed and scale.limits.vmin == -scale.limits.vmax
     assert scale.limits.vmax == pytest.approx(2, abs=0.05)
     colours = scale.options["cmap"](scale.limits([-2.0, 0.0, 2.0]))
@@ -268,7 +279,7 @@ def test_overlay_is_grey_where_low_and_coloured_where_high():
     picture = np.dstack([np.full((4, 25), c) for c in (0.2, 0.5, 0.8)] + [np.ones((4, 25))])
     values = np.linspace(0, 1, 100).reshape(4, 25)
     values[1, 1] = np.nan
-    shown = overlay(picture, values)
+    shown = overlay(picture, values, False)
     high = colormaps[style.ATTRIBUTION](1.0)
     assert shown[0, 0] == pytest.approx([0.5, 0.5, 0.5, 1]), "grey of the same brightness"
     assert shown[1, 1] == pytest.approx([0.5, 0.5, 0.5, 1]), "missing values cover nothing"

@@ -37,6 +37,7 @@ class Example:
         valid: (y, x) bool.
         references: "corine" and, if known, "truth" -> (y, x) uint8, CORINE index, 0 = unknown.
         attributions: method -> (y, x) float32, NaN = missing.
+        signed: methods whose values below zero have a meaning.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Example:
     valid: np.ndarray
     references: dict[str, np.ndarray]
     attributions: dict[str, np.ndarray]
+    signed: frozenset[str] = frozenset()
 
 
 def draw_examples(
@@ -77,7 +79,9 @@ def draw_examples(
     stretch = imagery.stretch_for(bands, [e.images[0][:, e.valid] for e in examples])
     change = _change_limit(examples, stretch)
     scales = {
-        method: imagery.scale_of(np.stack([e.attributions[method] for e in examples]))
+        method: imagery.scale_of(
+            np.stack([e.attributions[method] for e in examples]), method in examples[0].signed
+        )
         for method in methods
     }
     for number, example in enumerate(examples):

@@ -63,7 +63,7 @@ class Scale:
     """Colours of an attribution, as options of `Axes.imshow`.
 
     Attributes:
-        signed: whether it has values below zero.
+        signed: whether values below zero have a meaning.
     """
 
     signed: bool
@@ -79,13 +79,13 @@ class Scale:
         return np.nan_to_num(np.clip((values - low) / (self.limits.vmax - low), 0, 1))
 
 
-def scale_of(values: np.ndarray) -> Scale:
+def scale_of(values: np.ndarray, signed: bool) -> Scale:
     """Colours from the 1st to the 99th percentile of the finite values of any shape.
 
-    With values below zero the colours diverge from it, to the 99th percentile of their size.
+    With a sign the colours diverge from zero, to the 99th percentile of the values' size.
     """
     finite = values[np.isfinite(values)]
-    if (finite < 0).any():
+    if signed:
         limit = float(np.percentile(np.abs(finite), 99)) or 1.0
         return Scale(True, Normalize(-limit, limit))
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)

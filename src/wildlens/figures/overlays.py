@@ -33,6 +33,7 @@ class Overlaid:
         image: (band, y, x) float32 reflectance; valid: (y, x) bool.
         target: (y, x) bool, pixels of the target group.
         attributions: method -> (y, x) float32, NaN = missing.
+        signed: methods whose values below zero have a meaning.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Overlaid:
     valid: np.ndarray
     target: np.ndarray
     attributions: dict[str, np.ndarray]
+    signed: frozenset[str] = frozenset()
 
 
 def fits_of(precision: np.ndarray, share: np.ndarray) -> np.ndarray:
@@ -108,7 +110,7 @@ def draw_overlays(
         sheet.text(MARGIN, top, title, fontsize=NORMAL, fontweight="bold")
         picture = stretch(tile.image, tile.valid)
         panels = {"X": picture} | {
-            method_title(name): overlay(picture, values)
+            method_title(name): overlay(picture, values, name in tile.signed)
             for name, values in tile.attributions.items()
         }
         for place, (name, shown) in enumerate(panels.items()):
@@ -126,16 +128,17 @@ def draw_overlays(
     return sheet
 
 
-def overlay(picture: np.ndarray, attribution: np.ndarray) -> np.ndarray:
+def overlay(picture: np.ndarray, attribution: np.ndarray, signed: bool) -> np.ndarray:
     """An image in grey under a map whose opacity grows with the attribution.
 
     Args:
         picture: (y, x, 4) RGBA in 0..1; attribution: (y, x), NaN = missing.
+        signed: whether its values below zero have a meaning; opacity then starts at zero.
 
     Returns:
         (y, x, 4) float32 RGBA.
     """
-    strength = imagery.scale_of(attribution).strength(attribution)[..., None]
+    strength = imagery.scale_of(attribution, signed).strength(attribution)[..., None]
     grey = picture[..., :3].mean(axis=-1, keepdims=True).repeat(3, axis=-1)
     colours = colormaps[ATTRIBUTION](strength[..., 0])[..., :3]
     return np.dstack([(1 - strength) * grey + strength * colours, picture[..., 3]]).astype("f4")

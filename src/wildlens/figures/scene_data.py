@@ -1,5 +1,6 @@
 """Data of the figures of whole scenes: rasters, read at the resolution of the figure."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,7 @@ def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> Sce
         bands = [name or f"band {i}" for i, name in enumerate(scene.descriptions, start=1)]
     valid = (stored > 0).all(axis=0)
     ordered = sorted(maps, key=methods.position)
+    tags = {method: _tags(maps[method]) for method in ordered}
     return SceneView(
         name=path.stem,
         crs=f"EPSG:{grid.crs.epsg}" if grid.crs.epsg else "own reference system",
@@ -40,7 +42,8 @@ def read_scene(path: Path, maps: dict[str, Path], landcover: Path | None) -> Sce
         bands=bands,
         landcover=_read_classes(landcover, path, grid) if landcover else None,
         maps={m: _read_thinned(maps[m], path, grid, Resampling.average) for m in ordered},
-        units={m: _unit(maps[m]) for m in ordered},
+        units={m: _unit(tags[m]) for m in ordered},
+        signed=frozenset(m for m in ordered if methods.is_signed(tags[m], m)),
     )
 
 
@@ -64,9 +67,13 @@ def _read_thinned(path: Path, scene: Path, grid: GeoBox, resampling: Resampling)
         return read(dataset, 1, out_shape=_display_shape(grid.shape), resampling=resampling)
 
 
-def _unit(path: Path) -> str:
+def _tags(path: Path) -> dict[str, str]:
     with open_raster(path) as dataset:
-        unit = dataset.tags().get("unit", "")
+        return dataset.tags()
+
+
+def _unit(tags: Mapping[str, str]) -> str:
+    unit = tags.get("unit", "")
     return "" if unit == "none" else unit
 
 

@@ -35,6 +35,7 @@ class SceneView:
         reflectance: (band, y, x) float32; valid: (y, x) bool; bands: names of the bands.
         landcover: (y, x) uint8, CORINE index, 0 = unknown; None if there is none.
         maps: method -> (y, x) float32, NaN = no data; units: method -> its unit, if known.
+        signed: methods whose values below zero have a meaning.
     """
 
     name: str
@@ -46,16 +47,12 @@ class SceneView:
     landcover: np.ndarray | None
     maps: dict[str, np.ndarray]
     units: dict[str, str] = field(default_factory=dict)
+    signed: frozenset[str] = frozenset()
 
     @property
     def aspect(self) -> float:
         """Height by width."""
         return self.valid.shape[0] / self.valid.shape[1]
-
-    @property
-    def signed(self) -> bool:
-        """Whether a map has values below zero."""
-        return any((values < 0).any() for values in self.maps.values())
 
 
 def draw_maps(scenes: Sequence[SceneView], targets: Sequence[int]) -> Sheet:
@@ -104,7 +101,7 @@ def _block_height(scene: SceneView, classes: LandCoverLegend | None) -> float:
 
 def _keys(scene: SceneView) -> float:
     """Height of the colour bars, inches."""
-    return KEY + SECOND_KEY * scene.signed
+    return KEY + SECOND_KEY * bool(scene.signed)
 
 
 def _draw_scene(
@@ -140,12 +137,12 @@ def _draw_scene(
         imagery.outline(axes, np.isin(scene.landcover, CORINE.indices_of(targets)))
         number += 1
     for method, values in scene.maps.items():
-        scale = imagery.scale_of(values)
+        scale = imagery.scale_of(values, method in scene.signed)
         title = f"{method_title(method)}\n{span(scale.limits, scene.units.get(method, ''))}"
         picture(number, title).imshow(values, **scale.options)
         number += 1
     x, top = place(number)
-    sheet.attribution_keys(x, top, 1.9, scene.signed)
+    sheet.attribution_keys(x, top, 1.9, bool(scene.signed))
     if legend is not None:
         legend.draw(sheet, x, top + _keys(scene))
 

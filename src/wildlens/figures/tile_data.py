@@ -31,7 +31,7 @@ def read_examples(
     found = saved.read_examples(examples)
     stores = open_attributions(attributions)
     store = _named_tiles(tiles, found.names)
-    maps = _read_maps(stores, found.names)
+    maps, signed = _read_maps(stores, found.names), _signed(stores)
     classes = {r: store[REFERENCES[r]].values for r in references}
     shown = [
         Example(
@@ -42,6 +42,7 @@ def read_examples(
             valid=found.valid[i],
             references={r: values[i] for r, values in classes.items()},
             attributions={method: values[i] for method, values in maps.items()},
+            signed=signed,
         )
         for i in range(len(found.names))
     ]
@@ -68,6 +69,7 @@ def read_overlays(
     chosen = choose_by_fit(fits)
     names = rows["tile"].to_numpy(str)[list(chosen)]
     store, maps = _named_tiles(tiles, names), _read_maps(stores, names)
+    signed = _signed(stores)
     stored, classes = store["reflectance"].values, store[REFERENCES[reference]].values
     overlaid = [
         Overlaid(
@@ -77,6 +79,7 @@ def read_overlays(
             valid=(stored[i] > 0).all(axis=0),
             target=in_group(classes[i], targets),
             attributions={method: values[i] for method, values in maps.items()},
+            signed=signed,
         )
         for i, reason in enumerate(chosen.values())
     ]
@@ -116,6 +119,13 @@ def _named_tiles(path: Path, names: np.ndarray) -> xr.Dataset:
             f"{path}: has no tile '{unknown[0]}' of the evaluation; use the tiles it was made with"
         )
     return store.isel(tile=[rows[name] for name in names.tolist()])
+
+
+def _signed(stores: dict[str, xr.Dataset]) -> frozenset[str]:
+    """Methods whose values below zero have a meaning."""
+    return frozenset(
+        method for method, store in stores.items() if methods.is_signed(store.attrs, method)
+    )
 
 
 def _read_maps(stores: dict[str, xr.Dataset], names: np.ndarray) -> dict[str, np.ndarray]:
