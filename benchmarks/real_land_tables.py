@@ -15,6 +15,7 @@ from wildlens.evaluate.target_groups import TARGETS, TargetGroup
 from wildlens.networks import weights
 from wildlens.networks.images import to_images
 from wildlens.registry import methods as registry
+from wildlens.settings import Gan
 from wildlens.tiles.store import open_tiles
 from wildlens.train_gan.inference import image_batches, scores_at_inference
 from wildlens.training.data import load_training_set
@@ -117,7 +118,7 @@ def generator_scores(land, folder: Path, variant: str) -> dict[str, float]:
     history = pd.read_csv(folder / f"generators-{variant}" / "training.csv")
     last = history.tail(LAST).mean(numeric_only=True)
     training = load_training_set(land.training).splits["train"].only(classifier.target_label)
-    batches = image_batches(training, SCORED, None, torch.device("cpu"))
+    batches = image_batches(training, training, SCORED, Gan(crop=None), torch.device("cpu"))
     pair = {"maximizer": maximizer, "minimizer": minimizer}
     inference = scores_at_inference(classifier, pair, batches)
     tiles = open_tiles(next(iter(land.explained.values())))

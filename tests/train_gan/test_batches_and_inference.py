@@ -99,13 +99,24 @@ def test_scores_at_inference_are_means_over_all_images():
 
 
 def test_image_batches_are_evenly_spaced_central_crops():
-    tiles = tile_set(np.random.default_rng(0))
+    tiles = tile_set(np.random.default_rng(0), side=64)
     side = tiles.size // 2
-    images = torch.cat(list(image_batches(tiles, 5, side, torch.device("cpu"))))
+    device, settings = torch.device("cpu"), Gan(crop=side)
+    images = torch.cat(list(image_batches(tiles, tiles, 5, settings, device)))
     rows = np.linspace(0, len(tiles) - 1, 5).round().astype(int)
     start = (tiles.size - side) // 2
     expected = tiles.images(rows)[..., start : start + side, start : start + side]
     assert torch.equal(images, expected)
-    assert len(torch.cat(list(image_batches(tiles, 10**6, None, torch.device("cpu"))))) == len(
-        tiles
-    )
+    everything = list(image_batches(tiles, tiles, 10**6, Gan(crop=None), device))
+    assert len(torch.cat(everything)) == len(tiles)
+
+
+def test_image_batches_are_mixed_as_in_training():
+    """Statistics of natural tiles alone are not those that mixed generators were trained with."""
+    tiles = tile_set(np.random.default_rng(0), count=8)
+    others = tile_set(np.random.default_rng(1), count=8)
+    found = torch.cat(list(image_batches(tiles, others, 8, Gan(mixed=1.0), torch.device("cpu"))))
+    own = (found == tiles.images(np.arange(8))).all(dim=1).float().mean(dim=(1, 2))
+    assert ((own > 0.2) & (own < 0.8)).all()
+    again = torch.cat(list(image_batches(tiles, others, 8, Gan(mixed=1.0), torch.device("cpu"))))
+    assert torch.equal(found, again)

@@ -40,10 +40,24 @@ class Plan:
         """Random choices for these tiles of `side` px; `others`: number of tiles of any class."""
         crop = draw_crop(side, settings.crop, generator)
         symmetries = draw_symmetries(len(indices), generator)
-        if settings.mixed == 0 or generator.random() >= settings.mixed:
-            return cls(indices, symmetries, crop)
-        partners = generator.integers(others, size=len(indices))
-        return cls(indices, symmetries, crop, partners, draw_cells(len(indices), side, generator))
+        pasted = draw_pasted(len(indices), side, settings, generator, others)
+        return cls(indices, symmetries, crop, *pasted)
+
+    @classmethod
+    def at_rest(
+        cls,
+        indices: np.ndarray,
+        side: int,
+        settings: Gan,
+        generator: np.random.Generator,
+        others: int,
+    ) -> "Plan":
+        """These tiles without symmetries, cut to their centre, and with cells as in training."""
+        cut = min(settings.crop or side, side)
+        start = (side - cut) // 2
+        centre = slice(start, start + cut)
+        pasted = draw_pasted(len(indices), side, settings, generator, others)
+        return cls(indices, np.zeros(len(indices), int), (centre, centre), *pasted)
 
     def prepare(self, tiles: TileSet, rows: np.ndarray, all_tiles: TileSet) -> Tensor:
         """Images (n, C, H, W) of these rows of the batch; `all_tiles`: where `others` point."""
@@ -52,6 +66,15 @@ class Plan:
             pasted = torch.from_numpy(self.cells[rows])
             images = torch.where(pasted, all_tiles.images(self.others[rows]), images)
         return apply_symmetries(images[..., *self.crop], self.symmetries[rows])
+
+
+def draw_pasted(
+    count: int, side: int, settings: Gan, generator: np.random.Generator, others: int
+) -> tuple[np.ndarray, np.ndarray] | tuple[()]:
+    """`others` and `cells` of a plan in a share `mixed` of the batches, else nothing."""
+    if settings.mixed == 0 or generator.random() >= settings.mixed:
+        return ()
+    return generator.integers(others, size=count), draw_cells(count, side, generator)
 
 
 def draw_cells(count: int, side: int, generator: np.random.Generator) -> np.ndarray:

@@ -7,26 +7,33 @@ had a score of 0.98 instead of 0.29.
 
 from collections.abc import Iterable, Mapping
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from wildlens.networks.device import on_device
+from wildlens.settings import Gan
+from wildlens.train_gan.batches import Plan
 from wildlens.training.data import TileSet
 
 BATCH = 16  # tiles in a pass
 DIFFERENCE = 0.05  # of mean scores at inference and in training, above which it is a warning
 
 
-def image_batches(tiles: TileSet, count: int, side: int | None, device) -> Iterable[Tensor]:
-    """Up to `count` tiles, evenly spaced over the set, cut to their central `side` px."""
-    count = min(count, len(tiles))
-    chosen = torch.linspace(0, len(tiles) - 1, count).round().long()
-    side = min(side or tiles.size, tiles.size)
-    start = (tiles.size - side) // 2
-    for indices in chosen.split(BATCH):
-        images = tiles.images(indices.numpy())
-        yield on_device(images[..., start : start + side, start : start + side], device)
+def image_batches(
+    tiles: TileSet, all_tiles: TileSet, count: int, settings: Gan, device
+) -> Iterable[Tensor]:
+    """Up to `count` tiles, evenly spaced over the set, as training sees them (`Plan.at_rest`).
+
+    Args:
+        all_tiles: tiles of any class, which cells are pasted from if `settings.mixed` says so.
+    """
+    generator = np.random.default_rng(settings.seed)
+    chosen = torch.linspace(0, len(tiles) - 1, min(count, len(tiles))).round().long()
+    for part in chosen.split(BATCH):
+        plan = Plan.at_rest(part.numpy(), tiles.size, settings, generator, len(all_tiles))
+        yield on_device(plan.prepare(tiles, np.arange(len(part)), all_tiles), device)
 
 
 @torch.no_grad()

@@ -62,7 +62,7 @@ def train(
         for name, mean in task.trainer.kept.items()
     }
     batches = partial(
-        image_batches, task.tiles, max(settings.statistics_tiles, SCORED), settings.crop,
+        image_batches, task.tiles, task.all_tiles, max(settings.statistics_tiles, SCORED), settings,
         session.device,
     )  # fmt: skip
     if settings.statistics_tiles:
