@@ -118,10 +118,8 @@ rule all:
         rules.catalogue.output,
         rules.explore.output,
         rules.summary.output,
-        # no step reads these: for `wildlens.open_run`
-        "results/settings/inputs.yaml",
-        "results/settings/anthroprotect.yaml" if settings.anthroprotect else [],
-        "results/settings/models.yaml" if settings.models else [],
+        # no step reads these: for `wildlens.open_run`, and for the summary
+        "results/settings/configuration.yaml",
         "results/settings/members.yaml" if HAS_MEMBERS else [],
 
 

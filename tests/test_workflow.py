@@ -22,6 +22,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from pretend_wildlens import demo_files
 
+import wildlens
 from wildlens.demo.step import all_paths
 from wildlens.provenance import code_digest
 from wildlens.registry import methods
@@ -87,10 +88,10 @@ def test_the_embedded_default_names_what_the_demo_writes():
 
 def test_every_declared_setting_lies_beside_the_results(finished):
     written = {path.stem for path in (finished / "results/settings").iterdir()}
-    # nothing is fetched for the demo, and it has one date
-    unused = {"anthroprotect", "models", "fetch", "compare"}
+    # nothing is fetched for the demo, and it has one date; no step reads `inputs` as a file
+    unused = {"anthroprotect", "models", "inputs", "fetch", "compare"}
     sections = set(yaml.safe_load(DEFAULT.read_text())) - unused
-    assert written == sections | {"map", "attribute"}
+    assert written == sections | {"configuration", "map", "attribute"}
     occlusion = yaml.safe_load((finished / "results/settings/map/occlusion.yaml").read_text())
     assert occlusion["occlusion_stride"] == 8 and "max_tiles" not in occlusion
 
@@ -124,45 +125,46 @@ AFTER_MAPS_ALL = AFTER_EVALUATE | {"catalogue": 1}
 AFTER_BOTH = AFTER_TILES | AFTER_MAPS_ALL
 
 
+# two files of settings: the section's, and that of the whole configuration
 @pytest.mark.parametrize(
     ("change", "rules"),
     [
         (
             "gan={lambda_am: 0.4}",
-            {"settings": 1, "train_gan": 1, "map": 3, "attribute": 3} | AFTER_BOTH,
+            {"settings": 2, "train_gan": 1, "map": 3, "attribute": 3} | AFTER_BOTH,
         ),
         (
             "classifier={epochs: 3}",
-            {"settings": 1, "train_classifier": 1, "train_gan": 1} | AFTER_MODELS,
+            {"settings": 2, "train_classifier": 1, "train_gan": 1} | AFTER_MODELS,
         ),
         (
             "attribution={occlusion_stride: 4}",
-            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_BOTH,
+            {"settings": 2, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_BOTH,
         ),
         (
             "attribution={overlap: 16}",
-            {"settings": 1, "method_settings": 5, "map": 5} | AFTER_MAPS_ALL,
+            {"settings": 2, "method_settings": 5, "map": 5} | AFTER_MAPS_ALL,
         ),
         (
             "attribution={max_tiles: 9}",
-            {"settings": 1, "method_settings": 11, "attribute": 11} | AFTER_TILES,
+            {"settings": 2, "method_settings": 11, "attribute": 11} | AFTER_TILES,
         ),
         (
             "attribution={methods: [gan, minimizer, deeplift, occlusion, gradcam, saliency]}",
-            {"settings": 1, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_BOTH,
+            {"settings": 2, "method_settings": 2, "map": 1, "attribute": 1} | AFTER_BOTH,
         ),
         (
             "evaluation={seed: 9}",
-            {"settings": 1} | AFTER_TILES,
+            {"settings": 2} | AFTER_TILES,
         ),
         (
             "confidence={bins: 5}",
-            {"settings": 1, "confidence": 1, "figures": 1, "summary": 1, "all": 1},
+            {"settings": 2, "confidence": 1, "figures": 1, "summary": 1, "all": 1},
         ),
         (
             "areas={ring_m: 500}",
             {
-                "settings": 1,
+                "settings": 2,
                 "area_statistics": 1,
                 "figures": 1,
                 "qgis": 1,
@@ -173,12 +175,12 @@ AFTER_BOTH = AFTER_TILES | AFTER_MAPS_ALL
         ),
         (
             "tiles={seed: 9}",
-            {"settings": 1, "tiles": 1, "train_classifier": 1, "train_gan": 1} | AFTER_MODELS,
+            {"settings": 2, "tiles": 1, "train_classifier": 1, "train_gan": 1} | AFTER_MODELS,
         ),
         (
             "scene={resampling: nearest}",
             {
-                "settings": 1,
+                "settings": 2,
                 "scene": 5,
                 "landcover": 5,
                 "tiles": 1,
@@ -487,6 +489,26 @@ def test_two_dates_are_compared_and_shown(tmp_path):
     assert counts["map"] == 3 and counts["compare"] == 1 and shown <= counts.keys()
     other = planned(tmp_path, *arguments, "--config", "areas={ring_m: 500}")
     assert other["compare"] == 1 and "map" not in other and "evaluate" not in other
+
+
+def test_configuration_of_a_run_is_that_of_its_last_run(tmp_path):
+    def write(sections, *arguments) -> list:
+        targets = [f"results/settings/{name}.yaml" for name in ("configuration", *sections)]
+        arguments = [*arguments, "--", *targets]
+        assert snakemake(tmp_path, *arguments).returncode == 0
+        return arguments
+
+    both = two_dates(tmp_path)
+    arguments = write(["compare", "members"], *both, "--config", "gan={members: 3}")
+    run = wildlens.open_run(tmp_path / "results")
+    assert run.settings.compare.after == "new" and run.settings.gan.members == 3
+    assert not planned(tmp_path, *arguments)
+    (tmp_path / "one").mkdir()
+    arguments = write([], "--configfile", DEFAULT, own_land(tmp_path / "one"))
+    assert (tmp_path / "results/settings/compare.yaml").exists()
+    assert run.settings.compare is None and run.settings.gan.members == 1
+    assert [product.name for product in run.settings.inputs.mapping] == ["b"]
+    assert not planned(tmp_path, *arguments)
 
 
 def test_dates_without_change_are_mapped_for_the_noise(tmp_path):

@@ -1,6 +1,7 @@
 """Statistics of protected areas: against naive counts, at edges, across scenes, without data."""
 
 import time
+import tracemalloc
 from pathlib import Path
 
 import geopandas
@@ -13,7 +14,9 @@ from odc.geo.geobox import GeoBox
 from outputs_page import documented_columns
 
 from wildlens.area_statistics import coverage
+from wildlens.area_statistics.layers import scene_layers
 from wildlens.area_statistics.rings import areas_km2, build_rings
+from wildlens.area_statistics.scan import scan
 from wildlens.area_statistics.step import build_statistics
 from wildlens.areas.polygons import rasterize_areas
 from wildlens.errors import WildLensError
@@ -162,6 +165,25 @@ def test_statistics_equal_naive_counts(world, monkeypatch, crs):
         assert bogs["gan_mean"] == pytest.approx(
             np.average(gan[seen], weights=in_bogs[seen]), rel=1e-3
         )
+
+
+def peak_of_scan(world, zones) -> int:
+    """Peak memory of a scan of zones that cover a whole window of the scene, bytes."""
+    polygons = [grid_at(side=400).geographic_extent.geom] * zones
+    layers = scene_layers(world.maps, world.landcovers)
+    tracemalloc.start()
+    totals = scan(layers, polygons, {})
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(totals) == zones and all(total.pixels > 100_000 for total in totals)
+    return peak
+
+
+def test_memory_of_a_scan_does_not_grow_with_the_zones_of_a_window(world):
+    world.add_scene(grid=grid_at(side=400))
+    peak_of_scan(world, 1)  # what is imported on first use
+    one_zone = 400 * 400 * 16  # bytes of positions and shares
+    assert peak_of_scan(world, 40) < peak_of_scan(world, 2) + 2 * one_zone
 
 
 def test_covered_share_is_that_of_the_whole_polygon(world):

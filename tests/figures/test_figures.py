@@ -34,6 +34,7 @@ from wildlens.figures.overlays import (
     fits_of,
     overlay,
 )
+from wildlens.figures.result_tables import AREAS, read_table
 from wildlens.figures.scene_data import read_picture, read_scene
 from wildlens.figures.scene_maps import SceneView, draw_maps, span
 from wildlens.figures.step import draw
@@ -515,6 +516,7 @@ def area_statistics(count=3, ring=True, landcover=True, name="Site {}"):
     for site in range(count):
         for zone in ("inside", "ring") if ring else ("inside",):
             row = {"site_id": str(site), "name": name.format(site), "zone": zone}
+            row |= {"category": "Ia", "designation": "Reserve"}
             row |= {"covered_km2": 1.0 + site, "covered_share": 0.5}
             row |= {"score_mean": 0.9 - 0.02 * site, "score_sd": 0.3}
             row |= {"landcover_main": "324 Transitional woodland-shrub"} if landcover else {}
@@ -547,6 +549,17 @@ def test_areas_figure_shows_the_areas_with_the_most_ground_by_score():
     assert labels == [f"Site {n}" for n in range(5, 25)]
     nameless = draw_areas(table.assign(name=float("nan")))
     assert "24" in words(nameless) and "nan" not in words(nameless)
+
+
+@pytest.mark.parametrize("differs", ["name", "category", "designation"])
+def test_areas_figure_gives_each_parcel_of_one_id_its_own_ring(tmp_path, differs):
+    table = area_statistics(count=2, name="Site").assign(site_id="7")
+    table["score_mean"] = [0.9, 0.2, 0.7, 0.4]
+    table[differs] = ["", "", "II", "II"]  # read as missing
+    table.to_csv(tmp_path / "area_statistics.csv", index=False)
+    axes = draw_areas(read_table(tmp_path, AREAS)).figure.axes[0]
+    rings = [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "|"]
+    assert rings == [0.2, 0.4]
 
 
 def test_areas_figure_without_areas_says_so():

@@ -15,7 +15,8 @@ from tile_region import add_scene, one_scene
 import wildlens
 from wildlens.errors import WildLensError
 from wildlens.files.cog import writing_cog
-from wildlens.settings import Tiles
+from wildlens.run.configuration import dump_configuration
+from wildlens.settings import Classifier, Tiles, validate
 
 INPUTS = {
     "training": [{"name": "field", "product": "field.SAFE"}],
@@ -23,12 +24,20 @@ INPUTS = {
     "landcover": "clc.tif",
     "areas": "wdpa.gpkg",
 }
+FETCH = {"box": [21, 68, 22, 69], "dates": ["2023-07-01", "2023-08-31"]}
 TABLES = {
     "evaluation/methods.csv": "method,iou\ngan,0.5\nrandom,\n",
     "evaluation/metrics.csv": "a\n1\n",
     "metrics/classifier/accuracy.csv": "split,accuracy\ntest,0.9\n",
     "area_statistics.csv": "site_id,zone\n7,inside\n",
 }
+
+
+def write_settings(folder, **sections) -> None:
+    """The configuration beside the results, as the workflow writes it."""
+    (folder / "settings").mkdir(exist_ok=True)
+    text = dump_configuration(validate({"inputs": INPUTS} | sections))
+    (folder / "settings/configuration.yaml").write_text(text, encoding="utf-8")
 
 
 class Folder(Results):
@@ -38,9 +47,7 @@ class Folder(Results):
         super().__init__(path)
         at = self.folder.joinpath
         settings = {"inputs": INPUTS, "gan": {"lambda_am": 0.4}, "demo": {"seed": 3}}
-        for name, section in settings.items():
-            at("settings").mkdir(exist_ok=True)
-            at(f"settings/{name}.yaml").write_text(yaml.safe_dump(section))
+        write_settings(self.folder, **settings)
         for name, text in TABLES.items():
             at(name).parent.mkdir(parents=True, exist_ok=True)
             at(name).write_text(text)
@@ -119,26 +126,45 @@ def test_settings_are_those_of_the_run_and_else_defaults(run):
     assert run.settings.tiles == Tiles()
 
 
-def test_settings_know_anthroprotect(tmp_path):
-    (tmp_path / "settings").mkdir()
-    (tmp_path / "settings/inputs.yaml").write_text(yaml.safe_dump(INPUTS))
-    (tmp_path / "settings/anthroprotect.yaml").write_text("anthroprotect: /data/ap\n")
-    (tmp_path / "settings/tiles.yaml").write_text("size: 256\n")
-    assert wildlens.open_run(tmp_path).settings.anthroprotect == "/data/ap"
+@pytest.mark.parametrize(
+    "sections",
+    [
+        {},
+        {"anthroprotect": "/data/ap", "tiles": {"size": 256}},
+        {"classifier": {"members": 3}, "gan": {"members": 3}},
+        {"models": {"classifier": "c"}, "inputs": {"mapping": [{"name": "a", "product": "a"}]},
+         "attribution": {"methods": ["gradcam"], "extras": ["score"]}},
+        {"compare": {"before": "lake", "after": "later", "unchanged": [["field", "lake"]]},
+         "inputs": INPUTS | {"mapping": [{"name": n, "fetch": FETCH} for n in ("lake", "later")]}},
+    ],
+)  # fmt: skip
+def test_settings_survive_a_round_trip(tmp_path, sections):
+    write_settings(tmp_path, **sections)
+    assert wildlens.open_run(tmp_path).settings == validate({"inputs": INPUTS} | sections)
+
+
+def test_settings_ignore_files_of_sections_of_an_earlier_configuration(tmp_path):
+    write_settings(tmp_path)
+    left = {"compare": {"before": "old", "after": "new"}, "members": {"classifier": 3, "gan": 3},
+            "models": {"classifier": "c"}, "classifier": {"target": "wetland"}}  # fmt: skip
+    for name, section in left.items():
+        (tmp_path / f"settings/{name}.yaml").write_text(yaml.safe_dump(section))
+    settings = wildlens.open_run(tmp_path).settings
+    assert settings.compare is None and settings.models is None
+    assert settings.classifier == Classifier()
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "message"),
-    [("inputs.yaml", None, "inputs.yaml: is missing"),
-     ("gan.yaml", "lambda_m: 1\n", "unknown key 'gan.lambda_m' .did you mean 'lambda_am'"),
-     ("gan.yaml", "!!python/object:os.system {}\n", "gan.yaml")],
+    ("text", "message"),
+    [(None, "is missing: run snakemake, which writes it"),
+     ("gan: {lambda_m: 1}\n", "unknown key 'gan.lambda_m' .did you mean 'lambda_am'"),
+     ("!!python/object:os.system {}\n", "cannot be read as YAML")],
 )  # fmt: skip
-def test_settings_that_cannot_be_read_are_refused(tmp_path, name, text, message):
+def test_settings_that_cannot_be_read_are_refused(tmp_path, text, message):
     (tmp_path / "settings").mkdir()
-    (tmp_path / "settings/inputs.yaml").write_text(yaml.safe_dump(INPUTS))
-    path = tmp_path / "settings" / name
-    path.unlink(missing_ok=True) if text is None else path.write_text(text)
-    with pytest.raises(WildLensError, match=message):
+    if text is not None:
+        (tmp_path / "settings/configuration.yaml").write_text(text)
+    with pytest.raises(WildLensError, match=rf"configuration\.yaml: .*{message}"):
         _ = wildlens.open_run(tmp_path).settings
 
 

@@ -127,6 +127,8 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         (two_dates(after="a"), "compare.after: no product of inputs.mapping is named 'a'"),
         (two_dates(unchanged=[["a", "b"]]), "inputs.mapping and inputs.training is named 'b'"),
         (two_dates(unchanged=[["a", "a"]]), "unchanged: 'a' is paired with itself"),
+        (two_dates(unchanged=[["a", "old"], ["old", "new"]]), "are the pair that is compared"),
+        (two_dates(unchanged=[["new", "old"]]), "'new' and 'old' are the pair that is compared"),
         (two_dates(befor="old"), "unknown key 'compare.befor' (did you mean 'before'?)"),
         (
             configuration(compare={"before": "old", "after": "new"}),
@@ -250,6 +252,12 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
         ),
         (inputs(training=[]), "inputs.training: "),
         (inputs(training=[product(name="../up")]), "inputs.training.0.name: "),
+        (
+            inputs(mapping=[product(name="parts")]),
+            "inputs.mapping.0.name: results/maps/parts is a folder of temporary maps of all scenes:"
+            " choose another name, found 'parts'",
+        ),
+        (inputs(training=[product(name="Members")]), "training.0.name: results/maps/members is a"),
         (inputs(mapping=[product()]), "two products have the same name: a"),
         (
             inputs(training=[product(name="North"), product(name="north", product="b.SAFE")]),

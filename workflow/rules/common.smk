@@ -9,6 +9,7 @@ from snakemake.io import apply_wildcards
 from wildlens.files.contents import Contents, sidecars
 from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
+from wildlens.run.configuration import dump_configuration
 from wildlens.settings import (
     DEMO,
     classifier_of,
@@ -450,9 +451,9 @@ def network_digest(*modules):
 
 
 def section_text(wildcards):
-    """A section of the configuration, as YAML; the folder of AnthroProtect is no section."""
-    if wildcards.section == "anthroprotect":
-        return dump_section(settings, ["anthroprotect"])
+    """A section of the configuration, or all of it, as YAML."""
+    if wildcards.section == "configuration":
+        return dump_configuration(settings)
     if wildcards.section == "members":
         return dump_members(settings)
     if wildcards.section == "combine":

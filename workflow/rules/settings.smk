@@ -2,7 +2,8 @@
 #
 # Input: none. Output: results/settings/{section}.yaml, and one file per attribution method in
 # results/settings/map and results/settings/attribute. Each step reads its own file, so that a
-# changed value reruns only the steps that read it.
+# changed value reruns only the steps that read it. results/settings/configuration.yaml has all
+# sections, for `wildlens.open_run`: files of sections that a later run does not use stay here.
 
 
 localrules:
@@ -11,7 +12,7 @@ localrules:
 
 
 rule settings:
-    """Write a section of the configuration to the results."""
+    """Write a section of the configuration, or all of it, to the results."""
     output:
         "results/settings/{section}.yaml",
     log:

@@ -30,7 +30,8 @@ def read_sites(path: Path, bounds: Bounds, areas: Areas, settings: Tiles) -> geo
         GeoDataFrame in EPSG:4326 with the columns `TEXTS` (str) and whole multipolygons.
 
     Raises:
-        WildLensError: the file cannot be read, or no site counts.
+        WildLensError: the file cannot be read.
+        NoSites: no site near the box counts.
     """
     if areas.polygons is not None:
         sites = read_own_polygons(path, bounds, areas.name_column)

@@ -8,7 +8,7 @@ import pandas
 
 from wildlens.areas.antimeridian import DEGREES, Bounds
 from wildlens.areas.layers import Layer, polygon_layers
-from wildlens.areas.polygons import repaired
+from wildlens.areas.polygons import NoSites, repaired
 from wildlens.errors import WildLensError
 
 
@@ -26,7 +26,8 @@ def read_own_polygons(
         `designation` (empty), and valid multipolygons.
 
     Raises:
-        WildLensError: the file cannot be read, no layer has that column, or no polygon is near.
+        WildLensError: the file cannot be read, or no layer has that column.
+        NoSites: no polygon is near.
     """
     layers = polygon_layers(path)
     tables = [_read(layer, bounds, name_column, len(layers) > 1) for layer in layers]
@@ -35,7 +36,7 @@ def read_own_polygons(
     table = table.set_geometry(geopandas.GeoSeries(shapes, index=table.index, crs=DEGREES))
     table = table[~table.geometry.is_empty].reset_index(drop=True)
     if table.empty:
-        raise WildLensError(
+        raise NoSites(
             f"{path}: has no polygon near the scenes; check that the file covers their region"
         )
     return table

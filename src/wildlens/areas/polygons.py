@@ -34,6 +34,10 @@ TERMS = (  # said wherever polygons of others are among the results
 )
 
 
+class NoSites(WildLensError):
+    """No site that counts lies near; `compare` has results without any."""
+
+
 def select_sites(
     path: Path, criteria: Criteria, bounds: Bounds | None = None
 ) -> geopandas.GeoDataFrame:
@@ -59,7 +63,8 @@ def select_sites(
     Raises
     ------
     WildLensError
-        If the file cannot be read, has no polygon layer, lacks a column, or no polygon counts.
+        If the file cannot be read, has no polygon layer or lacks a column; `NoSites` if no polygon
+        counts.
     """
     layers = polygon_layers(path)
     tables = read_sites(layers, bounds)
@@ -78,7 +83,7 @@ def select_sites(
     sites.loc[sites.index[read][flat], ["reason", "geometry"]] = ["no area", None]
     areas = that_count(sites)
     if areas.empty:
-        raise WildLensError(_nothing_left(path, sites, criteria, bounds))
+        raise NoSites(_nothing_left(path, sites, criteria, bounds))
     log.info(
         "%s: %d of %d sites count (%s); %d geometries repaired, %d without area left out",
         path, len(areas), len(sites), tally(areas["category"]), broken, flat.sum(),

@@ -1,9 +1,12 @@
 """Figure of area_statistics.csv: score and main land cover of each site, beside its ring."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from wildlens.figures.result_tables import SITE
 from wildlens.figures.style import (
     BLUE,
     INK,
@@ -28,7 +31,7 @@ def draw_areas(table: pd.DataFrame) -> Sheet:
     Args:
         table: area_statistics.csv; without rows, a figure with a note.
     """
-    table = table.fillna({"name": ""})
+    table = table.fillna(dict.fromkeys(SITE, ""))
     inside = table[table["zone"] == "inside"].dropna(subset=["score_mean"])
     inside = inside.nlargest(MOST_SITES, "covered_km2").sort_values("score_mean", ascending=False)
     if inside.empty:
@@ -41,8 +44,9 @@ def draw_areas(table: pd.DataFrame) -> Sheet:
         " lines: their standard deviation.\nA score of 1 looks natural to the classifier, 0"
         " anthropogenic.",
     )
+    of_rings = table[table["zone"] == "ring"]
     axes = plain_axes(sheet.axes(LEFT, HEAD, PANEL, ROW * len(inside)), x="Mean score")
-    rings = table[table["zone"] == "ring"].set_index("site_id")
+    rings = {_site(row): row["score_mean"] for row in of_rings.to_dict("records")}
     for y, row in enumerate(inside.to_dict("records")):
         _draw_row(axes, y, row, rings)
     _write_row(axes, -0.85, "mapped, km²", "of the area", "main land cover", color=MUTED)
@@ -54,17 +58,21 @@ def draw_areas(table: pd.DataFrame) -> Sheet:
     axes.set_xlim(0, 1)
     axes.tick_params(axis="y", length=0, labelsize=NORMAL)
     axes.grid(False, axis="y")
-    _draw_key(sheet, ring=not rings.empty)
+    _draw_key(sheet, ring=bool(rings))
     return sheet
 
 
-def _draw_row(axes: Axes, y: int, row: dict, rings: pd.DataFrame) -> None:
+def _site(row: Mapping[str, str]) -> tuple[str, ...]:
+    """What identifies a site: parcels of one id may have different categories."""
+    return tuple(row[name] for name in SITE)
+
+
+def _draw_row(axes: Axes, y: int, row: dict, rings: Mapping[tuple[str, ...], float]) -> None:
     low, high = row["score_mean"] - row["score_sd"], row["score_mean"] + row["score_sd"]
     axes.plot([max(low, 0), min(high, 1)], [y, y], color=VERMILLION, linewidth=1.6, alpha=0.7)
     axes.plot(row["score_mean"], y, "o", color=VERMILLION, markersize=6.5)
-    if row["site_id"] in rings.index:
-        axes.plot(rings.loc[[row["site_id"]], "score_mean"].iloc[0], y, "|", color=BLUE,
-                  markersize=11, markeredgewidth=2)  # fmt: skip
+    if (ring := rings.get(_site(row))) is not None:
+        axes.plot(ring, y, "|", color=BLUE, markersize=11, markeredgewidth=2)
     main = row.get("landcover_main")
     text = "–" if pd.isna(main) else f"{main} {row['landcover_main_share']:.0%}"
     _write_row(axes, y, f"{row['covered_km2']:.1f}", f"{row['covered_share']:.0%}", _short(text))

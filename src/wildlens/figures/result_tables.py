@@ -20,6 +20,8 @@ class Table:
     numbers: tuple[str, ...]
 
 
+SITE = ("site_id", "name", "category", "designation")  # together, they are unique
+
 # fmt: off
 METHODS = Table("methods.csv", ("method", "reference"), (
     "tiles", "blocks", "auroc", "average_precision", "iou", "iou_low", "iou_high", "iou_otsu",
@@ -41,7 +43,7 @@ RELIABILITY = Table("reliability.csv", ("split", "scores"), (
 CALIBRATION = Table("calibration.csv", ("split", "scores"), ("temperature", "ece"))
 FILTERED = Table("filtered.csv", ("method", "reference", "measure"), (
     "share", "target_share", "auroc", "auroc_low", "auroc_high"))
-AREAS = Table("area_statistics.csv", ("site_id", "name", "zone"), (
+AREAS = Table("area_statistics.csv", (*SITE, "zone"), (
     "covered_km2", "covered_share", "score_mean", "score_sd"))
 # fmt: on
 

@@ -1,27 +1,37 @@
-"""The configuration of a run, from the files of its sections beside the results."""
+"""The configuration of a run, whole, in one file beside the results.
+
+It is not put together from the files of single sections, which the steps read: those that a later
+configuration does not have stay in the folder.
+"""
 
 from pathlib import Path
+
+import yaml
 
 from wildlens.errors import WildLensError
 from wildlens.settings import Settings, read_yaml, validate
 
+CONFIGURATION = "configuration.yaml"
+
+
+def dump_configuration(settings: Settings) -> str:
+    """YAML text of the whole configuration, defaults included, as `read_configuration` reads it."""
+    data = settings.model_dump(mode="json")
+    for section in ("classifier", "gan"):  # numbers of members are left out of all other files
+        data[section]["members"] = getattr(settings, section).members
+    return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+
 
 def read_configuration(folder: Path) -> Settings:
-    """The validated configuration of a run; sections that it did not use have their defaults.
+    """The validated configuration of a run.
 
     Args:
         folder: `settings` in the results.
 
     Raises:
-        WildLensError: there are no settings, they are invalid, or those of the inputs are missing,
-            as in runs of earlier versions.
+        WildLensError: the file is missing, as in runs of earlier versions, or invalid.
     """
-    paths = {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-    if "inputs" not in paths:
-        raise WildLensError(f"{folder / 'inputs.yaml'}: is missing: run snakemake, which writes it")
-    data = {name: read_yaml(path) for name, path in paths.items() if name in Settings.model_fields}
-    data |= data.pop("anthroprotect", {})  # its file has the one key of that name
-    if "members" in paths:  # which the files of their sections leave out
-        for name, members in read_yaml(paths["members"]).items():
-            data[name] = data.get(name, {}) | {"members": members}
-    return validate(data, Settings, str(folder))
+    path = folder / CONFIGURATION
+    if not path.is_file():
+        raise WildLensError(f"{path}: is missing: run snakemake, which writes it")
+    return validate(read_yaml(path), Settings, str(path))

@@ -25,4 +25,9 @@ class Compare(Section):
         for first, second in self.unchanged:
             if first == second:
                 raise ValueError(f"unchanged: '{first}' is paired with itself: name two products")
+            if {first, second} == {self.before, self.after}:
+                raise ValueError(
+                    f"unchanged: '{first}' and '{second}' are the pair that is compared, whose"
+                    " change would count as noise: name another pair, or leave it out"
+                )
         return self

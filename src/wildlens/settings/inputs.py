@@ -6,13 +6,14 @@ from datetime import date
 from os.path import normpath
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from wildlens.settings.section import Section
 from wildlens.settings.types import Address, Clip, MgrsTile, Name
 
 DEMO = "resources/demo/"  # output of the step demo
 FETCHED = "resources/fetched"  # fetched products, each in a folder of its name
+OF_WORKFLOW = ("members", "parts")  # in results/maps, beside the folders of the scenes
 
 
 class FetchRequest(Section):
@@ -116,6 +117,17 @@ class Product(Section):
         if self.offset is None:
             return []
         return self.offset if isinstance(self.offset, list) else [self.offset]
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_no_folder_of_the_workflow(cls, name: str) -> str:
+        """Also where file systems ignore case."""
+        if name.casefold() in OF_WORKFLOW:
+            raise ValueError(
+                f"results/maps/{name.casefold()} is a folder of temporary maps of all scenes:"
+                " choose another name"
+            )
+        return name
 
     @model_validator(mode="after")
     def _is_here_or_fetched(self):
