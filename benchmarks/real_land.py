@@ -46,7 +46,7 @@ CONFIG = ROOT / "config.yaml"
 FORMS = {"unet": (CONFIG,), "local": (CONFIG, ROOT / "workflow/configs/local.yaml")}
 OF_GENERATORS = ("gan", "minimizer", "minimizer_contributions")
 CONTROLS = ("brightness", "random")
-# mixed: chosen on the validation scenes of seed 0 of the U-Net; its lambda_am is that with which the
+# mixed: chosen on the validation scenes of seed 0; its lambda_am is that with which the
 # default's second training is not idle
 GENERATORS = {"default": {}, "mixed": {"mixed": 1.0, "batch_size": 8, "lambda_am": 0.9}}
 BANDS = ("B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B09", "B10", "B11", "B12", "B8A")

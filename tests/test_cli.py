@@ -1,5 +1,6 @@
 """The command line: help without heavy imports, and errors in one line without traceback."""
 
+import errno
 import hashlib
 import re
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from wildlens import cli as cli_module
 from wildlens import provenance
 from wildlens.cli import cli
 from wildlens.train_classifier import step as training
@@ -197,6 +199,50 @@ def test_logs_of_failed_attempts_stay(tmp_path):
     kept = sorted(path.name for path in log.parent.iterdir())
     assert kept == ["demo.log.1", "demo.log.2"]
     assert "sise" in (log.parent / "demo.log.1").read_text()
+
+
+def no_hard_links(path, target):
+    raise OSError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_success_keeps_logs_of_failed_attempts_alone(tmp_path, monkeypatch, hard_links):
+    if not hard_links:
+        monkeypatch.setattr(Path, "hardlink_to", no_hard_links)
+    log, failed = tmp_path / "logs/a.log", tmp_path / "logs/a.log.1"
+    for before in (False, True):
+        if before:
+            failed.write_text("an attempt that failed")
+        cli_module.start_log(log)
+        log.write_text("an attempt that succeeds")
+        cli_module.drop_second_name(log)
+        assert log.read_text() == "an attempt that succeeds"
+        assert [path.name for path in log.parent.glob("a.log.*")] == ["a.log.1"] * before
+    assert failed.read_text() == "an attempt that failed"
+
+
+def test_command_succeeds_on_a_file_system_without_hard_links(tmp_path):
+    code = (
+        "from pathlib import Path\n"
+        "def refuse(path, target):\n"
+        "    raise OSError('no hard links')\n"
+        "Path.hardlink_to = refuse\n"
+        "from wildlens.cli import main\n"
+        "main()\n"
+    )
+    log = tmp_path / "init.log"
+    command = [sys.executable, "-c", code, "--log", log, "init", tmp_path / "project"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert [path.name for path in tmp_path.glob("*.log*")] == ["init.log"]
+
+
+def test_log_that_is_removed_during_a_run_keeps_its_second_name(tmp_path):
+    log = tmp_path / "a.log"
+    cli_module.start_log(log)
+    log.unlink()
+    cli_module.drop_second_name(log)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.log.1"]
 
 
 def test_success_leaves_one_log_and_a_checksum(tmp_path):

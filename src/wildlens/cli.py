@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -19,6 +20,7 @@ KEPT_LOGS = 5  # attempts whose log is kept
 
 existing = click.Path(exists=True, path_type=Path)
 new = click.Path(path_type=Path)
+new_file = click.Path(dir_okay=False, path_type=Path)  # a folder of this name is refused
 
 
 def collect(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
@@ -28,12 +30,13 @@ def collect(context: click.Context, parameter: click.Parameter, path: Path | Non
     return path
 
 
-def result(*names: str, **options):
-    """An option that names a result."""
-    return click.option(*names, type=new, callback=collect, **options)
+def result(*names: str, folder: bool = False, **options):
+    """An option that names a result: a file, or a folder."""
+    return click.option(*names, type=new if folder else new_file, callback=collect, **options)
 
 
-output = result("--output", "-o", required=True, help="What is written.")
+output = result("--output", "-o", required=True, help="File to write.")
+output_folder = result("--output", "-o", folder=True, required=True, help="Folder to write.")
 settings_file = click.option(
     "--settings", type=existing, help="YAML file of this step's section; default: its defaults."
 )
@@ -141,7 +144,7 @@ def finish(results: list[Path], value, log: Path | None, checksum: Path | None) 
         lines = [f"{digest(path)}  {path.as_posix()}\n" for path in results]
         write_text(checksum, "".join(lines))
     if log is not None:
-        attempts(log)[-1].unlink(missing_ok=True)
+        drop_second_name(log)
 
 
 def section(model_name: str, path: Path | None):
@@ -159,7 +162,7 @@ def remember(output: Path) -> None:
 
 
 @cli.command()
-@output
+@output_folder
 @settings_file
 def demo(output: Path, settings: Path | None) -> None:
     """Simulate a region: Sentinel-2 products, CORINE land cover and protected areas."""
@@ -258,7 +261,7 @@ def landcover(source: Path, scene: Path, output: Path, settings: Path | None) ->
     help="Reference land cover, of simulated land.",
 )
 @click.option("--areas", type=existing, required=True, help="Protected areas (WDPA polygons).")
-@output
+@output_folder
 @result("--footprints", required=True, help="GeoPackage of the tiles' outlines.")
 @click.option("--sites", type=new, help="CSV of the protected sites, and why some do not count.")
 @settings_file
@@ -277,7 +280,7 @@ def tiles(scenes, landcovers, truths, areas, output, footprints, sites, settings
 
 @cli.command()
 @click.argument("folder", type=existing)
-@output
+@output_folder
 @result("--footprints", required=True, help="GeoPackage of the tiles' outlines.")
 @settings_file
 @click.option("--scene-settings", type=existing, help="YAML of `scene`: bands, masked classes.")
@@ -296,7 +299,7 @@ def anthroprotect(folder, output, footprints, settings, scene_settings, landcove
 @cli.command("train-classifier")
 @click.argument("tiles", type=existing)
 @output
-@result("--metrics", required=True, help="Folder of the training curves and rates.")
+@result("--metrics", folder=True, required=True, help="Folder of the training curves and rates.")
 @settings_file
 @device
 @training
@@ -317,7 +320,7 @@ def train_classifier(tiles, output, metrics, settings, processes, **options) -> 
 @click.argument("tiles", type=existing)
 @click.option("--classifier", type=existing, required=True)
 @output
-@result("--metrics", required=True, help="Folder of the training curves.")
+@result("--metrics", folder=True, required=True, help="Folder of the training curves.")
 @settings_file
 @device
 @training
@@ -387,7 +390,7 @@ def join(parts, method, output) -> None:
 @method
 @classifier_file
 @generators_file
-@output
+@output_folder
 @settings_file
 @device
 def attribute(tiles, method, classifier, generators, output, settings, device) -> None:
@@ -405,7 +408,7 @@ def attribute(tiles, method, classifier, generators, output, settings, device) -
 @cli.command("combine-attributions")
 @click.argument("members", type=existing, nargs=-1, required=True)
 @click.option("--tiles", type=existing, required=True, help="The training set.")
-@output
+@output_folder
 @result("--thresholds", required=True, help="CSV of each member's threshold.")
 @click.option("--settings", type=existing, help="YAML of `evaluation`: the target group.")
 def combine_attributions(members, tiles, output, thresholds, settings) -> None:
@@ -451,7 +454,7 @@ def combine_maps(members, thresholds, output) -> None:
     multiple=True,
     help="Name of a scene, and its reference land cover.",
 )
-@output
+@output_folder
 @settings_file
 @device
 def evaluate(
@@ -478,7 +481,7 @@ def evaluate(
 )
 @click.option("--attribution", "attributions", type=existing, multiple=True, required=True)
 @click.option("--areas", type=existing, help="Protected areas, for their IUCN categories.")
-@output
+@output_folder
 @settings_file
 @click.option("--evaluation-settings", type=existing, help="YAML of `evaluation`: the targets.")
 @click.option("--tiles-settings", type=existing, help="YAML of `tiles`: which areas count.")
@@ -528,7 +531,7 @@ change_maps = click.option(
 @cli.command()
 @click.option("--map", "maps", type=existing, multiple=True, help="Maps of all scenes compared.")
 @click.option("--areas", type=existing, help="Protected areas; without any, no table of them.")
-@output
+@output_folder
 @click.option("--settings", type=existing, required=True, help="YAML file of `compare`.")
 @click.option("--areas-settings", type=existing, help="YAML of `areas`: the ring around them.")
 @click.option("--tiles-settings", type=existing, help="YAML of `tiles`: which areas count.")
@@ -560,7 +563,7 @@ def compare(maps, areas, output, settings, areas_settings, tiles_settings) -> No
 @click.option("--metrics", type=existing, help="Folder of both trainings' curves.")
 @click.option("--confidence", type=existing, help="Folder that confidence wrote.")
 @click.option("--areas", type=existing, help="area_statistics.csv of area-statistics.")
-@output
+@output_folder
 def figures(
     tiles, attributions, scenes, maps, landcovers, evaluation, metrics, confidence, areas, output
 ):
@@ -610,7 +613,7 @@ def qgis(scenes, landcovers, maps, footprints, areas, changes, output, settings)
 @click.option("--model", "models", type=existing, multiple=True, help="Classifier, generators.")
 @click.option("--footprints", type=existing, help="GeoPackage of the tiles.")
 @change_maps
-@output
+@output_folder
 def catalogue(**paths) -> None:
     """Describe the results as a static STAC catalogue with relative links, in a folder."""
     from wildlens.catalogue.step import build_catalogue
@@ -755,6 +758,14 @@ def start_log(log: Path) -> None:
         kept.rename(log)
     for path in before[: -KEPT_LOGS + 1]:
         path.unlink(missing_ok=True)
+
+
+def drop_second_name(log: Path) -> None:
+    """Remove the second name of a log, if it has one: some file systems have no hard links."""
+    for path in attempts(log):
+        with suppress(FileNotFoundError):  # the log itself may have been removed
+            if path.samefile(log):
+                path.unlink()
 
 
 def attempts(log: Path) -> list[Path]:

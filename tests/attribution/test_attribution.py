@@ -268,6 +268,16 @@ def test_class_shares_store_equals_coefficients_of_land_cover(models, tmp_path):
     assert store.attrs["wildlens_method"] == "class_shares"
 
 
+def test_earlier_attributions_are_replaced_and_training_sets_are_not(models, tmp_path):
+    output = tmp_path / "a.zarr"
+    attributed(models, "deeplift", output)
+    assert attributed(models, "class_shares", output).attrs["wildlens_method"] == "class_shares"
+    with pytest.raises(WildLensError, match="is not an earlier result of this command"):
+        attributed(models, "deeplift", models.tiles_path)
+    with open_tiles(models.tiles_path) as tiles:
+        assert "reflectance" in tiles
+
+
 # --- closed forms and naive references --------------------------------------------------------
 
 

@@ -114,6 +114,17 @@ def test_every_file_is_valid_stac_and_flaws_are_found(results):
     assert flaw.startswith("lake.json: ")
 
 
+def test_earlier_catalogue_is_replaced_and_another_one_is_not(results):
+    results.build()
+    results.build(models=[])
+    assert not (results.output / "models").exists()
+    path = results.output / "catalog.json"
+    path.write_text(path.read_text().replace('"id": "wildlens"', '"id": "mine"'))
+    with pytest.raises(WildLensError, match="is not an earlier result of this command"):
+        results.build()
+    assert (results.output / "scenes").exists()
+
+
 def test_catalogue_has_collections_items_and_assets(results):
     scores = write_map(results.folder / "maps/lake/score.tif", "score", np.ones((SIDE, SIDE)))
     catalogue = results.build(maps=[*results.maps, scores])

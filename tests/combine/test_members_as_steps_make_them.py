@@ -1,5 +1,7 @@
 """Members as `wildlens attribute` and `wildlens map` make them, with two untrained classifiers."""
 
+import shutil
+
 import numpy as np
 import pytest
 import rasterio
@@ -50,6 +52,7 @@ def trained(tmp_path_factory):
 
 def test_tiles_and_map_of_two_members_are_combined(trained):
     store, limits, out = (trained.path(n) for n in ("deeplift.zarr", "limits.csv", "deeplift.tif"))
+    shutil.copytree(trained.stores[0], store)  # the result of one member, which several replace
     combine_attributions(trained.stores, trained.path("tiles.zarr"), store, limits, SETTINGS)
     assert list(open_attributions([store])) == ["deeplift"]
     one, two, found = (xr.open_zarr(path, zarr_format=3) for path in (*trained.stores, store))

@@ -18,6 +18,8 @@ from wildlens.compare.step import compare_dates
 from wildlens.errors import WildLensError
 from wildlens.files.raster import writing_geotiff
 from wildlens.settings import Areas, Compare, Tiles
+from wildlens.summary.digest import as_text, read_summary
+from wildlens.summary.step import write_page
 
 SIDE = 416
 CORNER = (480_000, 7_500_000)
@@ -61,22 +63,25 @@ class Dates:
             dataset.write(values, 1)
         self.maps.append(path)
 
-    def add_site(self, left, top, right, bottom, name="Site") -> None:
+    def add_site(self, left, top, right, bottom, name="Site", category="Ia") -> None:
         ground = shapely.transform(
             shapely.box(left, top, right, bottom), lambda xy: [*CORNER] + xy * [10, -10]
         )
-        self.sites.append({"WDPAID": len(self.sites) + 1, "NAME": name, "IUCN_CAT": "Ia",
+        self.sites.append({"WDPAID": len(self.sites) + 1, "NAME": name, "IUCN_CAT": category,
                            "STATUS": "Designated", "DESIG_ENG": "Reserve",
                            "geometry": ground})  # fmt: skip
 
-    def run(self, unchanged=(), ring_m=0, before="old", after="new") -> pd.DataFrame | None:
-        areas = None
+    def run(
+        self, unchanged=(), ring_m=0, before="old", after="new", areas=None
+    ) -> pd.DataFrame | None:
+        path = None
         if self.sites:
-            areas = self.folder / "wdpa.gpkg"
-            geopandas.GeoDataFrame(self.sites, crs="EPSG:32634").to_file(areas)
+            path = self.folder / "wdpa.gpkg"
+            geopandas.GeoDataFrame(self.sites, crs="EPSG:32634").to_file(path)
         settings = Compare(before=before, after=after, unchanged=list(unchanged))
-        compare_dates(self.maps, areas, self.output, settings, Areas(ring_m=ring_m), Tiles())
-        if areas is not None:
+        of_areas = areas or Areas(ring_m=ring_m)
+        compare_dates(self.maps, path, self.output, settings, of_areas, Tiles())
+        if path is not None:
             return pd.read_csv(self.output / "areas.csv", keep_default_na=False, na_values=[""])
         return None
 
@@ -267,6 +272,62 @@ def test_area_without_a_common_pixel_has_no_change(dates):
     assert np.isnan(row["beyond_noise"])
 
 
+@pytest.mark.parametrize(
+    ("box", "category", "said"),
+    [
+        ((9000, 0, 9050, 50), "Ia", ["wdpa.gpkg: has no site near the scenes", "has no rows"]),
+        ((0, 0, 50, 50), "V", ["no polygon counts of 1 sites near the scenes", "has no rows"]),
+        ((-12, 0, -2, 50), "Ia", []),  # beside the scenes: its ring may reach them
+    ],
+    ids=["far away", "does not count", "beside"],
+)
+def test_maps_of_change_without_a_protected_area_near_have_an_empty_table(
+    dates, caplog, box, category, said
+):
+    dates.add("old")
+    dates.add("new")
+    dates.add_site(*box, category=category)
+    table = dates.run(ring_m=100)
+    assert {path.name for path in dates.output.glob("*.tif")} == {"gan.tif", "score.tif"}
+    assert table.empty
+    assert list(table.columns) == documented_columns()["compare/{before}_{after}/areas.csv"]
+    warnings = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert len(warnings) == bool(said)
+    for part in said:
+        assert part in warnings[0] and "\n" not in warnings[0]
+
+
+def test_own_polygons_elsewhere_give_an_empty_table(dates, caplog):
+    dates.add("old")
+    dates.add("new")
+    dates.add_site(9000, 0, 9050, 50)
+    settings = Areas(polygons=str(dates.folder / "wdpa.gpkg"))
+    assert dates.run(areas=settings).empty
+    assert "wdpa.gpkg: has no polygon near the scenes" in caplog.text
+
+
+def test_file_of_areas_that_cannot_be_read_stops_the_comparison(dates):
+    dates.add("old")
+    dates.add("new")
+    dates.add_site(0, 0, 50, 50)
+    with pytest.raises(WildLensError, match=r"has no column 'unit'"):
+        dates.run(areas=Areas(polygons="wdpa.gpkg", name_column="unit"))
+
+
+def test_summary_takes_an_empty_table_of_changes(dates):
+    dates.add("old")
+    dates.add("new")
+    dates.add_site(9000, 0, 9050, 50)
+    dates.run()
+    (dates.folder / "settings").mkdir()
+    (dates.folder / "settings/compare.yaml").write_text("before: old\nafter: new\n")
+    summary = read_summary(dates.folder)
+    assert summary.comparison == "compare/old_new" and summary.changes == []
+    assert "beyond the noise" not in "".join(as_text(summary).partition("Main numbers")[1:])
+    write_page(dates.folder, None, dates.folder / "summary.html")
+    assert "Change between" not in (dates.folder / "summary.html").read_text(encoding="utf-8")
+
+
 def other_zone(dates):
     dates.add("new", grid=grid_at(crs="EPSG:32635"))
 
@@ -344,3 +405,79 @@ def test_same_maps_give_the_same_files(dates):
     (dates.output / "left.tif").touch()  # of an earlier configuration
     dates.run()
     assert {path.name: path.read_bytes() for path in dates.output.iterdir()} == first
+
+
+def test_unchanged_pair_without_a_method_is_refused_in_one_line(dates):
+    for name in ("old", "new"):
+        dates.add(name)
+    for name in ("a", "b"):
+        dates.add(name, methods=["score"])
+    dates.add_site(100, 100, 150, 150)
+    with pytest.raises(WildLensError) as error:
+        dates.run(unchanged=[("a", "b")])
+    said = "scenes 'a' and 'b' have no map by 'gan', which 'old' has: make them with wildlens map"
+    assert str(error.value) == f"compare: {said}"
+    assert not dates.output.exists()
+
+
+# --- the folder that is replaced ----------------------------------------------------------------
+
+
+@pytest.fixture
+def compared(dates):
+    """Two dates and the maps of their change, with what a GIS and `remember` save beside them."""
+    dates.add("old")
+    dates.add("new")
+    dates.run()
+    beside = ("score.qml", "score.tif.aux.xml", ".score.tif.digest")
+    for name in (*beside, ".score.tif.digest.12", ".gan.host-12.part.qml"):
+        (dates.output / name).write_text("beside")
+    return dates
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_maps_of_an_earlier_comparison_are_replaced(compared):
+    compared.run()
+    assert names_in(compared.output) == ["gan.tif", "score.tif"]
+    compared.add_site(100, 100, 150, 150)
+    for _ in range(2):
+        compared.run()
+        assert names_in(compared.output) == ["areas.csv", "gan.tif", "score.tif"]
+
+
+def test_sidecars_that_remain_of_a_comparison_are_replaced(compared):
+    for name in ("score.qml", "score.tif", "gan.tif"):  # as `snakemake --delete-all-output` does
+        (compared.output / name).unlink()
+    compared.run()
+    assert names_in(compared.output) == ["gan.tif", "score.tif"]
+
+
+def other_table(folder):
+    (folder / "areas.csv").write_text("id,name\n")
+
+
+def other_map(folder):
+    path = folder / "scene.tif"
+    form = {"count": 1, "dtype": "float32", "nodata": np.nan, "tags": {"wildlens_scene": "old"}}
+    with writing_geotiff(path, grid_at(), **form) as dataset:
+        dataset.write(np.ones(grid_at().shape, np.float32), 1)
+
+
+def other_style(folder):
+    (folder / "mine.qml").write_text("style")
+
+
+def other_folder(folder):
+    (folder / "mine").mkdir()
+
+
+@pytest.mark.parametrize("add", [other_table, other_map, other_style, other_folder])
+def test_folder_with_other_files_is_refused_and_stays(compared, add):
+    add(compared.output)
+    before = names_in(compared.output)
+    with pytest.raises(WildLensError, match="is not an earlier result of this command") as error:
+        compared.run()
+    assert "\n" not in str(error.value) and names_in(compared.output) == before

@@ -1,6 +1,7 @@
 """Tests of the simulated region: formats of its files, and separability of covers and labels."""
 
 import logging
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -566,13 +567,25 @@ def test_equal_seed_gives_equal_bytes_and_keeps_foreign_files(region, tmp_path):
     output.mkdir()
     (output / "mine.txt").write_text("keep")
     (output / "truth").mkdir()
-    (output / "truth" / "stale.tif").write_text("old")
+    for name in ("stale.tif", f"{PRODUCTS[0].scene}.tif"):  # of an earlier version of the demo
+        (output / "truth" / name).write_text("old")
+    shutil.copytree(region / PRODUCTS[1].name, output / PRODUCTS[1].name)
     step.run(SETTINGS, output)
     files = {path.relative_to(region) for path in region.rglob("*") if path.is_file()}
     found = {path.relative_to(output) for path in output.rglob("*") if path.is_file()}
     assert {str(path) for path in found - files} == {"mine.txt"}
     assert all((region / path).read_bytes() == (output / path).read_bytes() for path in files)
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+
+
+@pytest.mark.parametrize("name", [PRODUCTS[0].name, "truth"])
+def test_real_product_of_the_same_name_is_refused_and_stays(tmp_path, name):
+    granule = tmp_path / name / "GRANULE/L2A_T34WDA"
+    granule.mkdir(parents=True)
+    (granule / "MTD_TL.xml").write_text("<TILE_ID>S2A_OPER_MSI_L2A_TL_SGS__2018</TILE_ID>")
+    with pytest.raises(WildLensError, match=r"contains GRANULE, .* would be deleted"):
+        step.run(SETTINGS, tmp_path)
+    assert (granule / "MTD_TL.xml").exists() and len(list(tmp_path.iterdir())) == 1
 
 
 def test_failed_product_leaves_no_files(tmp_path):

@@ -319,6 +319,6 @@ def test_two_dates_have_values_and_no_marked_pixels(browser, results):
     found = point_at(browser, results, SCENES[0], 60, 75)
     (shown,) = numbers(found["Change of Score"])
     assert shown == pytest.approx(change[60, 75], abs=1.01 * quantise(change).scale)
-    for name in ("marking", "row-marked", "row-target"):
+    for name in ("marking", "row-marked", "row-target", "about-iou"):
         assert browser.run(f"document.getElementById('{name}').hidden"), name
     assert browser.problems() == []

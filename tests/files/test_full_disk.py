@@ -66,16 +66,20 @@ def cog(path: Path, seed: int) -> None:
         dataset.write(noise(seed, (600, 600), "float32"), 1)
 
 
+def is_store(folder: Path) -> bool:
+    return (folder / "zarr.json").is_file()
+
+
 def tileset(path: Path, seed: int) -> None:
     stored = {"reflectance": noise(seed, (9, 2, 64, 64)), "landcover": noise(0, (9, 64, 64), "u1")}
     coordinates = xarray.Dataset(coords={"name": ("tile", np.arange(9)), "band": ["B02", "B03"]})
-    with atomic(path) as folder:
+    with atomic(path, is_store) as folder:
         write_tileset(folder, coordinates, ({k: v[i] for k, v in stored.items()} for i in range(9)))
 
 
 def attributions(path: Path, seed: int) -> None:
     values = noise(seed, (9, 64, 64), "float32")
-    with atomic(path) as folder:
+    with atomic(path, is_store) as folder:
         xarray.Dataset({"attribution": (("tile", "y", "x"), values)}).to_zarr(folder)
 
 

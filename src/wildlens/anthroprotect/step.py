@@ -19,6 +19,7 @@ from wildlens.anthroprotect.dataset import PARTS, SIZE, Folder, open_folder, rea
 from wildlens.areas.antimeridian import DEGREES, split, to_degrees
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
+from wildlens.files.earlier import check_replaceable
 from wildlens.files.ground import ground_offset
 from wildlens.legend import CORINE
 from wildlens.progress import track
@@ -31,7 +32,7 @@ from wildlens.tiles.labels import UNLABELLED
 from wildlens.tiles.repeats import repeated_in
 from wildlens.tiles.splits import DROPPED, SPLITS, drop_near, whole_groups
 from wildlens.tiles.step import coordinates_of
-from wildlens.tiles.store import STEP, write_tileset
+from wildlens.tiles.store import STEP, is_tileset, write_tileset
 from wildlens.tiles.training_origin import training_origin
 
 log = logging.getLogger(__name__)
@@ -71,8 +72,10 @@ def build_tiles(
     Raises
     ------
     WildLensError
-        If the folder, its table or a tile is not as published, or a class has no tile in a split.
+        If the folder, its table or a tile is not as published, a class has no tile in a split, or
+        `output` holds something other than a training set.
     """
+    check_replaceable(output, is_tileset)
     if settings.size != SIZE:
         raise WildLensError(
             f"the tiles of AnthroProtect have {SIZE} px, tiles.size is {settings.size}:"
@@ -115,7 +118,7 @@ def build_tiles(
         "wildlens_scene_settings": dump_section(scene),
         "wildlens_landcover_settings": dump_section(landcover),
     }
-    with atomic(output) as target:
+    with atomic(output, is_tileset) as target:
         corners = chosen[["left", "top"]].assign(pixel_x=PIXEL, pixel_y=-PIXEL)
         coordinates = locate(coordinates_of(chosen, scene.bands), corners, SIZE)
         origin = training_origin(chosen, dataset="AnthroProtect")

@@ -19,6 +19,7 @@ from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
 from wildlens.files.bands import NO_UNIT
+from wildlens.files.earlier import check_replaceable
 from wildlens.files.origin import TAG
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.networks.images import to_images
@@ -26,7 +27,7 @@ from wildlens.progress import track
 from wildlens.registry import methods
 from wildlens.settings import Attribution, fields_read
 from wildlens.tiles.georeference import LOCATION
-from wildlens.tiles.store import GRID_MAPPING, consolidate
+from wildlens.tiles.store import GRID_MAPPING, consolidate, is_attributions
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ def attribute_tiles(
     contributions should sum to a difference of logits add `contribution_sum` (tile) and
     `logit_difference` (tile), float64.
     """
+    check_replaceable(output, is_attributions)
     models = Models(classifier, generators, choose_device(device), tiles)
     attribute = create(method, models, settings)
     with models.open_tiles() as dataset:
@@ -86,7 +88,7 @@ def attribute_tiles(
             attrs=attributes,
         )
     _describe(result, method)
-    with atomic(output) as temporary:
+    with atomic(output, is_attributions) as temporary:
         layout = {"attribution": _layout(result["attribution"].shape)}
         result.to_zarr(temporary, mode="w", consolidated=False, zarr_format=3, encoding=layout)
         consolidate(temporary)

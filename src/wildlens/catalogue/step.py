@@ -17,6 +17,7 @@ from wildlens.catalogue import raster_item
 from wildlens.catalogue.model_item import model_item
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import atomic
+from wildlens.files.earlier import check_replaceable, value_in
 from wildlens.files.map_tags import changes_by_pair
 from wildlens.files.raster import open_raster, read_grid
 from wildlens.registry import methods
@@ -48,6 +49,7 @@ COLLECTIONS = {
     ),
     MODELS: ("Models", "Classifier and generators, with bands and tile size of their input."),
 }
+NAME = "wildlens"  # id of the catalogue
 TITLE = "WildLens: what makes protected nature look natural"
 
 
@@ -70,11 +72,12 @@ def build_catalogue(
         output: folder, replaced as a whole; addresses are relative to it.
 
     Raises:
-        WildLensError: there are no scenes, a file cannot be read, or it has another grid than its
-            scene.
+        WildLensError: there are no scenes, a file cannot be read, it has another grid than its
+            scene, or `output` holds something other than a catalogue.
     """
     if not scenes:
         raise WildLensError(f"{output}: needs at least one scene to describe (--scene)")
+    check_replaceable(output, _is_catalogue)
     root = output.resolve()
     places = {path.stem: raster_item.read_place(path) for path in scenes}
     items = {
@@ -87,16 +90,20 @@ def build_catalogue(
         ],
         MODELS: [model_item(path, footprints, places, root) for path in models],
     }
-    catalogue = pystac.Catalog("wildlens", f"{TITLE}.", TITLE)
+    catalogue = pystac.Catalog(NAME, f"{TITLE}.", TITLE)
     for name, (title, description) in COLLECTIONS.items():
         if items.get(name):
             catalogue.add_child(_collection(name, title, description, items[name]))
     catalogue.normalize_hrefs(str(root), BestPracticesLayoutStrategy())
     catalogue.make_all_asset_hrefs_relative()
-    with atomic(output) as temporary:
+    with atomic(output, _is_catalogue) as temporary:
         catalogue.save(pystac.CatalogType.SELF_CONTAINED, dest_href=str(temporary.resolve()))
     counts = [f"{len(found)} {name}" for name, found in items.items() if found]
     log.info("catalogue: %s -> %s", ", ".join(counts), output / "catalog.json")
+
+
+def _is_catalogue(folder: Path) -> bool:
+    return value_in(folder / "catalog.json", "id") == NAME
 
 
 def _map_items(

@@ -16,9 +16,10 @@ from wildlens.combine.thresholds import member_thresholds
 from wildlens.errors import WildLensError
 from wildlens.evaluate.samples import open_attributions
 from wildlens.files.atomic import atomic
+from wildlens.files.earlier import check_replaceable
 from wildlens.files.member_bands import AGREEMENT, SD, SHARE
 from wildlens.settings import Evaluation
-from wildlens.tiles.store import consolidate
+from wildlens.tiles.store import consolidate, is_attributions
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +42,16 @@ def combine_attributions(
         settings: the target group of the thresholds.
 
     Raises:
-        WildLensError: the stores differ in more than their models, or hold other tiles.
+        WildLensError: the stores differ in more than their models or hold other tiles, or `output`
+            holds something other than attributions.
     """
+    check_replaceable(output, is_attributions)
     members = [next(iter(open_attributions([path]).values())) for path in stores]
     tags = combined_tags([str(path) for path in stores], [member.attrs for member in members])
     _check_tiles(stores, members)
     found = [member_thresholds(member, tiles, settings) for member in members]
     limits = [by_reference.get(REFERENCE, np.inf) for by_reference in found]
-    with atomic(output) as temporary:
+    with atomic(output, is_attributions) as temporary:
         # coordinates, layout and attributes are those of the members
         shutil.copytree(stores[0], temporary)
         group = zarr.open_group(temporary, mode="r+", zarr_format=3)

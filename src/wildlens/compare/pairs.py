@@ -50,12 +50,18 @@ def find_pair(scenes: Sequence[SceneLayers], names: tuple[str, str]) -> Pair:
 
 
 def check_origin(pairs: Sequence[Pair]) -> None:
-    """Refuse maps of one method that were made with different models or settings.
+    """Refuse pairs with other methods than the first, and maps of other models or settings.
 
     Raises:
-        WildLensError: names the map that differs from the first pair's.
+        WildLensError: names the map that differs from the first pair's, or that is missing.
     """
     for pair in pairs:
+        for method in pairs[0].maps:
+            if method not in pair.maps:
+                raise WildLensError(
+                    f"compare: scenes '{pair.names[0]}' and '{pair.names[1]}' have no map by"
+                    f" '{method}', which '{pairs[0].names[0]}' has: make them with wildlens map"
+                )
         for method, paths in pair.maps.items():
             reference = pairs[0].maps.get(method)
             if reference is None:

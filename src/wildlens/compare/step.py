@@ -16,13 +16,16 @@ from wildlens import provenance
 from wildlens.area_statistics.layers import scene_layers
 from wildlens.area_statistics.sites import read_sites
 from wildlens.area_statistics.zones import bounds_of_sites
+from wildlens.areas.polygons import NoSites
 from wildlens.compare.areas import changes_of_areas
 from wildlens.compare.cells import Cells
 from wildlens.compare.change_map import sum_change, write_change
+from wildlens.compare.earlier import TABLE, is_comparison
 from wildlens.compare.pairs import Pair, check_origin, find_pair
 from wildlens.compare.tables import changes_table
 from wildlens.files.acquisition import TIME
 from wildlens.files.atomic import atomic
+from wildlens.files.earlier import check_replaceable
 from wildlens.files.frames import write_frame
 from wildlens.files.map_tags import tags_of
 from wildlens.files.raster import gdal
@@ -33,7 +36,6 @@ from wildlens.warnings import log_warnings
 log = logging.getLogger(__name__)
 
 CACHE = 128 * 2**20  # bytes of GDAL's block cache
-TABLE = "areas.csv"
 
 
 def compare_dates(
@@ -56,14 +58,15 @@ def compare_dates(
 
     Raises:
         WildLensError: maps are missing or were made with different models, the scenes have no
-            pixels in common, or no protected area is near.
+            pixels in common, or `output` holds something other than a comparison.
     """
+    check_replaceable(output, is_comparison)
     scenes = scene_layers(maps, [])
     pair = find_pair(scenes, (settings.before, settings.after))
     unchanged = [find_pair(scenes, names) for names in settings.unchanged]
     check_origin([pair, *unchanged])
     _warn_of_order(pair)
-    with gdal(CACHE), atomic(output) as folder:
+    with gdal(CACHE), atomic(output, is_comparison) as folder:
         folder.mkdir()
         cells = {
             method: write_change(
@@ -92,7 +95,16 @@ def _table(
     of_areas: Areas,
     tiles: Tiles,
 ) -> pd.DataFrame:
-    sites = read_sites(areas, bounds_of_sites([pair.common.grid], of_areas.ring_m), of_areas, tiles)
+    """The table of the sites; without any near, it has no rows: the maps are results by themselves.
+
+    A warning then says so, since training needs areas, which may lie elsewhere.
+    """
+    bounds = bounds_of_sites([pair.common.grid], of_areas.ring_m)
+    try:
+        sites = read_sites(areas, bounds, of_areas, tiles)
+    except NoSites as error:
+        log_warnings("compare", [f"{error}; {TABLE} has no rows"])
+        return changes_table([], pair.names, {})
     maps = {method: folder / f"{method}.tif" for method in cells}
     source = "; ".join(f"unchanged pair {' and '.join(p.names)}" for p in unchanged)
     found = changes_of_areas(sites, pair, maps, cells, noise, source, of_areas.ring_m)

@@ -49,21 +49,33 @@ def run(settings, output: Path) -> None:
     """
     from wildlens.errors import WildLensError
     from wildlens.files.atomic import atomic
+    from wildlens.files.earlier import check_replaceable
 
     start = time.monotonic()
     output = Path(output)
+    for name in (*(product.name for product in PRODUCTS), TRUTH_FOLDER):
+        check_replaceable(output / name, _is_earlier)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{output.name}.", dir=output.parent) as scratch:
             _write_all(settings, Path(scratch))
             output.mkdir(exist_ok=True)
             for path in sorted(Path(scratch).iterdir()):
-                with atomic(output / path.name) as temporary:
+                replaces = _is_earlier if path.is_dir() else None
+                with atomic(output / path.name, replaces) as temporary:
                     path.rename(temporary)
     except OSError as error:
         reason = error.strerror or str(error)
         raise WildLensError(f"{output}: could not be written: {reason}") from error
     log.info("%s: the demo is complete after %.0f s", output, time.monotonic() - start)
+
+
+def _is_earlier(folder: Path) -> bool:
+    """Whether a folder is a product of the demo, whose names real products have, or its truth."""
+    granules = folder.glob("GRANULE/*/MTD_TL.xml")
+    return any(b"_TL_DEMO_" in metadata.read_bytes() for metadata in granules) or any(
+        (folder / path.name).is_file() for path in truth_paths(folder)
+    )
 
 
 def _write_all(settings, folder: Path) -> None:

@@ -3,7 +3,6 @@
 The networks run here, once, where an accelerator is requested; figures only draw.
 """
 
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -85,12 +84,28 @@ def read_examples(path: Path) -> Examples:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             found = Examples(**{field.name: arrays[field.name] for field in fields(Examples)})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    # damage can cause any error of zipfile, zlib, numpy or tokenize, depending on the bytes it hits
+    except Exception as error:
         raise WildLensError(
             f"{path}: cannot be read as examples ({one_line(error)}); run wildlens evaluate"
         ) from None
-    count = len(found.names)
-    if found.images.ndim != 5 or any(len(getattr(found, f.name)) != count
-                                     for f in fields(Examples) if f.name != "bands"):  # fmt: skip
+    if not _fits(found):
         raise WildLensError(f"{path}: its arrays do not belong together; run wildlens evaluate")
     return found
+
+
+def _fits(found: Examples) -> bool:
+    """Whether all arrays have the shapes that the images imply."""
+    images = np.shape(found.images)
+    if len(images) != 5:
+        return False
+    count, _, bands, height, width = images
+    shapes = {
+        "names": (count,),
+        "reasons": (count,),
+        "bands": (bands,),
+        "images": (count, 3, bands, height, width),
+        "scores": (count, 3),
+        "valid": (count, height, width),
+    }
+    return all(np.shape(getattr(found, name)) == shape for name, shape in shapes.items())

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from wildlens.errors import WildLensError, one_line
+from wildlens.files.earlier import IsEarlier, check_replaceable
 
 ABANDONED = 24 * 3600.0  # seconds after which another machine's untouched file is abandoned
 RECHECK, TRIES = 0.2, 20  # seconds in which a removed folder must not reappear; attempts
@@ -37,20 +38,27 @@ def scratch(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic(path: Path) -> Iterator[Path]:
+def atomic(path: Path, is_earlier: IsEarlier | None = None) -> Iterator[Path]:
     """A temporary sibling of `path` to write to, renamed to `path` if the block succeeds.
 
     Its permissions are those of a new file in its folder (umask, default ACL), regardless of its
     writer. If the block fails, a former result under `path` is kept. A failed write (full disk, no
     permission) becomes a one-line error that names the path; failed *reads* inside the block must
     be reported by the reader (see `raster.read`), or they would be attributed to `path`.
+
+    Args:
+        is_earlier: of a result that is a folder: recognises an earlier result, which may be
+            replaced. Other folders that are not empty are refused, and a file never replaces a
+            folder. If `path` is a link to a folder, the link stays and its folder is replaced.
     """
     path = Path(path)
+    check_replaceable(path, is_earlier)
     try:
-        with scratch(path) as temporary:
+        target = path.resolve() if path.is_symlink() and path.is_dir() else path
+        with scratch(target) as temporary:
             yield temporary
             _follow_umask(temporary)
-            _replace(temporary, path)
+            _replace(temporary, target)
     except OSError as error:
         reason = error.strerror or one_line(error.__cause__ or error)
         raise WildLensError(f"{path}: could not be written: {reason}") from error
@@ -110,8 +118,8 @@ def _discard(path: Path) -> None:
 
 
 def _replace(source: Path, target: Path) -> None:
-    if not target.is_dir():
-        source.replace(target)
+    if not (source.is_dir() and target.is_dir()):
+        source.replace(target)  # an error if one of them is a folder and the other a file
         return
     # a folder cannot be replaced in one step: rename the old one, and restore it after a failure
     aside = target.with_name(f".{target.stem}.{_writer()}.old{target.suffix}")

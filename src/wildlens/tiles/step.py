@@ -19,6 +19,7 @@ from wildlens.areas.criteria import Criteria
 from wildlens.areas.polygons import degree_bounds, select_sites, that_count
 from wildlens.areas.report import log_left_out, write_sites
 from wildlens.files.atomic import atomic
+from wildlens.files.earlier import check_replaceable
 from wildlens.files.origin import Origin
 from wildlens.files.raster import open_raster, read
 from wildlens.progress import track
@@ -32,7 +33,7 @@ from wildlens.tiles.labels import UNLABELLED, label_tiles, read_classes
 from wildlens.tiles.repeats import repeated_in, report_repeats
 from wildlens.tiles.sources import Source, open_sources
 from wildlens.tiles.splits import DROPPED, SPLITS, assign_splits, block_names
-from wildlens.tiles.store import STEP, write_tileset
+from wildlens.tiles.store import STEP, is_tileset, write_tileset
 from wildlens.tiles.training_origin import training_origin
 
 log = logging.getLogger(__name__)
@@ -77,8 +78,10 @@ def build_tiles(
     Raises
     ------
     WildLensError
-        If the inputs do not fit together, or if a class has no tile, in all or in one split.
+        If the inputs do not fit together, if a class has no tile, in all or in one split, or if
+        `output` holds something other than a training set.
     """
+    check_replaceable(output, is_tileset)
     sources = open_sources(scenes, landcovers, truths, settings.size)
     sites = _select_sites(areas, sources, settings)
     polygons = that_count(sites)
@@ -103,7 +106,7 @@ def build_tiles(
     attributes = {"tile_size": settings.size, "classes": list(settings.classes)}
     origin = _origin(tiles, sources)
     coordinates.attrs = {**provenance, **attributes, **origin.attributes()}
-    with atomic(output) as folder:
+    with atomic(output, is_tileset) as folder:
         write_tileset(folder, coordinates, _cut(sources, tiles[selected], settings.size))
         write_footprints(footprints, tiles, settings.classes, provenance)
         if site_table is not None:

@@ -10,6 +10,7 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from wildlens.errors import WildLensError, one_line
+from wildlens.files.earlier import IsEarlier, value_in
 from wildlens.files.reflectance import MISSING, SCALE, UNIT
 from wildlens.legend import CORINE
 from wildlens.settings import TWO_CLASSES
@@ -38,6 +39,15 @@ _COORDINATES = (
     "name", "label", "split", "scene", "row", "col", "crs", "block", "ground_row", "ground_col",
 )  # fmt: skip
 _SHARD_BYTES = 128 * 2**20  # of the largest variable; the writer buffers one shard
+
+
+def made_by(*steps: str) -> IsEarlier:
+    """Recognises a store that one of these steps wrote, so that a new one may replace it."""
+    return lambda path: value_in(path / "zarr.json", "attributes", "wildlens_step") in steps
+
+
+is_tileset = made_by(STEP)
+is_attributions = made_by("attribute", "combine")  # of one training, of several members
 
 
 def write_tileset(

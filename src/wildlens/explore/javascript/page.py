@@ -61,7 +61,7 @@ function showMarks() {
 
 function mark() {
   const layer = markedLayer();
-  byId("marking").hidden = byId("row-marked").hidden = !layer;
+  for (const id of ["marking", "row-marked", "about-iou"]) byId(id).hidden = !layer;
   if (!layer) return showMarks();
   const codes = layer.codes[0], share = Number(byId("share").value) / 100;
   const found = thresholdCode(codes, share);
