@@ -294,6 +294,7 @@ def members(results, tmp_path_factory):
         "confidence/tiles.csv",
         "wildlens.qgz",
         "explore.html",
+        "settings/configuration.yaml",
         "settings/members.yaml",
     )
     two = ("classifier={members: 2}", "gan={members: 2}")
