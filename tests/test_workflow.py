@@ -39,7 +39,8 @@ def snakemake(folder: Path, *arguments, **environment) -> subprocess.CompletedPr
     """Run the workflow in a folder, on the embedded default and what `arguments` lay over it."""
     python = next(path for path in (folder / "bin/python", Path(sys.executable)) if path.exists())
     command = [python, "-m", "snakemake", "-s", ROOT / "Snakefile", "--directory", folder]
-    command += ["--cores", "2", "--configfile", DEFAULT, *arguments]
+    # --cores takes one value, so that targets may come first in `arguments`
+    command += ["--configfile", DEFAULT, "--cores", "2", *arguments]
     return subprocess.run(
         list(map(str, command)), capture_output=True, text=True, env=os.environ | environment
     )
