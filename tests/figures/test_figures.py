@@ -139,9 +139,10 @@ def test_limits_ignore_outliers_and_missing_values():
     values = np.append(np.linspace(0, 1, 1000), [1e6, np.nan, np.inf])
     limits = imagery.scale_of(values, False).limits
     assert limits.vmin == pytest.approx(0.01, abs=0.002) and limits.vmax < 1.001
-    for values in (np.full(5, np.nan), np.full(5, 3.0)):
-        limits = imagery.scale_of(values, False).limits
-        assert limits.vmax > limits.vmin
+    for values in (np.full(5, np.nan), np.full(5, 3.0), np.zeros(5)):
+        for signed in (False, True):  # a scene may lie under clouds alone
+            limits = imagery.scale_of(values, signed).limits
+            assert limits.vmax > limits.vmin
 
 
 def test_the_scale_of_a_method_with_a_sign_starts_at_zero_in_every_tile():

@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from wildlens.colours import limit_of
 from wildlens.figures.style import ATTRIBUTION, INK, MISSING, SIGNED, SMALL
 from wildlens.legend import CORINE
 
@@ -86,7 +87,7 @@ def scale_of(values: np.ndarray, signed: bool) -> Scale:
     """
     finite = values[np.isfinite(values)]
     if signed:
-        limit = float(np.percentile(np.abs(finite), 99)) or 1.0
+        limit = limit_of(np.abs(finite))
         return Scale(True, Normalize(-limit, limit))
     low, high = np.percentile(finite, [1, 99]) if finite.size else (0.0, 1.0)
     return Scale(False, Normalize(float(low), float(high if high > low else low + 1)))

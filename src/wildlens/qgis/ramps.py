@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from wildlens.colours import DIVERGING, SEQUENTIAL
+from wildlens.colours import DIVERGING, SEQUENTIAL, limit_of
 from wildlens.files.bands import NO_UNIT
 from wildlens.files.raster import open_raster, read
 from wildlens.registry.methods import form_of, is_signed
@@ -45,17 +45,17 @@ def ramp_of(map_path: Path) -> Ramp:
         return Ramp(0.0, 1.0, SEQUENTIAL, ("0 anthropogenic", "1 natural"))
     unit = _unit(tags)
     if is_signed(tags, map_path.stem) or (values < 0).any():
-        limit = _limit(np.abs(values))
+        limit = limit_of(np.abs(values))
         ends = f"−{limit:.3g}{unit} or less, low", f"{limit:.3g}{unit} or more, high"
         return Ramp(-limit, limit, DIVERGING, ends)
-    top = _limit(values)
+    top = limit_of(values)
     return Ramp(0.0, top, SEQUENTIAL, (f"0{unit}, low", f"{top:.3g}{unit} or more, high"))
 
 
 def change_ramp_of(path: Path) -> Ramp:
     """The ramp of the map of a change: it diverges from 0 to the 99th percentile of its size."""
     values, tags, _ = _sample(path)
-    limit, unit = _limit(np.abs(values)), _unit(tags)
+    limit, unit = limit_of(np.abs(values)), _unit(tags)
     ends = f"−{limit:.3g}{unit} or less, lower", f"{limit:.3g}{unit} or more, higher"
     return Ramp(-limit, limit, DIVERGING, ends)
 
@@ -91,11 +91,6 @@ def _unit(tags: Mapping[str, str]) -> str:
     """The unit of a map after a space; empty without one."""
     unit = tags.get("unit", "")
     return f" {unit}" if unit not in ("", NO_UNIT) else ""
-
-
-def _limit(values: np.ndarray) -> float:
-    """99th percentile of values of 0 and more; 1 if there is nothing above 0."""
-    return float(np.percentile(values, 99)) or 1.0 if values.size else 1.0
 
 
 def _renderer(ramp: Ramp, head: str) -> ElementTree.Element:
