@@ -43,22 +43,6 @@ class Plan:
         pasted = draw_pasted(len(indices), side, settings, generator, others)
         return cls(indices, symmetries, crop, *pasted)
 
-    @classmethod
-    def at_rest(
-        cls,
-        indices: np.ndarray,
-        side: int,
-        settings: Gan,
-        generator: np.random.Generator,
-        others: int,
-    ) -> "Plan":
-        """These tiles without symmetries, cut to their centre, and with cells as in training."""
-        cut = min(settings.crop or side, side)
-        start = (side - cut) // 2
-        centre = slice(start, start + cut)
-        pasted = draw_pasted(len(indices), side, settings, generator, others)
-        return cls(indices, np.zeros(len(indices), int), (centre, centre), *pasted)
-
     def prepare(self, tiles: TileSet, rows: np.ndarray, all_tiles: TileSet) -> Tensor:
         """Images (n, C, H, W) of these rows of the batch; `all_tiles`: where `others` point."""
         images = tiles.images(self.indices[rows])

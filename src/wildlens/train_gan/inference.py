@@ -14,7 +14,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from wildlens.networks.device import on_device
 from wildlens.settings import Gan
-from wildlens.train_gan.batches import Plan
+from wildlens.train_gan.batches import Plan, draw_pasted
+from wildlens.training.augmentation import central_crop
 from wildlens.training.data import TileSet
 
 BATCH = 16  # tiles in a pass
@@ -24,15 +25,17 @@ DIFFERENCE = 0.05  # of mean scores at inference and in training, above which it
 def image_batches(
     tiles: TileSet, all_tiles: TileSet, count: int, settings: Gan, device
 ) -> Iterable[Tensor]:
-    """Up to `count` tiles, evenly spaced over the set, as training sees them (`Plan.at_rest`).
+    """Up to `count` tiles, evenly spaced over the set: their centres, with cells as in training.
 
     Args:
         all_tiles: tiles of any class, which cells are pasted from if `settings.mixed` says so.
     """
     generator = np.random.default_rng(settings.seed)
     chosen = torch.linspace(0, len(tiles) - 1, min(count, len(tiles))).round().long()
+    crop = central_crop(tiles.size, settings.crop)
     for part in chosen.split(BATCH):
-        plan = Plan.at_rest(part.numpy(), tiles.size, settings, generator, len(all_tiles))
+        pasted = draw_pasted(len(part), tiles.size, settings, generator, len(all_tiles))
+        plan = Plan(part.numpy(), np.zeros(len(part), int), crop, *pasted)
         yield on_device(plan.prepare(tiles, np.arange(len(part)), all_tiles), device)
 
 

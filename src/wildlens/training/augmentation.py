@@ -37,3 +37,10 @@ def draw_crop(size: int, side: int | None, generator: np.random.Generator) -> tu
         return slice(None), slice(None)
     top, left = (int(generator.integers(size - side + 1)) for _ in range(2))
     return slice(top, top + side), slice(left, left + side)
+
+
+def central_crop(size: int, side: int | None) -> tuple[slice, slice]:
+    """Rows and columns of the central crop; the whole tile if `side` is None or not smaller."""
+    side = min(side or size, size)
+    start = (size - side) // 2
+    return slice(start, start + side), slice(start, start + side)
