@@ -118,7 +118,7 @@ rule all:
         rules.catalogue.output,
         rules.explore.output,
         rules.summary.output,
-        # no step reads these: for `wildlens.open_run`, and for the summary
+        # no rule has these as input: `wildlens.open_run` and the summary read them
         "results/settings/configuration.yaml",
         "results/settings/members.yaml" if HAS_MEMBERS else [],
 

@@ -9,7 +9,7 @@ each form and seed in WORK, which is resumed; writes to docs/results/real_land:
 runs.csv        one row per form, set, seed, generators and method, with intervals over scenes
 methods.csv     the same over the seeds: mean, lowest, highest
 generators.csv  mean scores of X, X+ and X-, in training and at inference
-classifiers.csv accuracy of the classifiers
+classifiers.csv accuracy and presence of the classifiers
 origin.csv      commit, machine, command and seconds of each run
 tiles.csv       number of tiles and scenes of each set
 
@@ -70,23 +70,18 @@ def main(arguments: Iterable[str] | None = None) -> None:
     )
     options = parser.parse_args(arguments)
     lands = prepare(options.folder, options.work, options.mosaics)
-    for seed, form, each in itertools.product(range(options.seeds), options.forms, lands):
-        folder = folder_of(options.work, form, seed, each.name)
-        if options.tables_only or (folder / "origin.csv").exists():
-            continue
-        start, origin = time.monotonic(), origin_of(options)
-        train_and_attribute(each, folder, form, seed, options)
-        seconds = {"seconds": round(time.monotonic() - start)}
-        write_table(folder / "origin.csv", [origin | seconds])  # last: the run is complete
     runs = [
-        tables.Run(each, form, seed, folder)
+        tables.Run(each, form, seed, folder_of(options.work, form, seed, each.name))
         for form, each, seed in itertools.product(options.forms, lands, range(options.seeds))
-        if (folder := folder_of(options.work, form, seed, each.name))
-        .joinpath("origin.csv")
-        .exists()
     ]
+    for run in runs:
+        if not (options.tables_only or run.origin.exists()):
+            start, origin = time.monotonic(), origin_of(options)
+            train_and_attribute(run.land, run.folder, run.form, run.seed, options)
+            seconds = {"seconds": round(time.monotonic() - start)}
+            write_table(run.origin, [origin | seconds])  # last: the run is complete
     options.output.mkdir(parents=True, exist_ok=True)
-    tables.write(runs, options.output)
+    tables.write([run for run in runs if run.origin.exists()], options.output)
 
 
 def folder_of(work: Path, form: str, seed: int, land: str) -> Path:

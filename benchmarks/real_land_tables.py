@@ -28,12 +28,17 @@ SCORED = 256  # training tiles that are scored at inference
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: the networks of a form, trained on a land with a seed."""
+    """The networks of a form, trained on a land with a seed."""
 
     land: Land
     form: str
     seed: int
     folder: Path
+
+    @property
+    def origin(self) -> Path:
+        """The table that is written last: the run is finished if it exists."""
+        return self.folder / "origin.csv"
 
 
 def write(runs: Sequence[Run], output: Path) -> None:
@@ -43,7 +48,7 @@ def write(runs: Sequence[Run], output: Path) -> None:
     methods, generators, classifiers, origins = [], [], [], []
     for run in runs:
         key = {"form": run.form, "land": run.land.name, "seed": run.seed}
-        origins.append(pd.read_csv(run.folder / "origin.csv").assign(**key))
+        origins.append(pd.read_csv(run.origin).assign(**key))
         accuracy = pd.read_csv(run.folder / "classifier" / "accuracy.csv")
         evidence = pd.read_csv(run.folder / "classifier" / "evidence.csv")
         presence = {"presence": evidence["presence"].item()}
