@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "real_land"
 CONFIG = ROOT / "config.yaml"
 FORMS = {"unet": (CONFIG,), "local": (CONFIG, ROOT / "workflow/configs/local.yaml")}
-OF_GENERATORS = ("gan", "minimizer", "minimizer_contributions")
+OF_GENERATORS = ("gan", "minimizer", "minimizer_contributions", "minimizer_activation")
 CONTROLS = ("brightness", "random")
 # mixed: chosen on the validation scenes of seed 0; its lambda_am is that with which the
 # default's second training is not idle

@@ -7,26 +7,27 @@ used; GENERATORS are models trained with that classifier, by default the run's o
 not read.
 Prints one row per map: AUROC, average precision and the highest IoU of any threshold, against the
 target group, number of tiles with a periodic map, and mean attribution by cover as a multiple of
-the mean. The first row is the classifier's own map: its local logits, or the highest of its
-full-size maps.
+the mean. The first row is the classifier's own map (`networks.activation_map`).
 """
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
-from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch import Tensor
 
 from wildlens.evaluate.texture import count_periodic, periodic_peak
 from wildlens.evaluate.thresholds import best_threshold, iou
 from wildlens.legend import CORINE
 from wildlens.methods.gan import GanDifference
 from wildlens.methods.minimizer import MinimizerDifference
+from wildlens.methods.minimizer_activation import MinimizerActivation
 from wildlens.networks import weights
+from wildlens.networks.activation_map import activation_map
 from wildlens.networks.images import to_images
 from wildlens.settings import Evaluation
 from wildlens.tiles.store import open_tiles
@@ -43,21 +44,17 @@ def main() -> None:
     models = arguments.results / "models"
     classifier = weights.load_classifier(models / "classifier.safetensors")
     images, truth = validation_tiles(arguments.results / "tiles.zarr", classifier)
-    name, own = own_map(classifier)
-    found = interpolate(in_batches(own, images)[:, None], truth.shape[-2:])[:, 0].numpy()
-    print(row("classifier", name, 1 / (1 + np.exp(-found)), truth))
+    own = in_batches(partial(activation_map, classifier), images).numpy()
+    print(row("classifier", "its activation map", own, truth))
     for path in arguments.generators or [models / "generators.safetensors"]:
         pair = weights.load_generators(path)
-        methods = {"X+ - X-": GanDifference(*pair), "X - X-": MinimizerDifference(pair[1])}
+        methods = {
+            "X+ - X-": GanDifference(*pair),
+            "X - X-": MinimizerDifference(pair[1]),
+            "activation X - X-": MinimizerActivation(classifier, pair[1]),
+        }
         for name, method in methods.items():
             print(row(path.stem, name, in_batches(method, images).numpy(), truth))
-
-
-def own_map(classifier: nn.Module) -> tuple[str, Callable[[Tensor], Tensor]]:
-    """Name of the map that a classifier itself computes, and the function that gives it."""
-    if hasattr(classifier, "local_logits"):
-        return "its local logits", classifier.local_logits
-    return "the highest of its maps", lambda images: classifier.activations(images).amax(dim=1)
 
 
 def validation_tiles(path: Path, classifier) -> tuple[Tensor, np.ndarray]:

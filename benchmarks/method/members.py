@@ -42,7 +42,8 @@ from wildlens.settings import Confidence, Evaluation
 
 ROOT = Path(__file__).parents[2]
 SIZES = range(1, 6)  # numbers of members
-RIVALS = ("deeplift", "occlusion", "gradcam", "local_logits")  # without generators
+# methods without generators
+RIVALS = ("deeplift", "occlusion", "gradcam", "activation")
 SHOWN = METRICS[:3]
 CONFIDENCE = {
     "disagreement": "disagreement.csv",

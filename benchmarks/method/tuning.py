@@ -46,10 +46,11 @@ GRIDS: Mapping[str, list[Point]] = {
     "gan": grid(symmetries=SYMMETRIES),
     "minimizer": grid(symmetries=SYMMETRIES),
     "minimizer_contributions": grid(symmetries=SYMMETRIES),
+    "minimizer_activation": grid(symmetries=SYMMETRIES),
     "deeplift": grid(baseline=BASELINES, symmetries=SYMMETRIES),
     "occlusion": grid(baseline=BASELINES, occlusion_window=(16, 32)),
     "gradcam": grid(gradcam_block=(0, 1, 2), symmetries=SYMMETRIES),
-    "local_logits": grid(symmetries=SYMMETRIES),
+    "activation": grid(symmetries=SYMMETRIES),
 }
 
 

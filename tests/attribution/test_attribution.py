@@ -10,6 +10,7 @@ import xarray
 from captum.attr import DeepLift
 from sklearn.linear_model import LogisticRegression
 from torch import nn
+from torch.nn.functional import interpolate
 
 from wildlens.attribute.step import attribute_tiles
 from wildlens.attribution import signs, supported
@@ -150,7 +151,7 @@ def test_class_shares_of_tile_are_independent_of_batch(models):
 
 
 SIGNED = ["deeplift", "integrated_gradients", "expected_gradients", "occlusion"]
-SIGNED += ["activation_occlusion", "local_logits"]
+SIGNED += ["activation_occlusion"]
 
 
 @pytest.mark.parametrize("method", SIGNED)
@@ -696,3 +697,36 @@ def test_gradcam_block_that_the_classifier_lacks_is_refused(models):
 def test_method_without_training_tiles_names_missing_option(models):
     with pytest.raises(WildLensError, match="--tiles"):
         create("expected_gradients", replace(models, tiles_path=None), SETTINGS)
+
+
+def test_activation_is_highest_map_or_score_of_locations(models):
+    batch = images(3)
+    found = create("activation", models, SETTINGS)(batch)
+    assert torch.allclose(found, naive_activation(models.classifier, batch), atol=1e-6)
+
+
+def test_minimizer_activation_is_fall_of_activation(models):
+    batch = images(3)
+    before = naive_activation(models.classifier, batch)
+    fall = before - naive_activation(models.classifier, models.generators[1](batch))
+    found = create("minimizer_activation", models, SETTINGS)(batch)
+    assert torch.allclose(found, fall.clamp(min=0), atol=1e-6)
+    assert found.max() > 0, "a map of zeros would pass"
+
+
+def naive_activation(network: nn.Module, batch: torch.Tensor) -> torch.Tensor:
+    """By its definition, (N, H, W): pixel by pixel, or by location."""
+    if hasattr(network, "activations"):
+        first, *others = network.activations(batch).unbind(dim=1)
+        for other in others:
+            first = torch.where(other > first, other, first)
+        return 0.5 + first / 2
+    local = 1 / (1 + (-network.local_logits(batch)).exp())
+    return interpolate(local[:, None], batch.shape[-2:], mode="bilinear")[:, 0]
+
+
+def test_minimizer_activation_is_zero_without_a_change(models):
+    unchanged = replace(models)
+    unchanged.__dict__["classifier"] = models.classifier
+    unchanged.__dict__["generators"] = (None, nn.Identity())
+    assert create("minimizer_activation", unchanged, SETTINGS)(images(2)).abs().max() == 0

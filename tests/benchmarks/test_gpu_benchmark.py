@@ -63,7 +63,7 @@ def test_gpu_benchmark_measures_trainings_and_methods(tmp_path):
         assert float(row["waiting for the loader, ms"]) >= 0 and "torch 2" in row["conditions"]
     measured = {row["method"] for row in rows if row["method"]}
     expected = {name for name in methods.records() if not name.endswith("_randomised")}
-    assert measured == expected - {"local_logits"}  # which a U-Net has not
+    assert measured == expected
     assert all(float(row["tiles per s"]) > 0 for row in rows if row["method"])
 
 

@@ -76,11 +76,10 @@ def test_every_method_is_compared_on_every_set(finished):
     runs = read(finished[0], "runs")
     assert set(runs["set"]) == {"amazon-mixed", "amazon-equalised", "eurosat-mosaics"}
     assert set(runs["form"]) == {"unet", "local"}
-    for (form, name), group in runs.groupby(["form", "set"]):
+    for (_, name), group in runs.groupby(["form", "set"]):
         variants = ("default",) if "mosaics" in name else ("default", "mixed")
         expected = {(variant, m) for variant in variants for m in real_land.OF_GENERATORS}
-        others = {"deeplift", "occlusion", "gradcam", "brightness", "random"}
-        others |= {"local_logits"} if form == "local" else set()
+        others = {"deeplift", "occlusion", "gradcam", "activation", "brightness", "random"}
         expected |= {("none", method) for method in others}
         assert set(zip(group["generators"], group["method"], strict=True)) == expected
 

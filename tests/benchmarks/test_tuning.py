@@ -14,7 +14,7 @@ from wildlens.registry import methods
 from wildlens.settings import Attribution, Evaluation
 
 pytestmark = pytest.mark.filterwarnings("ignore::zarr.errors.UnstableSpecificationWarning")
-SETTINGS = Attribution(methods=["gradcam", "local_logits"], max_tiles=20)
+SETTINGS = Attribution(methods=["gradcam", "activation"], max_tiles=20)
 TARGETS = Evaluation().targets
 
 
@@ -71,7 +71,7 @@ def test_validation_tiles_choose_and_test_tiles_do_not(world, run, monkeypatch):
 
 def test_a_run_is_tuned(world, run):
     found = tuning.tune(run, SETTINGS, TARGETS).set_index("method")
-    assert list(found.index) == ["gradcam", "local_logits"]
+    assert list(found.index) == ["gradcam", "activation"]
     assert (found["validation_iou_tuned"] >= found["validation_iou"]).all()
     trials = tuning.Trials(run / "results", "gradcam", SETTINGS, TARGETS, run)
     values, sample = trials._attribute("test", {})

@@ -107,7 +107,7 @@ def compared(tmp_path_factory):
     )  # fmt: skip
     maps = []
     for name in scenes:
-        for method in ("score", "local_logits"):
+        for method in ("score", "activation"):
             maps += ["--map", folder / f"maps/{name}/{method}.tif"]
             call("map", folder / f"scenes/{name}.tif", "--method", method, "--device", "cpu",
                  "--classifier", classifier, "--output", maps[-1])  # fmt: skip
@@ -129,7 +129,7 @@ def test_changed_park_is_found_and_the_unchanged_one_is_within_its_noise(compare
     output, _ = compared
     table = pd.read_csv(output / "areas.csv").set_index(["method", "name"])
     print(table.drop(columns=["category", "designation", "site_id"]).T.to_string())
-    for method in ("score", "local_logits"):
+    for method in ("score", "activation"):
         assert table.loc[(method, "Changed"), "beyond_noise"] == "yes"
         assert table.loc[(method, "Unchanged"), "beyond_noise"] == "no"
         changed = table.loc[(method, "Changed")]

@@ -153,15 +153,14 @@ def test_finite_halo_map_of_cut_equals_whole_map(models, scene, tmp_path, method
 
 
 # trait that a method needs of the classifier -> attribute of the networks that have it
-SHOWN_BY = {None: "forward", "full_size_maps": "activations", "local_logits": "local_logits"}
+SHOWN_BY = {
+    None: "forward", "activation_map": "forward", "full_size_maps": "activations",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("method", WHOLE_TILE)
 def test_whole_tile_map_of_cut_equals_whole_map(models, scene, tmp_path, method):
-    attribute = {"full_size_maps": "activations"}.get(
-        trait := methods.find(method).classifier, trait
-    )
-    if trait and not hasattr(models.classifier, attribute):
+    if not hasattr(models.classifier, SHOWN_BY[methods.find(method).classifier]):
         pytest.skip("refused for this family of classifiers")
     whole = mapped(models, tmp_path, scene, CORNER, method)
     for cut in CUTS:

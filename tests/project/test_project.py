@@ -17,6 +17,8 @@ from wildlens.errors import WildLensError
 from wildlens.project.command import command
 from wildlens.project.init import init, quoted
 from wildlens.project.models import check_models
+from wildlens.registry import classifiers
+from wildlens.registry.record import ClassifierRecord
 from wildlens.settings import Settings, read_yaml, validate
 
 BANDS = ["B02", "B03", "B04", "B08"]
@@ -99,7 +101,7 @@ def test_given_paths_and_models_are_filled_in(tmp_path, trained):
     [
         ("local", True, set()),
         ("unet", True, set()),
-        ("local", False, {"gan", "minimizer", "minimizer_contributions"}),
+        ("local", False, {"gan", "minimizer", "minimizer_contributions", "minimizer_activation"}),
     ],
 )
 def test_methods_are_those_that_the_models_can_do(tmp_path, kind, generators, without):
@@ -165,7 +167,7 @@ def test_maps_with_given_models_need_neither_training_nor_land_cover_nor_areas(t
     product.touch()
     init(tmp_path / "mine", trained, [product])
     jobs = planned(tmp_path / "mine")
-    assert jobs["scene"] == 1 and jobs["map"] == 6
+    assert jobs["scene"] == 1 and jobs["map"] == 8
     absent = {"demo", "tiles", "train_classifier", "train_gan", "attribute", "evaluate"}
     absent |= {"landcover", "area_statistics"}
     assert not absent & set(jobs)
@@ -189,7 +191,7 @@ def test_two_dates_are_compared_with_given_models_and_without_areas(tmp_path, tr
     with (tmp_path / "mine/config.yaml").open("a") as file:
         file.write("compare: {before: old, after: new}\n")
     jobs = planned(tmp_path / "mine")
-    assert jobs["map"] == 12 and jobs["compare"] == 1 and "area_statistics" not in jobs
+    assert jobs["map"] == 16 and jobs["compare"] == 1 and "area_statistics" not in jobs
 
 
 def test_plain_snakemake_runs_a_project_too(tmp_path, trained):
@@ -200,7 +202,7 @@ def test_plain_snakemake_runs_a_project_too(tmp_path, trained):
     words += ["--snakefile", "mine/Snakefile"]
     run = subprocess.run(words, capture_output=True, text=True, cwd=tmp_path)
     assert run.returncode == 0, run.stdout + run.stderr
-    assert re.search(r"^map +6$", run.stdout + run.stderr, re.MULTILINE)
+    assert re.search(r"^map +8$", run.stdout + run.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(
@@ -226,12 +228,16 @@ def test_what_the_models_cannot_do_is_one_line(tmp_path, trained, change, said):
     assert re.search(said, error_of(tmp_path / "mine"))
 
 
-def test_a_method_that_the_classifier_cannot_do_is_named(tmp_path):
-    write_model(tmp_path / "run/models/classifier.safetensors", "unet")
+def test_a_method_that_the_classifier_cannot_do_is_named(tmp_path, monkeypatch):
+    other = ClassifierRecord(name="other", title="of another package", factory="other:network")
+    known = {**classifiers.records(), "other": other}
+    monkeypatch.setattr(classifiers, "records", lambda: known)
+    write_model(tmp_path / "run/models/classifier.safetensors", "other")
     init(tmp_path / "mine", tmp_path / "run")
-    wanted = {"attribution": {"methods": ["local_logits"]}}
-    data = yaml.safe_load((tmp_path / "mine/config.yaml").read_text()) | wanted
-    with pytest.raises(WildLensError, match=r"local_logits needs a classifier that .* \(unet\) is"):
+    data = yaml.safe_load((tmp_path / "mine/config.yaml").read_text())
+    assert "activation" not in data["attribution"]["methods"]
+    data["attribution"]["methods"] += ["activation"]
+    with pytest.raises(WildLensError, match=r"activation needs a classifier that .* \(other\) is"):
         check_models(validate(data))
 
 

@@ -204,10 +204,6 @@ def test_the_embedded_default_agrees_with_the_defaults_of_the_models():
             "activation_occlusion needs classifier.architecture: unet; leave it out with local",
         ),
         (
-            configuration(attribution={"methods": ["local_logits"]}),
-            "local_logits needs classifier.architecture: local; leave it out with unet",
-        ),
-        (
             configuration(attribution={"methods": ["deeplift_randomised"]}),
             "'deeplift_randomised' is a control: list it under controls",
         ),

@@ -75,7 +75,9 @@ attribution:
 # tiles: {size: 128} # pixels; the paper has 256
 # classifier: {epochs: 36}
 # gan: {steps: 600}
-# attribution: {methods: [gan, minimizer, minimizer_contributions, deeplift, occlusion, gradcam]}
+# attribution:
+#   methods: [gan, minimizer, minimizer_contributions, minimizer_activation,
+#             deeplift, occlusion, gradcam, activation]
 {% endif %}
 # compare: {before: NAME, after: NAME} # two dates of the same ground, named as in mapping
 """

@@ -17,7 +17,7 @@ Role = Literal["paper", "rival", "control", "layer"]
 Form = Literal["attribution", "score", "image"]
 Context = Literal["pixel", "window", "tile"]
 Need = Literal["classifier", "generators", "training_tiles", "landcover"]
-Trait = Literal["local_logits", "full_size_maps"]
+Trait = Literal["local_logits", "full_size_maps", "activation_map"]
 FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 
@@ -147,3 +147,8 @@ class ClassifierRecord(Record):
     any_size: bool = False
     local_logits: bool = False
     full_size_maps: bool = False
+
+    @property
+    def activation_map(self) -> bool:
+        """Whether its logit is computed from maps: see `networks.activation_map`."""
+        return self.local_logits or self.full_size_maps
