@@ -40,7 +40,7 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results" / "method"
 RUN = re.compile(r"seed-(?P<seed>\d+)-threads-(?P<threads>\d+)")
 KEY = ["experiment", "seed", "threads"]  # of a run
 METRICS = ["auroc", "average_precision", "iou", "iou_tiles"]
-MAPS = ("gan", "minimizer")  # the paper's, and the one that is shown first
+MAPS = ("gan", "minimizer", "minimizer_activation")  # the paper's, and two without X+
 # of the reference land cover: bogs and rocks are the target, the next three are look-alikes
 COVERS = {"412": "bog", "332": "rock", "324": "clear-cut", "331": "sand", "322": "heath",
           "312": "forest", "512": "water"}  # fmt: skip
@@ -178,8 +178,8 @@ def _share_first(runs: pd.DataFrame, group: pd.DataFrame, metric: str) -> float:
 def differences_table(runs: pd.DataFrame) -> pd.DataFrame:
     """Each map of the generators less each rival, paired within runs.
 
-    Of each metric, `low` and `high`: 95 % interval of the mean difference, Student's t over runs;
-    `ahead`: share of the runs in which the map has the higher value.
+    Of each metric, `low` and `high`: 95 % interval of the mean difference, Student's t over the
+    `runs` that have both; `ahead`: share of these in which the map has the higher value.
     """
     rivals = [*registry.names("paper", "rival"), "brightness"]
     rows = []
@@ -189,10 +189,13 @@ def differences_table(runs: pd.DataFrame) -> pd.DataFrame:
         for name, rival in itertools.product(MAPS, rivals):
             if rival == name or not {name, rival} <= present:
                 continue
-            row = {"experiment": experiment, "map": name, "rival": rival, "runs": len(wide)}
+            both = wide[wide["iou"][[name, rival]].notna().all(axis=1)]
+            if both.empty:
+                continue
+            row = {"experiment": experiment, "map": name, "rival": rival, "runs": len(both)}
             row["title"] = registry.title(rival)
             for metric in METRICS[:3]:
-                found = paired(wide[metric, name] - wide[metric, rival])
+                found = paired(both[metric, name] - both[metric, rival])
                 row |= {f"{metric}_{what}": value for what, value in found.items()}
             rows.append(row)
     return pd.DataFrame(rows)

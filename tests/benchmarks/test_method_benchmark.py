@@ -205,6 +205,20 @@ def test_differences_are_paired_within_runs(runs):
     assert not len(table.query("map == rival"))
 
 
+def test_differences_are_of_the_runs_that_have_both_methods(runs):
+    folder, values = runs
+    path = folder / "tables/default/seed-0-threads-1/methods.csv"
+    table = pd.read_csv(path)
+    table[table["method"] != "deeplift"].to_csv(path, index=False)
+    table = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)["differences"]
+    (row,) = table.query("map == 'gan' and rival == 'deeplift'").to_dict("records")
+    differences = (values["gan"] - values["deeplift"]).drop((0, 1))
+    expected = ttest_1samp(differences, 0).confidence_interval(0.95)
+    assert row["runs"] == len(differences) == 5
+    assert (row["auroc_low"], row["auroc_high"]) == pytest.approx((expected.low, expected.high))
+    assert row["auroc_ahead"] == pytest.approx((differences > 0).mean())
+
+
 def test_each_classifier_has_a_row_with_what_its_maps_reach(runs):
     folder, values = runs
     table = benchmark.tables_of(benchmark.read_runs(folder / "tables"), folder)["classifiers"]
