@@ -6,35 +6,24 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas
-import pyogrio
 import pytest
-from landcover_rasters import CODES, SCENE, read, write, write_scene
+from landcover_rasters import (
+    CODES,
+    SCENE,
+    TABLE_WRITERS,
+    read,
+    write,
+    write_aux,
+    write_dbf,
+    write_scene,
+)
 
 from wildlens.errors import WildLensError
 from wildlens.landcover.step import build_landcover
 from wildlens.settings import Landcover
 
 
-def write_dbf(path: Path, values, codes, value="Value", code="CODE_18") -> None:
-    table = pandas.DataFrame({value: values, "Count": 1, "LABEL3": "Höhe", code: codes})
-    pyogrio.write_dataframe(table, path.with_suffix(".shp.dbf"), driver="ESRI Shapefile")
-    path.with_suffix(".shp.dbf").rename(path)
-
-
-def write_aux(path: Path, values, codes, names=("VALUE", "CODE_18")) -> None:
-    fields = "".join(f"<FieldDefn><Name>{name}</Name></FieldDefn>" for name in names)
-    rows = "".join(f"<Row><F>{v}</F><F>{c}</F></Row>" for v, c in zip(values, codes, strict=True))
-    path.write_text(
-        f"<PAMDataset><PAMRasterBand band='1'><GDALRasterAttributeTable>{fields}{rows}"
-        "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
-    )
-
-
-WRITERS = {".vat.dbf": write_dbf, ".aux.xml": write_aux}
-
-
-@pytest.mark.parametrize("suffix", WRITERS)
+@pytest.mark.parametrize("suffix", TABLE_WRITERS)
 @pytest.mark.parametrize("seed", range(2))
 def test_values_are_decoded_by_the_attribute_table(tmp_path, suffix, seed, caplog):
     rng = np.random.default_rng(seed)
@@ -42,7 +31,7 @@ def test_values_are_decoded_by_the_attribute_table(tmp_path, suffix, seed, caplo
     codes = [*map(str, CODES), "999"]
     places = rng.integers(0, len(numbers), SCENE.shape)
     source = write(tmp_path / "clc.tif", SCENE, numbers[places].astype("uint8"))
-    WRITERS[suffix](tmp_path / f"clc.tif{suffix}", numbers, codes)
+    TABLE_WRITERS[suffix](tmp_path / f"clc.tif{suffix}", numbers, codes)
     caplog.set_level(logging.INFO, "wildlens")
     scene = write_scene(tmp_path / "scene.tif")
     build_landcover(source, scene, tmp_path / "lc.tif", Landcover())

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import numpy as np
+import pandas
+import pyogrio
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
@@ -59,3 +61,21 @@ def at_centres(
     inside = (row >= 0) & (row < values.shape[0]) & (column >= 0) & (column < values.shape[1])
     taken = values[row.clip(0, values.shape[0] - 1), column.clip(0, values.shape[1] - 1)]
     return np.where(inside, taken, 0), ~np.logical_or(*near)
+
+
+def write_dbf(path: Path, values, codes, value="Value", code="CODE_18") -> None:
+    table = pandas.DataFrame({value: values, "Count": 1, "LABEL3": "Höhe", code: codes})
+    pyogrio.write_dataframe(table, path.with_suffix(".shp.dbf"), driver="ESRI Shapefile")
+    path.with_suffix(".shp.dbf").rename(path)
+
+
+def write_aux(path: Path, values, codes, names=("VALUE", "CODE_18")) -> None:
+    fields = "".join(f"<FieldDefn><Name>{name}</Name></FieldDefn>" for name in names)
+    rows = "".join(f"<Row><F>{v}</F><F>{c}</F></Row>" for v, c in zip(values, codes, strict=True))
+    path.write_text(
+        f"<PAMDataset><PAMRasterBand band='1'><GDALRasterAttributeTable>{fields}{rows}"
+        "</GDALRasterAttributeTable></PAMRasterBand></PAMDataset>"
+    )
+
+
+TABLE_WRITERS = {".vat.dbf": write_dbf, ".aux.xml": write_aux}

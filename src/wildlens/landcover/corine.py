@@ -48,14 +48,12 @@ class Encoding:
         Raises:
             WildLensError: a value is not in the encoding.
         """
-        if np.issubdtype(values.dtype, np.floating):
-            values = np.where(np.isnan(values), 0, values)
         position = np.searchsorted(self.values, values).clip(max=len(self.values) - 1)
         known = self.values[position] == values
-        if not known.all():
-            unknown = _named(np.unique(values[~known]))
-            raise WildLensError(f"no {self.product} classes: {unknown}")
-        return self.indices[position]
+        unknown = values[~known & ~np.isnan(values)]
+        if unknown.size:
+            raise WildLensError(f"no {self.product} classes: {_named(np.unique(unknown))}")
+        return np.where(known, self.indices[position], 0)
 
 
 def find_encoding(

@@ -152,10 +152,11 @@ def _at_centres(
 
             def read(window: Window) -> np.ndarray:
                 indices = np.zeros((window.height, window.width), dtype=np.uint8)
-                for view in views:
-                    values = raster.read(view, band, window=window)
+                for view, alpha in views:
+                    values, covered = raster.read(view, [band, alpha], window=window)
+                    unknown = (covered != 0) & (indices == 0)
                     with _naming(dataset, band):
-                        np.copyto(indices, encoding.decode(values), where=indices == 0)
+                        indices[unknown] = encoding.decode(values[unknown])
                 return indices
 
             yield read
@@ -256,9 +257,13 @@ def _covered_part(own: GeoBox, grid: GeoBox, margin: int = 2) -> tuple[slice, sl
 @contextmanager
 def _on_grid(
     dataset: rasterio.DatasetReader, own: Affine, grid: GeoBox, tolerance: float
-) -> Iterator[WarpedVRT]:
-    """The source on another grid by nearest neighbour; its no-data value, or 0, outside."""
+) -> Iterator[tuple[WarpedVRT, int]]:
+    """The source on another grid by nearest neighbour, and its band that is 0 outside the source.
+
+    Values outside mean nothing: GDAL fills them with 0, which may be a class.
+    """
     rows, columns = grid.shape
+    own_alpha = next((i for i in dataset.indexes if raster.is_alpha(dataset, i)), None)
     try:
         warped = WarpedVRT(
             dataset,
@@ -269,12 +274,13 @@ def _on_grid(
             height=rows,
             resampling=Resampling.nearest,
             tolerance=tolerance,
+            add_alpha=own_alpha is None,
         )
     except rasterio.errors.RasterioError as error:
         reason = one_line(error)
         raise WildLensError(f"{dataset.name}: cannot be resampled to the scene: {reason}") from None
     with warped:
-        yield warped
+        yield warped, own_alpha or warped.count
 
 
 def _convert(
