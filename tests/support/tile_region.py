@@ -120,8 +120,7 @@ def naive_shares(region: Region, scene: str, row: int, col: int, classes) -> tup
     lon, lat = to_degrees.transform(x0 + a * x, y0 + e * y)
     inside = shapely.contains_xy(shapely.union_all(region.polygons), lon, lat)
     cover = landcover[row : row + SIZE, col : col + SIZE]
-    valid = cover[cover > 0]
-    built = np.isin(valid, CORINE.indices_of(classes)).mean() if valid.size else np.nan
+    built = np.isin(cover, CORINE.indices_of(classes)).mean() if cover.any() else np.nan
     missing = (reflectance[:, row : row + SIZE, col : col + SIZE] == 0).any(axis=0).mean()
     return inside.mean(), built, missing
 

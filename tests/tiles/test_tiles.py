@@ -12,12 +12,16 @@ import xarray
 from rasterio.transform import from_origin
 from tile_region import (
     BANDS,
+    BOG,
+    FIELD,
+    FOREST,
     SIZE,
     Region,
     add_scene,
     naive_shares,
     one_scene,
     settings,
+    write,
     write_areas,
 )
 
@@ -25,6 +29,8 @@ from wildlens.errors import WildLensError
 from wildlens.files.origin import read_origin
 from wildlens.provenance import digest
 from wildlens.settings import Tiles
+from wildlens.tiles.labels import UNLABELLED, label_tiles
+from wildlens.tiles.sources import open_sources
 from wildlens.tiles.store import open_tiles
 
 
@@ -91,6 +97,34 @@ def test_shares_labels_and_reasons_of_every_tile(regions, changed):
             assert not isinstance(tile.split, str)
     assert len(seen) >= 5
     assert "no land cover" in seen
+
+
+def test_labels_by_land_cover_need_their_share_of_the_whole_tile(tmp_path):
+    s = settings(
+        anthropogenic_min_share=0.1, other_classes={"wet": {"codes": [412], "min_share": 0.2}}
+    )
+    pixels = SIZE**2
+    cases = [
+        (code, count, unknown)
+        for code, count in ((FIELD, 1), (FIELD, 102), (FIELD, 103), (BOG, 204), (BOG, 205))
+        for unknown in np.linspace(0, pixels - count, 7).astype(int)
+    ]
+    tiles = []
+    for code, count, unknown in cases:
+        flat = np.full(pixels, FOREST, np.uint8)
+        flat[:count], flat[pixels - unknown :] = code, 0
+        tiles.append(flat.reshape(SIZE, SIZE))
+    region = Region(tmp_path)
+    add_scene(region, "row", np.random.default_rng(0), shape=(SIZE, SIZE * len(tiles)))
+    grid, *_ = region.pixels["row"]
+    write(region.scenes[0], grid, np.ones((len(BANDS), *grid.shape), np.uint16), BANDS)
+    write(region.landcovers[0], grid, np.concatenate(tiles, axis=1))
+    (source,) = open_sources(region.scenes, region.landcovers, [], SIZE)
+    nowhere = geopandas.GeoDataFrame({"site_id": []}, geometry=[], crs=4326)
+    table = label_tiles(source, nowhere, s)
+    enough = {(FIELD, 103): 0, (BOG, 205): 2}
+    expected = [enough.get((code, count), UNLABELLED) for code, count, _ in cases]
+    assert table["label"].tolist() == expected
 
 
 @pytest.mark.parametrize("truth", [False, True])

@@ -163,11 +163,10 @@ def _report_divided_areas(path: Path, table: pandas.DataFrame) -> None:
 
 def _fractions(tile, settings: Tiles) -> dict:
     """Class fractions of a tile, its CRS and its upper left corner (m)."""
-    known = tile.landcover > 0
     anthropogenic = np.isin(tile.landcover, CORINE.indices_of(settings.anthropogenic_classes))
     ground_row, ground_col = ground_offset(tile.grid)
     return {
-        "anthropogenic_share": anthropogenic[known].mean() if known.any() else np.nan,
+        "anthropogenic_share": anthropogenic.mean() if tile.landcover.any() else np.nan,
         "missing_share": (tile.reflectance[0] == 0).mean(),
         "epsg": tile.grid.crs.epsg,
         "left": tile.grid.affine.c,

@@ -44,9 +44,9 @@ def label_tiles(
     One row per tile, with its outline in EPSG:4326 (split at the antimeridian) and the columns
     `name` ('{scene}_r{row}_c{col}', counted in tiles), `scene`, `row`, `col` (offset in the scene,
     px, int32), `ground_row`, `ground_col` (offset from the CRS's origin, px, int64), `crs`, the
-    three SHARES (0..1; the anthropogenic one is a share of the pixels with land cover, NaN if there
-    are none), a share for each of `tiles.other_classes`, `label` (1 protected, 0 anthropogenic,
-    from 2 on other classes in their order, -1 none) and `reason` (why it has no label, else empty).
+    three SHARES, a share for each of `tiles.other_classes` (all 0..1 of the tile's pixels; those of
+    land cover are NaN if none is known), `label` (1 protected, 0 anthropogenic, from 2 on other
+    classes in their order, -1 none) and `reason` (why it has no label, else empty).
     """
     size = settings.size
     height, width = source.grid.shape
@@ -63,7 +63,7 @@ def label_tiles(
             classes = read_classes(landcover, window)
             inside = rasterize_areas(areas, source.grid[top : top + size, :used])
             of_others = [other[classes] for other in others]
-            shares.append(_shares(inside, classes > 0, anthropogenic[classes], missing, of_others))
+            shares.append(_shares(inside, anthropogenic[classes], missing, of_others, classes > 0))
     tiles = _outlines(source, size)
     tiles[[*SHARES, *map(share_of, settings.other_classes)]] = np.concatenate(shares)
     tiles["label"], tiles["reason"] = _labels(tiles, settings)
@@ -92,26 +92,24 @@ def _membership(codes: Sequence[int]) -> np.ndarray:
 
 def _shares(
     inside: np.ndarray,
-    covered: np.ndarray,
     anthropogenic: np.ndarray,
     missing: np.ndarray,
-    others: Sequence[np.ndarray] = (),
+    others: Sequence[np.ndarray],
+    known: np.ndarray,
 ) -> np.ndarray:
     """SHARES of a row of n tiles, then the share of each other class, (n, 3 + others).
 
     Args:
-        inside, covered, anthropogenic, missing, others: masks, bool (size, n * size).
+        inside, anthropogenic, missing, others, known (land cover): masks, bool (size, n * size).
     """
     size = len(inside)
-    # rows, tiles, columns: the pixels of a tile are counted over the outer two
-    counts = [
-        mask.reshape(size, -1, size).sum(axis=(0, 2))
-        for mask in (inside, covered, missing, anthropogenic, *others)
-    ]
-    protected, valid, invalid, *of_classes = counts
-    shares = np.full((len(of_classes), len(valid)), np.nan)
-    np.divide(of_classes, valid, out=shares, where=valid > 0)
-    return np.stack([protected / size**2, shares[0], invalid / size**2, *shares[1:]], axis=1)
+    # rows, tiles, columns: the pixels of a tile are those of the outer two
+    protected, built, invalid, *of_others, covered = (
+        mask.reshape(size, -1, size).mean(axis=(0, 2))
+        for mask in (inside, anthropogenic, missing, *others, known)
+    )
+    built, *of_others = (np.where(covered > 0, share, np.nan) for share in (built, *of_others))
+    return np.stack([protected, built, invalid, *of_others], axis=1)
 
 
 def _outlines(source: Source, size: int) -> geopandas.GeoDataFrame:
