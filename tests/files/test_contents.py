@@ -5,7 +5,7 @@ import sqlite3
 
 import pytest
 
-from wildlens.files.contents import Contents, sidecars
+from wildlens.files.contents import Contents, read_along
 
 STATISTICS = """<PAMDataset><PAMRasterBand band="1"><Histograms><HistItem/></Histograms><Metadata>
 <MDI key="STATISTICS_MEAN">3</MDI></Metadata></PAMRasterBand></PAMDataset>"""
@@ -69,11 +69,34 @@ def test_sidecars_are_those_that_hold_more_than_statistics(tmp_path):
     raster = tmp_path / "clc.tif"
     (tmp_path / "clc.tif.aux.xml").write_text(STATISTICS)
     (tmp_path / "clc.tif.vat.dbf").touch()
-    assert sidecars(raster) == [tmp_path / "clc.tif.vat.dbf"]
+    assert read_along(raster) == [tmp_path / "clc.tif.vat.dbf"]
     (tmp_path / "clc.tif.aux.xml").write_text(TABLE)
-    assert tmp_path / "clc.tif.aux.xml" in sidecars(raster)
+    assert tmp_path / "clc.tif.aux.xml" in read_along(raster)
     (tmp_path / "wdpa.dbf").touch()
-    assert sidecars(tmp_path / "wdpa.shp") == [tmp_path / "wdpa.dbf"]
+    assert read_along(tmp_path / "wdpa.shp") == [tmp_path / "wdpa.dbf"]
+
+
+@pytest.mark.parametrize("change_case", [str.lower, str.upper])
+@pytest.mark.parametrize(
+    ("name", "beside"),
+    [
+        ("sites.shp", ["sites.dbf", "sites.shx", "sites.prj", "sites.cpg"]),
+        ("clc.tif", ["clc.tif.vat.dbf", "clc.tif.aux.xml", "clc.tif.msk"]),
+    ],
+)
+def test_edit_of_each_sidecar_is_noticed_in_any_case(tmp_path, digest, name, beside, change_case):
+    path, *files = (tmp_path / change_case(file) for file in (name, *beside))
+    for file in (path, *files):
+        file.write_text("one")
+    assert read_along(path) == files
+    digests = {digest(file) for file in files}
+    for file in files:
+        file.write_text("another")
+    assert digests.isdisjoint(digest(file) for file in files)
+    for file in files:
+        file.unlink()
+    (tmp_path / change_case("other.dbf")).touch()
+    assert read_along(path) == [] == read_along(tmp_path / "no such folder" / name)
 
 
 def test_missing_file_and_broken_memory_are_no_errors(tmp_path, digest):

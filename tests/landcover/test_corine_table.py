@@ -24,20 +24,21 @@ from wildlens.settings import Landcover
 
 
 @pytest.mark.parametrize("suffix", TABLE_WRITERS)
-@pytest.mark.parametrize("seed", range(2))
-def test_values_are_decoded_by_the_attribute_table(tmp_path, suffix, seed, caplog):
-    rng = np.random.default_rng(seed)
+@pytest.mark.parametrize("name", ["clc.tif", "CLC.TIF"])
+def test_values_are_decoded_by_the_attribute_table(tmp_path, suffix, name, caplog):
+    rng = np.random.default_rng(len(suffix))
+    beside = tmp_path / (name + (suffix.upper() if name.isupper() else suffix))
     numbers = rng.permutation(np.arange(60, 110))[: len(CODES) + 1]
     codes = [*map(str, CODES), "999"]
     places = rng.integers(0, len(numbers), SCENE.shape)
-    source = write(tmp_path / "clc.tif", SCENE, numbers[places].astype("uint8"))
-    TABLE_WRITERS[suffix](tmp_path / f"clc.tif{suffix}", numbers, codes)
+    source = write(tmp_path / name, SCENE, numbers[places].astype("uint8"))
+    TABLE_WRITERS[suffix](beside, numbers, codes)
     caplog.set_level(logging.INFO, "wildlens")
     scene = write_scene(tmp_path / "scene.tif")
     build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
     np.testing.assert_array_equal(read(tmp_path / "lc.tif"), (places + 1) % 45)
-    assert f"attribute table clc.tif{suffix}" in caplog.text
-    (tmp_path / f"clc.tif{suffix}").unlink()
+    assert f"attribute table {beside.name}" in caplog.text
+    beside.unlink()
     with pytest.raises(WildLensError, match="no CORINE classes"):
         build_landcover(source, scene, tmp_path / "lc.tif", Landcover())
 

@@ -153,12 +153,16 @@ def test_named_band_tagged_alpha_is_not_a_mask(tmp_path):
     assert not scene[:, :30].any() and (scene[3, 30:] == 400).all()
 
 
-def test_sidecar_mask_is_listed_as_input(tmp_path):
-    values = np.full((4, 60, 72), 500, "uint16")
-    path = masked(tmp_path / "s.tif", values, np.ones((60, 72), bool), "msk")
-    stored(path, tmp_path)
+@pytest.mark.parametrize("change_case", [str.lower, str.upper])
+def test_sidecar_mask_is_read_and_listed_as_input(tmp_path, change_case):
+    values, valid = np.full((4, 60, 72), 500, "uint16"), np.ones((60, 72), bool)
+    valid[:20] = False
+    path = masked(tmp_path / "s.tif", values, valid, "msk")
+    mask = path.with_name("s.tif.msk").rename(tmp_path / change_case("s.tif.msk"))
+    path = path.rename(tmp_path / change_case("s.tif"))
+    np.testing.assert_array_equal(stored(path, tmp_path)[0] > 0, valid)
     with rasterio.open(tmp_path / "scene.tif") as dataset:
-        assert "s.tif.msk" in dataset.tags()["wildlens_inputs"]
+        assert mask.name in dataset.tags()["wildlens_inputs"]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ from wildlens.provenance import digest
 from wildlens.settings import Tiles
 from wildlens.tiles.labels import UNLABELLED, label_tiles
 from wildlens.tiles.sources import open_sources
+from wildlens.tiles.step import build_tiles
 from wildlens.tiles.store import open_tiles
 
 
@@ -97,6 +98,21 @@ def test_shares_labels_and_reasons_of_every_tile(regions, changed):
             assert not isinstance(tile.split, str)
     assert len(seen) >= 5
     assert "no land cover" in seen
+
+
+@pytest.mark.parametrize("change_case", [str.lower, str.upper])
+def test_files_of_a_shapefile_are_listed_as_inputs(region, change_case):
+    table = geopandas.read_file(region.areas)
+    folder = region.folder / "shape"
+    folder.mkdir()
+    table.to_file(folder / "areas.shp")
+    files = [file.rename(folder / change_case(file.name)) for file in folder.iterdir()]
+    areas = folder / change_case("areas.shp")
+    build_tiles(
+        region.scenes, region.landcovers, (), areas, region.output, region.footprints, settings()
+    )
+    inputs = json.loads(open_tiles(region.output).attrs["wildlens_inputs"])
+    assert {file.name for file in files} <= set(inputs)
 
 
 def test_labels_by_land_cover_need_their_share_of_the_whole_tile(tmp_path):

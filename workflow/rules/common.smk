@@ -6,7 +6,7 @@ from pathlib import Path
 
 from snakemake.io import apply_wildcards
 
-from wildlens.files.contents import Contents, sidecars
+from wildlens.files.contents import Contents, read_along
 from wildlens.provenance import code_digest
 from wildlens.registry import classifiers, methods
 from wildlens.run.configuration import dump_configuration
@@ -212,7 +212,7 @@ def given(*paths):
 
 def beside(*paths):
     """Sidecars of inputs, which are read together with them."""
-    return [ancient(str(file)) for path in paths for file in sidecars(Path(path))]
+    return [ancient(str(file)) for path in paths for file in read_along(Path(path))]
 
 
 def demo_checksum(*paths):

@@ -14,23 +14,18 @@ from xml.etree.ElementTree import Element, canonicalize, tostring
 from wildlens.errors import WildLensError
 from wildlens.files import safe_xml
 from wildlens.files.atomic import write_text
+from wildlens.files.sidecars import sidecars
 
 THREADS = 4
-SIDECARS = (".aux.xml", ".vat.dbf", ".msk")  # appended to the name of a raster, read along with it
-SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")  # replace .shp
 _IGNORED = (".qml", ".qmd", ".lock", "-shm", ".ovr")  # in folders: styles, locks, overviews
 _SQLITE = b"SQLite format 3\0"
 # bytes of SQLite's header that change when a file is opened: journal mode, change counters
 _VOLATILE = (slice(18, 20), slice(24, 28), slice(92, 100))
 
 
-def sidecars(path: Path) -> list[Path]:
-    """Files beside an input that are read together with it and contain more than statistics."""
-    if path.suffix.lower() == ".shp":
-        beside = [path.with_suffix(suffix) for suffix in SHAPEFILE]
-    else:
-        beside = [path.with_name(path.name + suffix) for suffix in SIDECARS]
-    return [file for file in beside if file.is_file() and not _holds_only_statistics(file)]
+def read_along(path: Path) -> list[Path]:
+    """Sidecars of an input that contain more than statistics."""
+    return [file for file in sidecars(path) if not _holds_only_statistics(file)]
 
 
 class Contents:

@@ -12,6 +12,7 @@ import pyogrio
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.files import safe_xml
+from wildlens.files.sidecars import TABLES, sidecars
 from wildlens.landcover.corine import MISSING, Encoding
 from wildlens.legend import CORINE
 
@@ -21,11 +22,7 @@ _NO_CLASS = (0, 990, 995, 999)  # codes of no data, unclassified land and water
 
 def table_beside(raster: Path) -> Path | None:
     """The file with a raster's attribute table of values and codes, or None."""
-    for suffix in (".vat.dbf", ".aux.xml"):
-        path = raster.with_name(raster.name + suffix)
-        if path.is_file() and _rows(path):
-            return path
-    return None
+    return next(filter(_rows, sidecars(raster, TABLES)), None)
 
 
 def read_table(path: Path, nodata: float | None) -> Encoding:
@@ -59,7 +56,7 @@ def read_table(path: Path, nodata: float | None) -> Encoding:
 
 def _rows(path: Path) -> list[tuple[str, str]]:
     """Values and codes of a table as text; empty if it lacks these columns."""
-    names, rows = _dbf(path) if path.suffix == ".dbf" else _attribute_table(path)
+    names, rows = _dbf(path) if path.suffix.lower() == ".dbf" else _attribute_table(path)
     value = next((i for i, name in enumerate(names) if name.casefold() == "value"), None)
     code = next((i for i, name in enumerate(names) if _CODE.fullmatch(name)), None)
     if value is None or code is None:

@@ -12,6 +12,7 @@ from wildlens.errors import WildLensError
 from wildlens.files import raster
 from wildlens.files.archives import on_disk
 from wildlens.files.reflectance import HIGHEST, LOWEST, MISSING, SATURATED, SCALE
+from wildlens.files.sidecars import MASK, sidecars
 from wildlens.scene.grid import Placement, covered
 from wildlens.scene.products import Product
 from wildlens.scene.products.product import SCL
@@ -94,8 +95,7 @@ class Layer:
         if self.classes is not None:
             images.append(self.product.scl.path)
         found = [on_disk(path) for path in (*self.product.metadata, *images)]
-        masks = [path.with_name(f"{path.name}.msk") for path in found]
-        return [*found, *(mask for mask in masks if mask.is_file())]
+        return [*found, *(mask for path in found for mask in sidecars(path, [MASK]))]
 
 
 def open_layer(

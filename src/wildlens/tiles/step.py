@@ -19,6 +19,7 @@ from wildlens.areas.criteria import Criteria
 from wildlens.areas.polygons import degree_bounds, select_sites, that_count
 from wildlens.areas.report import log_left_out, write_sites
 from wildlens.files.atomic import atomic
+from wildlens.files.contents import read_along
 from wildlens.files.earlier import check_replaceable
 from wildlens.files.origin import Origin
 from wildlens.files.raster import open_raster, read
@@ -93,9 +94,8 @@ def build_tiles(
     repeats = repeated_in(tiles.geometry[selected], tiles["scene"][selected])
     report_repeats(tiles["scene"][selected], repeats, {s.name: s.sensed for s in sources})
     tiles["repeated_in"] = repeats.str.join(", ").reindex(tiles.index, fill_value="")
-    inputs = [*scenes, *landcovers, *truths, areas]
-    if areas.suffix.lower() == ".shp":
-        inputs.append(areas.with_suffix(".dbf"))  # categories and statuses are in it
+    # categories and statuses of a shapefile are beside it
+    inputs = [*scenes, *landcovers, *truths, areas, *read_along(areas)]
     provenance = record(STEP, settings, inputs)
     coordinates = locate(
         coordinates_of(tiles[selected], sources[0].bands),
