@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
 from wildlens.errors import WildLensError
 from wildlens.files import raster
-from wildlens.files.archives import on_disk
+from wildlens.files.archives import File, on_disk
 from wildlens.files.reflectance import HIGHEST, LOWEST, MISSING, SATURATED, SCALE
 from wildlens.files.sidecars import MASK, sidecars
 from wildlens.scene.grid import Placement, covered
+from wildlens.scene.open_on_grid import open_on_grid
 from wildlens.scene.products import Product
 from wildlens.scene.products.product import SCL
-from wildlens.scene.reprojection import WarpedBand, open_warped
-from wildlens.scene.resampling import AlignedBand, is_aligned, open_aligned
+from wildlens.scene.reprojection import WarpedBand
+from wildlens.scene.resampling import AlignedBand, crs_name, factor_of, is_aligned
 from wildlens.scene.scaling import Scaling, decide_scaling
 from wildlens.settings import Scene
 
@@ -107,9 +109,11 @@ def open_layer(
         offset: DN to add, for products without metadata of the offset.
         stack: closes the files.
     """
-    opening = open_warped if placement.warped else open_aligned
+    grid = placement.grid
     files = {name: product.bands[name] for name in settings.bands}
-    bands = stack.enter_context(opening(files, placement.grid, settings.resampling))
+    bands = stack.enter_context(open_on_grid(files, grid, settings.resampling))
+    for file, reader in zip(files.values(), bands.values(), strict=True):
+        _check_band(file.path, raster.grid_of(reader.band.dataset), product)
     scaling = decide_scaling(product, settings.bands, offset, conflict=settings.offset_conflict)
     shifts = {name: bands[name].band.shift for name in settings.bands}
     tables = [
@@ -120,26 +124,41 @@ def open_layer(
     if settings.mask_classes and product.scl is None:
         log.warning("%s: has no scene classification (SCL): clouds are not masked", product.path)
     elif settings.mask_classes:
-        classes = _open_classes(product, placement, stack)
+        classes = stack.enter_context(open_on_grid({SCL: product.scl}, grid, "nearest"))[SCL]
+        _check_grid(product.scl.path, raster.grid_of(classes.band.dataset), product)
     readers = [bands[name] for name in settings.bands]
     return Layer(product, placement, scaling, readers, tables, classes, settings.mask_classes)
 
 
-def _open_classes(
-    product: Product, placement: Placement, stack: ExitStack
-) -> AlignedBand | WarpedBand:
-    """The scene classification; on another grid than the product's, by nearest neighbour."""
-    own, grid = raster.read_grid(product.scl.path), placement.grid
-    opening = open_aligned
-    if placement.warped or not is_aligned(own, grid):
-        opening = open_warped
-        (left, right), (top, bottom) = covered(own, grid)
-        rows, columns = grid.shape
-        if min(right, columns) <= max(left, 0) or min(bottom, rows) <= max(top, 0):
-            raise WildLensError(f"{product.scl.path}: does not touch {product.path}")
-        if not placement.warped:
-            log.warning(
-                "%s: is not on the grid of %s: classes are taken by nearest neighbour, and pixels"
-                " beyond it are missing", product.scl.path, product.path,
-            )  # fmt: skip
-    return stack.enter_context(opening({SCL: product.scl}, grid, "nearest"))[SCL]
+def _check_band(path: File, own: GeoBox, product: Product) -> None:
+    """Refuse a band that contradicts its product's grid; warn of one that is not aligned to it."""
+    grid = product.grid
+    if own.crs != grid.crs:
+        raise WildLensError(
+            f"{path}: its CRS is {crs_name(own.crs)}, that of the product {crs_name(grid.crs)}"
+        )
+    # clips leave all bands of the finest resolution alike
+    if factor_of(own, grid) == 1 and not is_aligned(own, grid):
+        raise WildLensError(
+            f"{path}: its grid ({_text(own)}) is not that of the product ({_text(grid)})"
+        )
+    _check_grid(path, own, product)
+
+
+def _text(grid: GeoBox) -> str:
+    size = f"{grid.shape.x} x {grid.shape.y} px of {grid.affine.a:g} m"
+    return f"{size} at {grid.affine.c:.10g}, {grid.affine.f:.10g}"
+
+
+def _check_grid(path: File, own: GeoBox, product: Product) -> None:
+    """Refuse a file that does not touch its product; warn of one that is not aligned to it."""
+    if is_aligned(own, product.grid):
+        return
+    (left, right), (top, bottom) = covered(own, product.grid)
+    rows, columns = product.grid.shape
+    if min(right, columns) <= max(left, 0) or min(bottom, rows) <= max(top, 0):
+        raise WildLensError(f"{path}: does not touch {product.path}")
+    log.warning(
+        "%s: is not on the grid of %s: it is reprojected, and pixels beyond it are missing",
+        path, product.path,
+    )  # fmt: skip

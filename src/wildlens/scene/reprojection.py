@@ -4,8 +4,6 @@ The centre of each pixel is transformed separately, so the result does not depen
 is read (GDAL's warper interpolates positions between those of a window's rows and columns).
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +13,8 @@ from pyproj import Transformer
 from rasterio.windows import Window
 from scipy.ndimage import map_coordinates
 
-from wildlens.files import raster
 from wildlens.files.reflectance import MISSING
-from wildlens.scene.open_band import OpenBand, open_bands
-from wildlens.scene.products.product import BandFile
+from wildlens.scene.open_band import OpenBand
 from wildlens.scene.resampling import Resampling, is_reflectance
 
 Positions = tuple[np.ndarray, np.ndarray]
@@ -100,21 +96,3 @@ def _bilinear(own: np.ndarray, row: np.ndarray, column: np.ndarray) -> np.ndarra
         for values in (own * used, used.astype(np.uint8))
     )
     return np.floor(total / np.where(weight > 0, weight, 1) + 0.5).astype(np.uint16)
-
-
-@contextmanager
-def open_warped(
-    files: Mapping[str, BandFile], grid: GeoBox, resampling: Resampling
-) -> Iterator[dict[str, WarpedBand]]:
-    """Open bands, each in its own CRS and resolution, to be read on `grid`.
-
-    Raises:
-        WildLensError: a file is missing, has no CRS, or its numbers are not integers.
-    """
-    with open_bands(files) as bands:
-        own = {name: raster.grid_of(band.dataset) for name, band in bands.items()}
-        centres = {crs: PixelCentres(grid, crs) for crs in {own[name].crs for name in bands}}
-        yield {
-            name: WarpedBand(band, own[name], centres[own[name].crs], resampling)
-            for name, band in bands.items()
-        }

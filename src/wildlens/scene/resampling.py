@@ -1,12 +1,12 @@
 """Bands of a product, of any resolution, on its 10 m grid, window by window.
 
 All resolutions of a Sentinel-2 product share the upper-left corner, so each coarse pixel contains
-a whole number of fine ones. The result depends on the position in the grid, not on the window that
-is read; the arithmetic is in integers and thus exact.
+a whole number of fine ones; if a clip ends inside it, its remainder is not read. The result depends
+on the position in the grid, not on the window that is read; the arithmetic is in integers and thus
+exact.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,11 +16,8 @@ from odc.geo.crs import CRS
 from odc.geo.geobox import GeoBox
 from rasterio.windows import Window
 
-from wildlens.errors import WildLensError
-from wildlens.files import raster
 from wildlens.files.reflectance import MISSING, SATURATED
-from wildlens.scene.open_band import OpenBand, open_bands
-from wildlens.scene.products.product import BandFile
+from wildlens.scene.open_band import OpenBand
 
 Resampling = Literal["nearest", "bilinear"]
 MAX_FACTOR = 6  # 60 m on 10 m; sums of `_weighted_mean` fit into 32 bits up to 60
@@ -53,56 +50,30 @@ class AlignedBand:
         return np.where(is_reflectance(nearest), _weighted_mean(own, rows, columns), nearest)
 
 
-@contextmanager
-def open_aligned(
-    files: Mapping[str, BandFile], grid: GeoBox, resampling: Resampling
-) -> Iterator[dict[str, AlignedBand]]:
-    """Open bands to be read on `grid`; each file is opened once.
-
-    Raises:
-        WildLensError: a file is missing, has another CRS, corner, extent or a resolution that is
-            no multiple of the grid's, or its numbers are not integers.
-    """
-    with open_bands(files) as bands:
-        yield {name: _align(band, grid, resampling) for name, band in bands.items()}
-
-
 def is_reflectance(numbers: np.ndarray) -> np.ndarray:
     """Whether digital numbers are neither missing nor saturated; bool, same shape."""
     return (numbers != MISSING) & (numbers != SATURATED)
 
 
 def is_aligned(own: GeoBox, grid: GeoBox) -> bool:
-    """Whether a grid has the CRS, corner and extent of another that is up to 6 times finer."""
-    factor = round(abs(own.affine.a / grid.affine.a))
+    """Whether a grid has the CRS and corner of another, up to 6 times finer one, and its extent.
+
+    The last of the coarser pixels may stick out.
+    """
+    factor = factor_of(own, grid)
     a, b, left, d, e, top = grid.affine[:6]
     expected = Affine(a * factor, b, left, d, e * factor, top)
-    rows, columns = own.shape
     return (
         own.crs == grid.crs
         and 1 <= factor <= MAX_FACTOR
-        and (rows * factor, columns * factor) == tuple(grid.shape)
+        and tuple(own.shape) == tuple(math.ceil(side / factor) for side in grid.shape)
         and own.affine.almost_equals(expected, 1e-3)
     )
 
 
-def _align(band: OpenBand, grid: GeoBox, resampling: Resampling) -> AlignedBand:
-    own, name = raster.grid_of(band.dataset), band.dataset.name
-    if own.crs != grid.crs:
-        raise WildLensError(
-            f"{name}: its CRS is {crs_name(own.crs)}, that of the product {crs_name(grid.crs)}"
-        )
-    if not is_aligned(own, grid):
-        raise WildLensError(
-            f"{name}: its grid ({_text(own)}) does not share corner and extent with that of the"
-            f" product ({_text(grid)})"
-        )
-    return AlignedBand(band, round(own.affine.a / grid.affine.a), resampling)
-
-
-def _text(grid: GeoBox) -> str:
-    size = f"{grid.shape.x} x {grid.shape.y} px of {grid.affine.a:g} m"
-    return f"{size} at {grid.affine.c:.10g}, {grid.affine.f:.10g}"
+def factor_of(own: GeoBox, grid: GeoBox) -> int:
+    """How many pixels of `grid` a pixel of `own` is wide, rounded."""
+    return round(abs(own.affine.a / grid.affine.a))
 
 
 def crs_name(crs: CRS) -> str:

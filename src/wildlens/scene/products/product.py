@@ -37,7 +37,7 @@ class Product:
     Attributes:
         name: short name, for messages.
         path: file or folder that was opened.
-        grid: grid of the finest bands; all coarser ones share its upper-left corner and extent.
+        grid: grid of the finest bands.
         bands: band name ("B02", "B8A") -> file. Digital numbers (DN) as `open_band` reads them.
         scl: the scene classification, codes 0..11; None if the product has none.
         offset: DN to add, by band; None if the metadata do not state it.
