@@ -26,9 +26,8 @@ from wildlens.files.cog import writing_cog
 from wildlens.files.tables import write_table
 from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier
-from wildlens.settings import TWO_CLASSES
+from wildlens.settings import SHARES, TWO_CLASSES
 from wildlens.tiles.footprints import write_footprints
-from wildlens.tiles.labels import SHARES
 from wildlens.tiles.store import write_tileset
 from wildlens.training import state_file
 

@@ -26,7 +26,7 @@ from wildlens.networks import weights
 from wildlens.networks.classifier import LocalClassifier, UNetClassifier
 from wildlens.networks.one_vs_rest import TargetLogit
 from wildlens.registry import methods
-from wildlens.settings import Attribution, Settings, Tiles, validate
+from wildlens.settings import SHARES, TWO_CLASSES, Attribution, Settings, Tiles, validate
 from wildlens.train_classifier.cutmix import cutmix, draw_mix
 from wildlens.training.classes import Classes
 
@@ -192,7 +192,15 @@ INPUTS = {
     ("sections", "said"),
     [
         ({"classifier": {"target": "water"}}, "'water' is no class of the tiles"),
-        ({"tiles": {"other_classes": {"protected": {"codes": [5]}}}}, "'protected' is reserved"),
+        *(
+            ({"tiles": {"other_classes": {name: {"codes": [5]}}}}, f"'{name}' is reserved")
+            for reserved in (*TWO_CLASSES, "unlabelled", *SHARES)
+            for name in (reserved.removesuffix("_share"), reserved.removesuffix("_share").title())
+        ),
+        (
+            {"tiles": {"other_classes": {"water": {"codes": [5]}, "Water": {"codes": [4]}}}},
+            "'water' and 'Water' differ only by upper and lower case",
+        ),
         ({"tiles": {"other_classes": {"water": {"code": [5]}}}}, r"water\.code'.*mean 'codes'"),
         ({"tiles": {"other_classes": {"water": {"codes": []}}}}, "at least 1"),
         (

@@ -22,13 +22,20 @@ from wildlens.settings.models import Models
 from wildlens.settings.scene import Scene
 from wildlens.settings.section import Section
 from wildlens.settings.strict_yaml import read_yaml
-from wildlens.settings.tiles import TWO_CLASSES, TileClass, Tiles, classes_in_order
+from wildlens.settings.tiles import (
+    SHARES,
+    TWO_CLASSES,
+    TileClass,
+    Tiles,
+    classes_in_order,
+    share_of,
+)
 from wildlens.settings.types import Clip
 
 __all__ = [
-    "DEMO", "FETCHED", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip", "Compare",
-    "Confidence", "Demo", "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs", "Landcover",
-    "Models", "Product", "Scene", "Section", "Settings", "TileClass", "Tiles", "classes_in_order",
-    "classifier_of", "dump_members", "dump_section", "fields_read", "load_section", "members_of",
-    "of_member", "read_yaml", "validate",
+    "DEMO", "FETCHED", "SHARES", "TWO_CLASSES", "Areas", "Attribution", "Classifier", "Clip",
+    "Compare", "Confidence", "Demo", "Evaluation", "Fetch", "FetchRequest", "Gan", "Inputs",
+    "Landcover", "Models", "Product", "Scene", "Section", "Settings", "TileClass", "Tiles",
+    "classes_in_order", "classifier_of", "dump_members", "dump_section", "fields_read",
+    "load_section", "members_of", "of_member", "read_yaml", "share_of", "validate",
 ]  # fmt: skip

@@ -11,6 +11,13 @@ from wildlens.settings.types import CorineCodes, Fraction, GroupName, Seed, Shar
 
 # names of the labels 0 and 1; other_classes take the labels from 2 on
 TWO_CLASSES = ("anthropogenic", "protected")
+# columns of every training set; each of other_classes has one, too
+SHARES = ("protected_share", "anthropogenic_share", "missing_share")
+
+
+def share_of(name: str) -> str:
+    """Name of the column with the share of one of `tiles.other_classes`."""
+    return f"{name}_share"
 
 
 def classes_in_order(names: Sequence[str]) -> list[tuple[int, str]]:
@@ -104,9 +111,18 @@ class Tiles(Section):
 
     @model_validator(mode="after")
     def _names_are_free(self):
-        for name in (*TWO_CLASSES, "unlabelled"):
-            if name in self.other_classes:
+        """Also where case is ignored: names become columns of a GeoPackage."""
+        seen = {}
+        for name in self.other_classes:
+            key = name.casefold()
+            if key in (*TWO_CLASSES, "unlabelled") or share_of(key) in SHARES:
                 raise ValueError(f"other_classes: '{name}' is reserved, choose another name")
+            if other := seen.get(key):
+                raise ValueError(
+                    f"other_classes: '{other}' and '{name}' differ only by upper and lower case:"
+                    " rename one"
+                )
+            seen[key] = name
         return self
 
     @property

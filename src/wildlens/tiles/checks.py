@@ -7,8 +7,8 @@ import pandas
 
 from wildlens.areas.criteria import tally
 from wildlens.errors import WildLensError
-from wildlens.settings import TWO_CLASSES, Tiles, classes_in_order
-from wildlens.tiles.labels import ANTHROPOGENIC, PROTECTED, share_of
+from wildlens.settings import TWO_CLASSES, Tiles, classes_in_order, share_of
+from wildlens.tiles.labels import ANTHROPOGENIC, PROTECTED
 from wildlens.tiles.splits import DROPPED, SPLITS
 
 log = logging.getLogger(__name__)

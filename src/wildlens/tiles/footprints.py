@@ -12,7 +12,8 @@ import pandas
 from wildlens.files import vector
 from wildlens.files.atomic import atomic
 from wildlens.files.geopackage import write_layer
-from wildlens.tiles.labels import SHARES, UNLABELLED
+from wildlens.settings import SHARES
+from wildlens.tiles.labels import UNLABELLED
 
 
 def write_footprints(

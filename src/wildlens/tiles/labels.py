@@ -16,13 +16,12 @@ from wildlens.files.ground import ground_offset
 from wildlens.files.raster import open_raster, read
 from wildlens.legend import CORINE
 from wildlens.progress import track
-from wildlens.settings import Tiles, classes_in_order
+from wildlens.settings import SHARES, Tiles, classes_in_order, share_of
 from wildlens.tiles.sources import Source
 
 log = logging.getLogger(__name__)
 
 PROTECTED, ANTHROPOGENIC, UNLABELLED = 1, 0, -1
-SHARES = ("protected_share", "anthropogenic_share", "missing_share")
 
 
 def label_tiles(
@@ -76,11 +75,6 @@ def read_classes(dataset: rasterio.DatasetReader, window: Window) -> np.ndarray:
     classes = read(dataset, 1, window=window)
     CORINE.check(classes, dataset.name)
     return classes
-
-
-def share_of(name: str) -> str:
-    """Name of the column with the share of one of `tiles.other_classes`."""
-    return f"{name}_share"
 
 
 def _membership(codes: Sequence[int]) -> np.ndarray:
