@@ -88,6 +88,19 @@ def test_two_dates_may_be_compared_and_pairs_may_be_of_training_products():
     assert (found.before, found.after, found.unchanged) == ("old", "new", [("a", "old")])
 
 
+@pytest.mark.parametrize("of_one", [None, "a-truth.tif"])
+@pytest.mark.parametrize("of_another", [None, "b-truth.tif"])
+def test_truth_is_given_for_all_training_products_or_none(of_one, of_another):
+    one, another = product(truth=of_one), product(name="b", product="b.SAFE", truth=of_another)
+    if (of_one is None) == (of_another is None):
+        validate(inputs(training=[one, another]))
+    else:
+        lacking = "b" if of_one else "a"
+        with pytest.raises(WildLensError, match=f"`truth` for some products but not for {lacking}"):
+            validate(inputs(training=[one, another]))
+    validate(inputs(training=[product(name="c")], mapping=[one, another]))
+
+
 def test_the_embedded_default_is_valid_and_shows_every_section():
     data = yaml.safe_load(DEFAULT.read_text(encoding="utf-8"))
     assert list(data) == list(Settings.model_fields)

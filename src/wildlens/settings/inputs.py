@@ -198,6 +198,17 @@ class Inputs(Section):
         return self
 
     @model_validator(mode="after")
+    def _truth_is_known_of_all_or_none(self):
+        """One training set holds it of all its tiles, or of none."""
+        lacking = [product.name for product in self.training if not product.truth]
+        if 0 < len(lacking) < len(self.training):
+            raise ValueError(
+                f"`training` gives `truth` for some products but not for {', '.join(lacking)}:"
+                " give it for each, or for none"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _ground_is_trained_on_once(self):
         used = Counter(
             (normpath(path), product.clip) for product in self.training for path in product.paths
