@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 import xarray
+import zarr
 from safetensors.torch import load_file
 from trainable import ORIGIN, tile_set, write_tiles
 
@@ -502,6 +503,21 @@ def test_tiles_read_from_disk_equal_tiles_in_memory(tmp_path, seed):
             for tiles in sets:
                 assert torch.equal(tiles.images(chosen), expected)
                 assert tiles.labels.tolist() == labels[keep].tolist()
+
+
+@pytest.mark.parametrize("value", [1, 777, 65_535])
+@pytest.mark.parametrize("constant", [["B04"], ["B08"], ["B04", "B08"]])
+def test_constant_band_is_refused_by_name(tmp_path, constant, value):
+    path = write_tiles(tmp_path / "tiles.zarr")
+    pixels = zarr.open(path / "reflectance", mode="r+")
+    numbers = [["B04", "B08"].index(band) for band in constant]
+    train = slice(0, 48)  # validation and test tiles vary
+    missing = np.random.default_rng(0).random((48, 1, 32, 32)) < 0.1
+    pixels[train, numbers] = np.where(missing, 0, value)
+    with pytest.raises(WildLensError, match=f"bands constant in.*: {', '.join(constant)}: check"):
+        classifier_training.train(
+            path, tmp_path / "c", tmp_path / "m", Classifier(architecture="local"), device="cpu"
+        )
 
 
 def test_statistics_independent_of_chunk_size(monkeypatch):

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from wildlens.errors import WildLensError
 from wildlens.files.origin import copied
 from wildlens.networks.images import to_images
 from wildlens.settings import TWO_CLASSES
@@ -16,6 +17,7 @@ from wildlens.training.statistics import band_statistics
 
 # bytes of pixels kept in memory; a larger set is read from disk batch by batch
 IN_MEMORY = 2 * 2**30
+LEAST_SD = 1e-6  # reflectance; a band with less is constant: networks divide by it
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,9 @@ def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
 
     A larger set is read batch by batch, so that memory does not depend on the number of tiles. The
     training result is the same.
+
+    Raises:
+        WildLensError: a band is constant, so that it cannot be standardised.
     """
     with open_tiles(path) as dataset:
         pixels = dataset["reflectance"]
@@ -82,6 +87,11 @@ def load_training_set(path: Path, in_memory: int = IN_MEMORY) -> TrainingSet:
         classes, origin = class_names(dataset), copied(dataset.attrs)
     rows = {name: np.flatnonzero(split == name) for name in ("train", "val", "test")}
     mean, sd = band_statistics(stored, rows["train"])
+    if constant := [band for band, one in zip(bands, sd, strict=True) if one < LEAST_SD]:
+        raise WildLensError(
+            f"{path}: bands constant in the training tiles: {', '.join(constant)}: check their"
+            " files, or leave them out of scene.bands"
+        )
     splits = {
         name: TileSet(stored, labels[torch.from_numpy(those)], mean, those)
         for name, those in rows.items()
