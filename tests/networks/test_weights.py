@@ -1,6 +1,7 @@
 """Tests that incomplete model files are refused by name."""
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from wildlens.errors import WildLensError
@@ -62,6 +63,50 @@ def test_generators_file_without_some_weights_is_refused(tmp_path, damage):
     with pytest.raises(WildLensError, match=r"g\.safetensors: ") as error:
         weights.load_generators(path)
     assert "\n" not in str(error.value)
+
+
+HOSTILE = [10**9, 1023, 0, -1, 1e9, float("nan"), "aa", [2], [10**9] * 3, {}, None, True]
+OF_UNET = {"bands": 2, "tile_size": 32, "width": 2, "depth": 2, "strides": [1, 2, 1]}
+OF_LOCAL = {"bands": 2, "width": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "changed"),
+    [
+        *(("generator", ARGUMENTS, {key: value}) for key in ARGUMENTS for value in HOSTILE),
+        *(
+            (kind, arguments, {key: value})
+            for kind, arguments in (("unet", OF_UNET), ("local", OF_LOCAL))
+            for key in (*arguments, "outputs", "target", "maps" if kind == "unet" else "width")
+            for value in HOSTILE
+            if (key, value) != ("target", 0)  # as it is without
+        ),
+        ("generator", ARGUMENTS, {"width": 256, "downsamplings": 4, "blocks": 64}),
+        ("unet", OF_UNET, {"width": 256, "depth": 6, "maps": 64, "tile_size": 1024}),
+        ("unet", OF_UNET, {"outputs": 1000, "target": 999}),
+    ],
+)
+def test_no_network_is_built_that_its_weights_do_not_fit(
+    tmp_path, monkeypatch, kind, arguments, changed
+):
+    names = ["maximizer", "minimizer"] if kind == "generator" else ["classifier"]
+    path = tmp_path / "m.safetensors"
+    weights.save(
+        path, {name: weights.build_network(kind, arguments) for name in names}, kind=kind,
+        arguments=arguments | changed, bands=["B04", "B08"], tile_size=32, provenance={},
+    )  # fmt: skip
+    build = weights.build_network
+
+    def build_shapes(*given):
+        assert torch.empty(0).is_meta, "builds a network that may need any amount of memory"
+        return build(*given)
+
+    load = weights.load_generators if kind == "generator" else weights.load_classifier
+    monkeypatch.setattr(weights, "build_network", build_shapes)
+    with pytest.raises(WildLensError, match=r"m\.safetensors: its (weights|descr)") as error:
+        load(path)
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 2000
 
 
 @pytest.mark.parametrize(

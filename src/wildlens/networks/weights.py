@@ -8,13 +8,18 @@ from typing import BinaryIO
 
 import safetensors
 import safetensors.torch
+import torch
 from torch import Tensor, nn
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.files.atomic import atomic
 from wildlens.networks.architectures import GENERATOR, build_network
 from wildlens.registry import classifiers
-from wildlens.settings import TWO_CLASSES
+from wildlens.settings import TWO_CLASSES, Classifier, Gan, validate
+
+_LARGEST = 1024  # number of bands, pixels or classes
+# raised by descriptions that no network has, and by weights of another one
+_MISFITS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError)
 
 
 def save(
@@ -121,26 +126,46 @@ def _load(
             f"{path}: holds no {' and no '.join(sorted(missing))}; train the {what} again"
         )
     try:
-        return _build(metadata, tensors)
-    except (AttributeError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        arguments = json.loads(metadata["arguments"])
+        _check_arguments(f"{path}: its description", metadata["kind"], arguments)
+        return {name: _build(name, arguments, metadata, tensors) for name in names}
+    except _MISFITS as error:
         reason = one_line(error, 200)
         raise WildLensError(f"{path}: its weights do not fit its description: {reason}") from None
 
 
-def _build(metadata: dict[str, str], tensors: dict) -> dict[str, nn.Module]:
-    networks = {}
-    for name in sorted({key.partition(".")[0] for key in tensors}):
-        network = build_network(metadata["kind"], json.loads(metadata["arguments"]))
-        prefix = f"{name}."
-        network.load_state_dict(
-            {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        )
-        network.kind = metadata["kind"]
-        network.bands = json.loads(metadata["bands"])
-        network.tile_size = int(metadata["tile_size"])
-        network.classes = json.loads(metadata.get("classes", json.dumps(TWO_CLASSES)))
-        network.target = metadata.get("target", TWO_CLASSES[1])
-        network.neutral_baseline = metadata.get("neutral_baseline")
-        network.target_label = network.classes.index(network.target)
-        networks[name] = network.eval().requires_grad_(False)
-    return networks
+def _check_arguments(source: str, kind: str, arguments: Mapping) -> None:
+    """Refuse arguments beyond the limits of the settings: a network could take hours to build."""
+    if _is_wrapped(kind):
+        return  # its arguments are another package's
+    section = Gan if kind == GENERATOR else Classifier
+    given = {name: value for name, value in arguments.items() if name in section.model_fields}
+    validate(given if kind == GENERATOR else given | {"architecture": kind}, section, source)
+    for name in arguments.keys() - given.keys():
+        if type(arguments[name]) is not int or not 0 <= arguments[name] <= _LARGEST:
+            raise ValueError(f"{name} is {arguments[name]!r}")
+
+
+def _build(name: str, arguments: dict, metadata: dict[str, str], tensors: dict) -> nn.Module:
+    """One of the networks of a file, with its weights."""
+    kind, prefix = metadata["kind"], f"{name}."
+    own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    if not _is_wrapped(kind):
+        # compare shapes first, without memory for any others than those in the file
+        with torch.device("meta"):
+            build_network(kind, arguments).load_state_dict(own, assign=True)
+    network = build_network(kind, arguments)
+    network.load_state_dict(own)
+    network.kind = kind
+    network.bands = json.loads(metadata["bands"])
+    network.tile_size = int(metadata["tile_size"])
+    network.classes = json.loads(metadata.get("classes", json.dumps(TWO_CLASSES)))
+    network.target = metadata.get("target", TWO_CLASSES[1])
+    network.neutral_baseline = metadata.get("neutral_baseline")
+    network.target_label = network.classes.index(network.target)
+    return network.eval().requires_grad_(False)
+
+
+def _is_wrapped(kind: str) -> bool:
+    """Whether the network is of another package."""
+    return kind != GENERATOR and classifiers.find(kind).wrapped
