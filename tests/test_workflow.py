@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from pretend_wildlens import demo_files
+from safetensors.numpy import save_file
 
 import wildlens
 from wildlens.demo.step import all_paths
@@ -696,6 +697,121 @@ def test_copied_or_touched_run_has_nothing_to_do(finished, tmp_path):
     for path in areas.glob("*.gpkg"):
         path.write_text("another site")
     assert reruns(copy)
+
+
+def among_results(folder: Path, names: str) -> Path:
+    """A workplace with files of its own below `results`, which no rule makes."""
+    mine = workplace(folder) / "results/mine"
+    mine.mkdir(parents=True)
+    for name in names.split():
+        (mine / name).write_text(name)
+    return mine
+
+
+@pytest.fixture(scope="module")
+def mapped_among_results(tmp_path_factory):
+    """Maps with models of another run, of which all files are among the results."""
+    folder = tmp_path_factory.mktemp("mapped")
+    mine = among_results(
+        folder, "lake.tif scl.tif hill.tif clc.tif own.tif table.csv parks.gpkg methods.csv"
+    )
+    for name, kind in {"classifier": "local", "generators": "generator"}.items():
+        write_model(mine / f"{name}.safetensors", kind, 0)
+    at = "results/mine"
+    hill = {"name": "hill", "product": f"{at}/hill.tif", "landcover": f"{at}/own.tif"}
+    configuration = {
+        "inputs": {
+            "mapping": [
+                {"name": "lake", "product": [f"{at}/lake.tif"], "scl": f"{at}/scl.tif"},
+                hill,
+            ],
+            "landcover": f"{at}/clc.tif",
+        },
+        "landcover": {"product": "table", "table": f"{at}/table.csv"},
+        "areas": {"polygons": f"{at}/parks.gpkg"},
+        "models": {
+            "classifier": f"{at}/classifier.safetensors",
+            "generators": f"{at}/generators.safetensors",
+            "thresholds": f"{at}/methods.csv",
+        },
+        "attribution": {"methods": ["gan"], "extras": []},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(configuration))
+    return finish(folder, "results/area_statistics.csv")
+
+
+@pytest.fixture(scope="module")
+def tiled_among_results(tmp_path_factory):
+    """Tiles of two products, of which one is fetched, with all files among the results."""
+    folder = tmp_path_factory.mktemp("tiled")
+    among_results(folder, "a.tif clc.tif truth.tif wdpa.gpkg part.gpkg")
+    at = "results/mine"
+    part = {"polygons": f"{at}/part.gpkg", "dates": ["2023-07-01", "2023-08-31"]}
+    training = [
+        {"name": "a", "product": f"{at}/a.tif", "truth": f"{at}/truth.tif"},
+        {"name": "b", "fetch": part},
+    ]
+    inputs = {"training": training, "landcover": f"{at}/clc.tif", "areas": f"{at}/wdpa.gpkg"}
+    (folder / "config.yaml").write_text(yaml.safe_dump({"inputs": inputs}))
+    return finish(folder, "results/tiles.zarr")
+
+
+@pytest.fixture(scope="module")
+def anthroprotect_among_results(tmp_path_factory):
+    folder = workplace(tmp_path_factory.mktemp("anthroprotect"))
+    write_folder(folder / "results/mine", np.random.default_rng(0), side=4)
+    paper = yaml.safe_load((WORKFLOW / "configs/paper.yaml").read_text())
+    text = yaml.safe_dump(paper | {"anthroprotect": "results/mine", "inputs": {}})
+    (folder / "config.yaml").write_text(text)
+    return finish(folder, "results/tiles.zarr")
+
+
+def finish(folder: Path, target: str) -> tuple[Path, list]:
+    arguments = [target, "--configfile", folder / "config.yaml"]
+    run = snakemake(folder, *arguments)
+    assert run.returncode == 0, run.stderr
+    assert not planned(folder, *arguments)
+    return folder, arguments
+
+
+def write_model(path: Path, kind: str, value: int) -> None:
+    save_file(
+        {"a": np.full(1, value)}, path, {"kind": kind, "bands": '["B02", "B03", "B04", "B08"]'}
+    )
+
+
+@pytest.mark.parametrize(
+    ("finished_run", "name", "rule"),
+    [
+        ("mapped", "lake.tif", "scene"),
+        ("mapped", "scl.tif", "scene"),
+        ("mapped", "clc.tif", "landcover"),
+        ("mapped", "own.tif", "landcover"),
+        ("mapped", "table.csv", "landcover"),
+        ("mapped", "parks.gpkg", "area_statistics"),
+        ("mapped", "classifier.safetensors", "map"),
+        ("mapped", "generators.safetensors", "map"),
+        ("mapped", "methods.csv", "area_statistics"),
+        ("tiled", "a.tif", "scene"),
+        ("tiled", "clc.tif", "landcover"),
+        ("tiled", "truth.tif", "tiles"),
+        ("tiled", "wdpa.gpkg", "tiles"),
+        ("tiled", "part.gpkg", "fetch"),
+        ("anthroprotect", "infos.csv", "anthroprotect"),
+    ],
+)
+def test_inputs_among_the_results_rerun_what_reads_them(request, finished_run, name, rule):
+    folder, arguments = request.getfixturevalue(f"{finished_run}_among_results")
+    path = folder / "results/mine" / name
+    before = path.read_bytes()
+    if path.suffix == ".safetensors":
+        write_model(path, "local" if name.startswith("classifier") else "generator", 1)
+    else:
+        path.write_bytes(before + b" ")
+    try:
+        assert rule in planned(folder, *arguments)
+    finally:
+        path.write_bytes(before)
 
 
 def test_failed_step_keeps_its_old_result_and_runs_again(finished, tmp_path):

@@ -1,5 +1,6 @@
 # Helpers of the rules: names of scenes and methods, and paths of their inputs.
 
+import functools
 import itertools
 import re
 from pathlib import Path
@@ -81,7 +82,8 @@ def landcover_path(scene):
 # and copying a folder changes all of them. Therefore rules compare contents:
 # - a result is an `ancient` input; beside it, the rule reads the checksum (results/checksums) that
 #   the job of the result wrote: a small file, which Snakemake compares by content;
-# - `contents_of` is a digest of all other inputs of a rule, kept with the parameters of each result.
+# - `contents_of` is a digest of all other inputs of a rule, kept with the parameters of each result;
+#   wherever they lie, also among the results.
 # Outputs are marked `update`, so that Snakemake restores the old result if a job fails. It then
 # forgets the job's parameters, but the checksum is not marked and is removed: the job runs again.
 CONTENTS = Contents(Path(".snakemake/wildlens-contents.json"))
@@ -195,18 +197,22 @@ def contents_of(rule):
     return digest
 
 
+@functools.cache  # asked while jobs are planned, when all rules are known
 def is_result(path):
-    """Whether a path is a result with its own checksum."""
+    """Whether a path is a result of this run with its own checksum, and no input among results."""
     small = ("results/checksums/", "results/settings/", "results/maps/parts/")
-    return path.startswith("results/") and not path.startswith(small)
+    return path.startswith("results/") and not path.startswith(small) and is_made(path)
+
+
+def is_made(path):
+    """Whether a rule of this run, or of a workflow around it, makes a path."""
+    return any(rule.is_producer(path) for rule in workflow.rules)
 
 
 def given(*paths):
     """Inputs, compared by content, or by time if a rule of another workflow makes them."""
-    made = [any(rule.is_producer(path) for rule in workflow.rules) for path in paths]
     return [
-        path if by_rule and not path.startswith(DEMO) else ancient(path)
-        for path, by_rule in zip(paths, made)
+        path if is_made(path) and not path.startswith(DEMO) else ancient(path) for path in paths
     ]
 
 
