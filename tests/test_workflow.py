@@ -24,6 +24,7 @@ from pretend_wildlens import demo_files
 from safetensors.numpy import save_file
 
 import wildlens
+from wildlens.anthroprotect.dataset import investigative_scenes
 from wildlens.demo.step import all_paths
 from wildlens.provenance import code_digest
 from wildlens.registry import methods
@@ -594,6 +595,16 @@ def test_a_folder_that_is_no_anthroprotect_is_one_line(tmp_path):
     assert run.returncode == 1 and len(lines) == 1
     assert "is no AnthroProtect: expected infos.csv and tiles/s2 in it" in lines[0]
     assert "Traceback" not in run.stderr
+
+
+def test_own_product_named_like_a_scene_of_anthroprotect_is_one_line(tmp_path):
+    dataset = write_folder(tmp_path / "data", np.random.default_rng(0), side=4)
+    (scene,) = investigative_scenes(dataset)
+    own = f"inputs={{mapping: [{{name: {scene.name}, product: a.SAFE}}]}}"
+    paper = ("--configfile", DEFAULT, WORKFLOW / "configs/paper.yaml")
+    run = snakemake(tmp_path, "-n", *paper, "--config", f"anthroprotect={dataset}", own)
+    assert run.returncode == 1 and "Traceback" not in run.stderr
+    assert f"inputs.mapping: {scene.name} is the name of a scene in" in run.stdout + run.stderr
 
 
 def test_methods_of_the_workflow_have_a_module_each():

@@ -17,13 +17,14 @@ from wildlens.anthroprotect.dataset import (
     find_root,
     investigative_scenes,
     open_folder,
+    products_to_map,
     read_table,
     read_tile,
 )
 from wildlens.anthroprotect.step import build_tiles
 from wildlens.errors import WildLensError
 from wildlens.legend import CORINE
-from wildlens.settings import Landcover, Scene, Tiles
+from wildlens.settings import DEMO, Landcover, Product, Scene, Tiles
 from wildlens.tiles.store import open_tiles
 
 FILES = [f"{area}_{n}.tif" for area, splits in AREAS.items() for n in range(len(splits.split()))]
@@ -183,6 +184,19 @@ def test_dataset_is_found_in_the_unpacked_zip(folder):
     assert find_root(folder) == find_root(folder.parent) == folder
     assert "there is no such folder" in refusal(find_root, folder / "none")
     assert "expected infos.csv and tiles/s2" in refusal(find_root, folder / "tiles")
+
+
+@pytest.mark.parametrize("change", [str, str.upper])
+def test_own_product_named_like_an_investigative_scene_is_refused(folder, change):
+    (scene,) = investigative_scenes(folder)
+    simulated, own = (
+        Product(name="T", product=f"{DEMO}a.tif"),
+        Product(name="mine", product="a.tif"),
+    )
+    assert products_to_map(folder, [simulated, own]) == [scene, own]
+    twice = own.model_copy(update={"name": change(scene.name)})
+    said = refusal(products_to_map, folder, [twice])
+    assert f"inputs.mapping: {twice.name} is the name of a scene in {folder}" in said
 
 
 def test_investigative_scenes_are_products_without_offset(folder):

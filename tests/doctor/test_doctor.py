@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 import rasterio
 import yaml
+from anthroprotect_folder import write_folder
 from attributed import grid_at
 from click.testing import CliRunner
 from rasterio.transform import from_origin
 
+from wildlens.anthroprotect.dataset import investigative_scenes
 from wildlens.cli import cli
 from wildlens.doctor import step as doctor
 from wildlens.doctor.step import examine, read_configuration
@@ -84,6 +86,19 @@ def test_with_anthroprotect_its_folder_is_looked_at_and_nothing_is_simulated(tmp
     findings = list(examine([DEFAULT, own], tmp_path))
     assert states(findings)["AnthroProtect"] == "ok" and not said(findings)
     assert "simulated" not in "".join(finding.text for finding in findings)
+
+
+def test_own_product_named_like_a_scene_of_anthroprotect_is_named(tmp_path):
+    dataset = write_folder(tmp_path / "data", np.random.default_rng(0), side=4)
+    (scene,) = investigative_scenes(dataset)
+    own = tmp_path / "own.yaml"
+    own.write_text(
+        f"anthroprotect: {dataset}\ntiles: {{size: 256}}\n"
+        f"inputs: {{mapping: [{{name: {scene.name}, product: a.tif}}]}}"
+    )
+    assert f"AnthroProtect: inputs.mapping: {scene.name} is" in said(
+        examine([DEFAULT, own], tmp_path)
+    )
 
 
 def test_the_demo_needs_nothing_mended_here(tmp_path):

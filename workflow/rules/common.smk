@@ -23,15 +23,14 @@ from wildlens.settings import (
 
 # AnthroProtect brings its own tiles: inputs that the demo would simulate are ignored
 if settings.anthroprotect:
-    from wildlens.anthroprotect.dataset import find_root, investigative_scenes
+    from wildlens.anthroprotect.dataset import find_root, products_to_map
 
     try:
         ANTHROPROTECT = find_root(settings.anthroprotect)
+        mapping = products_to_map(ANTHROPROTECT, settings.inputs.mapping)
     except WildLensError as error:
         sys.exit(f"wildlens: error: anthroprotect: {error}")
     training = []
-    mapping = investigative_scenes(ANTHROPROTECT)
-    mapping += [p for p in settings.inputs.mapping if not p.paths[0].startswith(DEMO)]
 else:
     training, mapping = settings.inputs.training, settings.inputs.mapping
 

@@ -21,7 +21,7 @@ from wildlens.files import raster
 from wildlens.landcover.corine import find_encoding
 from wildlens.landcover.step import choose_band, encoding_of, layer_of
 from wildlens.scene.products.product import band_name
-from wildlens.settings import Landcover, Product
+from wildlens.settings import DEMO, Landcover, Product
 
 SIZE = 256  # px
 PARTS = ("s2", "lcs", "s2_scl")
@@ -100,6 +100,23 @@ def investigative_scenes(path: Path | str) -> list[Product]:
         Product(name=p.stem, product=str(p), offset=0, landcover=_landcover_beside(folder, p))
         for p in paths
     ]
+
+
+def products_to_map(path: Path | str, mapping: Sequence[Product]) -> list[Product]:
+    """The scenes in `investigative/`, and the products of `mapping` that the demo does not make.
+
+    Raises:
+        WildLensError: two of them have the same name, also where file systems ignore case.
+    """
+    scenes = investigative_scenes(path)
+    own = [product for product in mapping if not product.paths[0].startswith(DEMO)]
+    taken = {scene.name.casefold() for scene in scenes}
+    if twice := [product.name for product in own if product.name.casefold() in taken]:
+        raise WildLensError(
+            f"inputs.mapping: {twice[0]} is the name of a scene in {find_root(path)}/investigative,"
+            " which is mapped, too: choose another name"
+        )
+    return [*scenes, *own]
 
 
 def _landcover_beside(folder: Path, scene: Path) -> str | None:

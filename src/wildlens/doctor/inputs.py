@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from odc.geo.geobox import GeoBox
@@ -21,7 +22,8 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
     """Findings about products, models, land cover and areas; `folder`: the working directory."""
     inputs, products = settings.inputs, [*settings.inputs.training, *settings.inputs.mapping]
     if settings.anthroprotect:  # its tiles have labels, and nothing is simulated
-        yield _finding("AnthroProtect", settings.anthroprotect, folder, _open_anthroprotect)
+        check = partial(_open_anthroprotect, mapping=inputs.mapping)
+        yield _finding("AnthroProtect", settings.anthroprotect, folder, check)
         products = [p for p in inputs.mapping if not any(map(is_simulated, p.paths))]
     if settings.models:
         yield _check_models(settings)
@@ -155,9 +157,10 @@ def _to_fetch(product: Product, catalogue: str) -> Finding:
     return Finding("ok", f"product {product.name}: will be fetched from {catalogue}")
 
 
-def _open_anthroprotect(path: Path) -> str:
-    from wildlens.anthroprotect.dataset import find_root
+def _open_anthroprotect(path: Path, mapping: list[Product]) -> str:
+    from wildlens.anthroprotect.dataset import find_root, products_to_map
 
+    products_to_map(path, mapping)
     return str(find_root(path))
 
 
