@@ -458,6 +458,18 @@ def test_maps_of_members_can_be_made_in_parts(tmp_path):
     assert plan["combine_maps"] == 3 and not plan.keys() & {"map", "join", "map_part"}
 
 
+@pytest.mark.parametrize("members", [[], TWO])
+@pytest.mark.parametrize("parts", [1, 3])
+def test_strips_of_parts_and_members_are_beside_the_whole_map(tmp_path, members, parts):
+    chosen = f"attribution={{parts: {parts}, methods: [gan], extras: []}}"
+    arguments = ["-p", "--configfile", DEFAULT, own_land(tmp_path), "--config", *members, chosen]
+    run = snakemake(tmp_path, "-n", *arguments)
+    folders = re.findall(r"--strips (\S+)", run.stdout + run.stderr)
+    assert len(set(folders)) == parts * (2 if members else 1)
+    beside = Path("results/maps/b/.gan.strips")
+    assert all(Path(folder).is_relative_to(beside) for folder in folders), folders
+
+
 def two_dates(folder: Path, **values) -> list:
     """Arguments of a run that compares two dates; `values` are laid over the section."""
     products = {"old": "a", "new": "b", "same": "b"}

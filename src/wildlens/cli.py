@@ -352,7 +352,10 @@ generators_file = click.option("--generators", type=existing, help="For the meth
 @settings_file
 @device
 @click.option("--part", help="Map one of several runs of rows only, such as 2-of-4; see join.")
-def map_(scene, method, classifier, generators, tiles, output, settings, device, part) -> None:
+@click.option(
+    "--strips", type=new, help="Folder of finished rows, to resume; default: a hidden one."
+)
+def map_(scene, method, classifier, generators, tiles, output, settings, device, part, strips):
     """Map a whole SCENE by a method, on its own grid; if interrupted, a second call resumes.
 
     Methods are the attribution methods, and score, maximized (X+), minimized (X-).
@@ -363,7 +366,7 @@ def map_(scene, method, classifier, generators, tiles, output, settings, device,
 
     map_scene(
         scene, method, classifier, generators, output, section("Attribution", settings), device,
-        tiles, part,
+        tiles, part, strips,
     )  # fmt: skip
     if part is None:
         write_map_style(output, title(method))

@@ -1,5 +1,7 @@
 """Tests of maps of scenes: grid, nodata, exactness of windows, small shapes, and errors."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rasterio
@@ -11,9 +13,10 @@ from rio_cogeo import cog_validate
 
 from wildlens.attribution.create import create
 from wildlens.attribution.models import Models
+from wildlens.combine.maps import combine_maps
 from wildlens.errors import WildLensError
 from wildlens.files import raster
-from wildlens.map import streaming
+from wildlens.map import step, streaming
 from wildlens.map.step import join, map_scene
 from wildlens.map.strips import keeping
 from wildlens.methods.occlusion import Occlusion
@@ -24,6 +27,7 @@ from wildlens.networks.images import to_images
 from wildlens.settings import Attribution
 
 SETTINGS = Attribution(window=64, overlap=8, occlusion_window=16, occlusion_stride=16)
+SAVE = {"bands": ["B04", "B08"], "tile_size": 48, "provenance": {}}
 
 
 def random_network(network: torch.nn.Module, seed: int) -> torch.nn.Module:
@@ -35,21 +39,21 @@ def random_network(network: torch.nn.Module, seed: int) -> torch.nn.Module:
     return network.eval()
 
 
+def save_classifier(path, seed):
+    networks = {"classifier": random_network(LocalClassifier(2, width=4), seed)}
+    weights.save(path, networks, kind="local", arguments={"bands": 2, "width": 4}, **SAVE)
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
-    save = {"bands": ["B04", "B08"], "tile_size": 48, "provenance": {}}
-    weights.save(
-        folder / "c.safetensors",
-        {"classifier": random_network(LocalClassifier(2, width=4), 0)},
-        kind="local", arguments={"bands": 2, "width": 4}, **save,
-    )  # fmt: skip
+    save_classifier(folder / "c.safetensors", 0)
     arguments = {"bands": 2, "width": 4, "downsamplings": 1, "blocks": 2}
     networks = {
         name: random_network(Generator(**arguments), seed)
         for seed, name in enumerate(("maximizer", "minimizer"), 1)
     }
-    weights.save(folder / "g.safetensors", networks, kind="generator", arguments=arguments, **save)
+    weights.save(folder / "g.safetensors", networks, kind="generator", arguments=arguments, **SAVE)
     return Models(folder / "c.safetensors", folder / "g.safetensors", torch.device("cpu"))
 
 
@@ -65,9 +69,9 @@ def scene_of(random, height, width):
     return random.integers(500, 6000, (3, height, width)).astype(np.uint16)
 
 
-def run(models, path, method, output, part=None, settings=SETTINGS):
+def run(models, path, method, output, part=None, settings=SETTINGS, strips=None):
     files_of = models.classifier_path, models.generators_path
-    map_scene(path, method, *files_of, output, settings, "cpu", part=part)
+    map_scene(path, method, *files_of, output, settings, "cpu", part=part, strips=strips)
 
 
 def mapped(models, path, method, output):
@@ -342,10 +346,55 @@ def test_interrupted_map_resumes_from_finished_strips(
     assert sorted(p.name for p in tmp_path.iterdir()) == ["expected.tif", "m.tif", "s.tif"]
 
 
+def map_in_steps(models, path, folder, members, parts):
+    """A map as the workflow makes it with these numbers of members and parts, by `brightness`."""
+    output = folder / "map.tif"
+    whole, results = folder / ".map.strips", []
+    for member in range(1, members + 1):
+        classifier = folder.parent / f"c-{member}.safetensors"
+        save_classifier(classifier, member)
+        models = replace(models, classifier_path=classifier)
+        of_member = whole / str(member) if members > 1 else whole
+        result = output if members == 1 else folder / f"members/map-{member}.tif"
+        if parts == 1:
+            run(models, path, "brightness", result, strips=of_member)
+        else:
+            names = {f"{k}-of-{parts}": folder / f"parts/{k}.tif" for k in range(1, parts + 1)}
+            for part, name in names.items():
+                run(models, path, "brightness", name, part=part, strips=of_member / part)
+            join(list(names.values()), result)
+        results.append(result)
+    if members > 1:
+        combine_maps(results, output)
+
+
+WAYS = [(1, 1), (1, 2), (1, 3), (2, 1), (2, 2)]
+
+
+@pytest.mark.parametrize("before", WAYS)
+@pytest.mark.parametrize("after", WAYS)
+def test_interrupted_map_that_is_finished_in_another_way_leaves_no_strips(
+    tmp_path, models, monkeypatch, before, after
+):
+    path = write_scene(tmp_path / "s.tif", scene_of(np.random.default_rng(7), 200, 20))
+    folder = tmp_path / "lake"
+    with monkeypatch.context() as interrupted, pytest.raises(Interrupted):
+        interrupted.setattr(step, "writing_cog", interrupt)
+        interrupted.setattr(step, "writing_geotiff", interrupt)
+        map_in_steps(models, path, folder, *before)
+    assert any(found.suffix == ".npy" for found in folder.rglob("*"))
+    map_in_steps(models, path, folder, *after)
+    assert (folder / "map.tif").exists()
+    assert not [found for found in folder.rglob(".*") if not found.name.endswith(".digest")]
+
+
+def interrupt(*arguments, **options):
+    raise Interrupted
+
+
 def test_strips_of_other_settings_are_not_reused(tmp_path):
-    output = tmp_path / "m.tif"
     for identity, expected in (("a", 0), ("a", 1), ("b", 0)):
-        with pytest.raises(Interrupted), keeping(output, identity) as strips:
+        with pytest.raises(Interrupted), keeping(tmp_path / ".m.strips", identity) as strips:
             assert strips.count(range(3)) == expected
             strips.save(0, np.ones((1, 2, 2)))
             raise Interrupted

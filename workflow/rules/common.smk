@@ -434,6 +434,12 @@ def part_of(wildcards):
     return ["--part", part] if part else []
 
 
+def strips_of(wildcards):
+    """Folder of a map's finished strips; of a member or a part, one within that folder."""
+    within = filter(None, map(wildcards.get, ("member", "scatteritem")))
+    return "/".join([f"results/maps/{wildcards.scene}/.{wildcards.method}.strips", *within])
+
+
 def repeated(option, paths):
     """A command-line option, repeated for each path."""
     return [word for path in paths for word in (option, path)]

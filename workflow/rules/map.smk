@@ -46,10 +46,12 @@ rule map:
         generators=lambda wildcards, input: repeated("--generators", input.generators),
         tiles=lambda wildcards, input: repeated("--tiles", input.tiles),
         part=part_of,
+        strips=strips_of,
     shell:
         "wildlens --log {log:q} --checksum {output.checksum:q} map {input.scene:q}"
         " --method {wildcards.method:q} --classifier {input.classifier:q} {params.generators:q}"
         " {params.tiles:q} --output {output.raster:q} --settings {input.settings:q} {params.part:q}"
+        " --strips {params.strips:q}"
 
 
 use rule map as map_part with:

@@ -14,9 +14,11 @@ from wildlens.combine.provenance_tags import combined_tags
 from wildlens.combine.statistics import agreement, mean_and_sd, mean_image
 from wildlens.combine.threshold_table import read_thresholds
 from wildlens.errors import WildLensError
+from wildlens.files.atomic import remove
 from wildlens.files.cog import writing_cog
 from wildlens.files.member_bands import AGREEMENT, BIT, ENTROPY, INFORMATION, SD, SHARE
 from wildlens.files.raster import gdal, grid_of, open_raster, read
+from wildlens.map.strips import folder_of
 from wildlens.registry import methods
 from wildlens.registry.record import Form
 
@@ -33,6 +35,7 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
     the share of members that call the pixel high; of a score `entropy`, that of the mean score, and
     `mutual_information` between score and member, bits; and the means of the members' further
     bands. Of generated images their mean, in their form. A pixel that a member lacks is no data.
+    Strips that interrupted jobs left of the map are removed.
 
     Args:
         maps: of two members or more, as `wildlens map` writes them, in the members' order.
@@ -68,6 +71,7 @@ def combine_maps(maps: Sequence[Path], output: Path, thresholds: Path | None = N
         for window, members in _windows(datasets, target):
             values = mean_image(members) if form == "image" else _combined(members, form, limits)
             target.write(values, window=window)
+    remove(folder_of(output))
     log.info("combine-maps: %d members, bands %s -> %s", len(maps), ", ".join(names), output)
     return tags.get("wildlens_method", "")
 

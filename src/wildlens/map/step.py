@@ -25,6 +25,7 @@ from wildlens.attribution.method import Method
 from wildlens.attribution.models import Models
 from wildlens.errors import WildLensError
 from wildlens.files.acquisition import time_tag
+from wildlens.files.atomic import remove
 from wildlens.files.cog import writing_cog
 from wildlens.files.origin import TAG, WARNING_TAG
 from wildlens.files.raster import (
@@ -37,7 +38,7 @@ from wildlens.files.raster import (
 )
 from wildlens.files.reflectance import SCALE, UNIT, to_stored
 from wildlens.map.streaming import Source, Tiles, Windows
-from wildlens.map.strips import keeping
+from wildlens.map.strips import folder_of, keeping
 from wildlens.map.unfamiliar import warning_about_scene
 from wildlens.networks.device import choose_device, in_precision
 from wildlens.registry import methods
@@ -61,6 +62,7 @@ def map_scene(
     device: str = "auto",
     tiles: Path | None = None,
     part: str | None = None,
+    strips: Path | None = None,
 ) -> None:
     """Map a scene with a method; write a COG on the scene's grid.
 
@@ -71,6 +73,8 @@ def map_scene(
     Args:
         tiles: the training set, for the methods that use it.
         part: "2-of-4" maps the second of four ranges of rows, as a GeoTIFF of these rows.
+        strips: folder of finished strips, for an interrupted map to resume; default: beside the
+            output. That of a part or a member is within that of the whole map (`strips`).
     """
     record = methods.find(method)
     if not record.maps_scenes:
@@ -93,14 +97,15 @@ def map_scene(
         tags |= provenance.record(
             "map", settings, [scene, *models.paths], fields_read(method, "map")
         )
-        strips = stack.enter_context(keeping(output, _identity(tags, record, rows)))
-        done = strips.count(numbers)
+        identity = _identity(tags, record, rows)
+        kept = stack.enter_context(keeping(strips or folder_of(output), identity))
+        done = kept.count(numbers)
         if done:
             log.info("map: resuming after %d of %d strips of rows", done, len(numbers))
         for number, values in zip(
             numbers[done:], plan.run(numbers[0] + done, numbers[-1] + 1), strict=True
         ):
-            strips.save(number, to_stored(values) if form["dtype"] == "uint16" else values)
+            kept.save(number, to_stored(values) if form["dtype"] == "uint16" else values)
             del values  # not kept while the next strip is made
         grid = grid_of(dataset)
         if part is None:
@@ -113,7 +118,7 @@ def map_scene(
             )
         valid = 0
         for number in numbers:
-            values, (top, bottom) = strips.load(number), plan.strips[number]
+            values, (top, bottom) = kept.load(number), plan.strips[number]
             window = Window(0, top - rows[0], grid.shape[1], bottom - top)
             target.write(values, window=window)
             valid += int(np.count_nonzero(np.isfinite(values[0]) & (values[0] != form["nodata"])))
@@ -124,6 +129,8 @@ def map_scene(
 
 def join(parts: Sequence[Path], output: Path) -> None:
     """Join the parts of a scene's map, in any order, into the COG that one job would write.
+
+    Removes strips that interrupted jobs left of the map.
 
     Raises:
         WildLensError: parts are missing, or differ in settings, models or scene.
@@ -153,6 +160,7 @@ def join(parts: Sequence[Path], output: Path) -> None:
                 place = Window(0, top + window.row_off, window.width, window.height)
                 target.write(read(dataset, window=window), window=place)
             top += dataset.height
+    remove(folder_of(output))
     log.info("join: %d parts, %d rows -> %s", len(datasets), top, output)
 
 

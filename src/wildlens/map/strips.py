@@ -1,7 +1,8 @@
 """Finished strips of a map, kept on disk so that an interrupted map can resume.
 
-They are in a hidden folder beside the map, which is removed once the map is complete. A folder of
-other inputs, settings or code is not used.
+They are in a hidden folder beside the map, those of its parts and of its members in folders within
+it. Whatever completes the map removes all of it, so that strips of parts or members that no longer
+exist do not stay. A folder of other inputs, settings or code is not used.
 """
 
 import logging
@@ -43,15 +44,18 @@ class Strips:
         return self.folder / f"{number:06d}.npy"
 
 
+def folder_of(output: Path) -> Path:
+    """The folder of all strips of a map."""
+    return output.with_name(f".{output.stem}.strips")
+
+
 @contextmanager
-def keeping(output: Path, identity: str) -> Iterator[Strips]:
-    """The strips of the map `output`; removed when the block ends well.
+def keeping(folder: Path, identity: str) -> Iterator[Strips]:
+    """The strips in a folder; removed when the block ends well.
 
     Args:
         identity: all that the strips depend on; strips of another identity are removed.
     """
-    output = Path(output)
-    folder = output.with_name(f".{output.stem}.strips")
     kept = folder / IDENTITY
     if not kept.is_file() or kept.read_text(encoding="utf-8") != identity:
         remove(folder)
