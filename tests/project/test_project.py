@@ -2,8 +2,10 @@
 
 import json
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from safetensors.numpy import save_file
 
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
-from wildlens.project.command import command
+from wildlens.project.command import command, run_workflow
 from wildlens.project.init import init, quoted
 from wildlens.project.models import check_models
 from wildlens.registry import classifiers
@@ -260,3 +262,31 @@ def test_training_needs_its_inputs(tmp_path, missing, said):
 def test_no_configuration_is_one_line(tmp_path):
     with pytest.raises(WildLensError, match=r"no config\.yaml in .*: make a project with"):
         command(tmp_path, [])
+
+
+RULE = """
+rule sleep:
+    output: "done"
+    shell: "sleep 60 & touch started; wait; touch {output}"
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_signal_to_a_run_ends_snakemake_and_its_jobs(tmp_path, number):
+    (tmp_path / "Snakefile").write_text(RULE)
+    program = "import sys; from wildlens.project.command import run_workflow as run;"
+    words = [sys.executable, "-c", f"{program} sys.exit(run(sys.argv[1:]))"]
+    words += [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", str(tmp_path)]
+    run = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    while not (tmp_path / "started").exists():
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.send_signal(number)
+    # the pipe closes when the last of all processes has ended
+    run.communicate(timeout=30)
+    assert run.returncode == 128 + number
+    assert not list((tmp_path / ".snakemake/locks").glob("*")), "the next run can start"
+
+
+def test_run_that_no_signal_ends_has_the_status_of_snakemake():
+    assert [run_workflow([sys.executable, "-c", f"exit({n})"]) for n in (0, 1, 3)] == [0, 1, 3]
