@@ -2,9 +2,11 @@
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,6 +14,9 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from wildlens.cli import cli
@@ -96,6 +101,60 @@ def test_given_paths_and_models_are_filled_in(tmp_path, trained):
     assert found.inputs.areas == str(files["areas"])
     assert found.models.thresholds == str(trained / "evaluation/methods.csv")
     assert check_models(found) == "local"
+
+
+def names_of(folder: Path, products, results=None) -> list[str]:
+    """Names of the products in a new project, whose paths must be those that were given."""
+    folder = folder / "mine"
+    shutil.rmtree(folder, ignore_errors=True)
+    init(folder, results, products)
+    found = settings_of(folder).inputs.mapping
+    assert [product.product for product in found] == [str(path.resolve()) for path in products]
+    return [product.name for product in found]
+
+
+@pytest.mark.parametrize(
+    ("paths", "names"),
+    [
+        (["Überlingen am See.tif"], ["Uberlingen_am_See"]),
+        (["_clip-1.tif", "2023-07 lake.v2.tif"], ["clip-1", "2023-07_lake"]),
+        (["湖.tif", ".hidden"], ["scene", "scene-2"]),
+        (["S2_my_area_x_2020_größe.tif"], ["S2_my_area_x_2020_groe"]),
+        (["Members.tif", "parts.tif", "North.tif"], ["Members-2", "parts-2", "North-2"]),
+        (["a/clip.tif", "b/Clip.tif", "c/clip-2.tif"], ["clip", "Clip-2", "clip-2-2"]),
+        (["lake/item.json", "hill/item.json"], ["lake", "hill"]),
+        (
+            [
+                "S2A_MSIL2A_20230723T101601_N0509_R065_T35WNT_20230723T150312.SAFE",
+                "S2A_MSIL2A_20230723T101601_N0510_R065_T35WNT_20240101T150312.SAFE.zip",
+            ],
+            ["T35WNT_20230723", "T35WNT_20230723-2"],
+        ),
+    ],
+)
+def test_names_of_products_come_from_their_files(tmp_path, paths, names):
+    assert names_of(tmp_path, [tmp_path / path for path in paths]) == names
+
+
+def test_product_may_be_the_working_directory_or_be_named_like_one_to_learn_from(
+    tmp_path, trained, monkeypatch
+):
+    (tmp_path / "Lake 1").mkdir()
+    monkeypatch.chdir(tmp_path / "Lake 1")
+    assert names_of(tmp_path, [Path(), Path("north")], trained) == ["Lake_1", "north"]
+
+
+FILE_NAMES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="/\0"), min_size=1)
+
+
+@given(
+    st.lists(st.lists(FILE_NAMES, min_size=1, max_size=2).map("/".join), min_size=1, unique=True)
+)
+@hypothesis(max_examples=60, deadline=None, database=None, derandomize=True)
+def test_any_paths_of_products_make_a_valid_project(paths):
+    with tempfile.TemporaryDirectory() as folder:
+        names = names_of(Path(folder), [Path(folder, path) for path in paths])
+    assert len(names) == len(paths)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """Make a project: a folder with a short configuration, and a Snakefile that runs the workflow."""
 
+import itertools
+import re
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,10 +15,16 @@ from wildlens.project import template
 from wildlens.project.models import read_bands, read_classifier
 from wildlens.registry import methods
 from wildlens.settings import Attribution, validate
+from wildlens.settings.inputs import OF_WORKFLOW
 
 CONFIGURATION, SNAKEFILE = "config.yaml", "Snakefile"
 CLASSIFIER, GENERATORS = "models/classifier.safetensors", "models/generators.safetensors"
 THRESHOLDS = "evaluation/methods.csv"
+SAFE_NAME = re.compile(
+    r"S2[A-Z]_MSIL2A_(?P<day>\d{8})T\d{6}_N\d{4}_R\d{3}_(?P<tile>T\d\d[A-Z]{3})_"
+)
+ITEM = "item.json"  # of a product that was fetched, in a folder of its name
+LONGEST = 60  # characters of a name
 SLOW = ("occlusion",)  # takes several times as long as all other methods together
 
 
@@ -44,9 +53,12 @@ def init(
             raise WildLensError(
                 f"{folder / name}: exists; choose another folder, or edit that file"
             )
+    products = [path.resolve() for path in products]
+    training = template.TRAINING if results is None else ()
     text = _configuration(
         models=None if results is None else _models(results),
-        products=[(_name(path), path.resolve()) for path in products],
+        training=training,
+        products=list(zip(_names(products, training), products, strict=True)),
         landcover=landcover and landcover.resolve(),
         areas=areas and areas.resolve(),
     )
@@ -73,7 +85,8 @@ def _configuration(**values) -> str:
 def quoted(value: object) -> str:
     """A value as one line of YAML."""
     kept = value if isinstance(value, list) else str(value)
-    text = yaml.safe_dump(kept, default_flow_style=True, allow_unicode=True, width=10**6)
+    plain = str(kept).isprintable()  # line breaks of Unicode are escaped
+    text = yaml.safe_dump(kept, default_flow_style=True, allow_unicode=plain, width=10**6)
     return text.removesuffix("\n").removesuffix("\n...")
 
 
@@ -100,10 +113,25 @@ def _models(results: Path) -> dict:
     }
 
 
+def _names(paths: Sequence[Path], others: Sequence[str]) -> list[str]:
+    """A short name for each product; one that is taken, also in another case, gets a number."""
+    names: list[str] = []
+    for path in paths:
+        short = _name(path)
+        numbered = itertools.chain([short], (f"{short}-{n}" for n in itertools.count(2)))
+        taken = {*OF_WORKFLOW, *others, *map(str.casefold, names)}
+        names.append(next(name for name in numbered if name.casefold() not in taken))
+    return names
+
+
 def _name(path: Path) -> str:
-    """A short name for a product: the tile of its grid and its day, or the file's name."""
-    parts = path.name.split("_")
-    if len(parts) >= 6 and parts[0].startswith("S2"):
-        return f"{parts[5]}_{parts[2][:8]}"
-    stem = path.name.split(".")[0]
-    return "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "_" for c in stem)
+    """A short name for a product: the tile of its grid and its day, or the name of the file.
+
+    Letters lose their accents; of a STAC item that has been fetched, it is the folder's name.
+    """
+    if path.name == ITEM:
+        path = path.parent
+    if found := SAFE_NAME.match(path.name):
+        return f"{found['tile']}_{found['day']}"
+    letters = unicodedata.normalize("NFKD", path.name.split(".")[0]).encode("ascii", "ignore")
+    return re.sub(r"[^\w-]+", "_", letters.decode()).strip("_-")[:LONGEST] or "scene"

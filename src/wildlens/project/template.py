@@ -1,5 +1,6 @@
 """Texts of a new project's files (Jinja)."""
 
+TRAINING = ("north", "south")  # names of products to learn from, of which paths are filled in
 TO_FILL = "FILL_IN"  # in paths that the user replaces
 
 SNAKEFILE = """\
@@ -38,13 +39,13 @@ scene:
 
 {% endif %}
 inputs:
-{% if not models %}
+{% if training %}
   training: # Sentinel-2 L2A products with protected and with used land, to learn from
-    - name: north # short; names the results
-      product: FILL_IN_1.SAFE # SAFE folder or zip, STAC item, GeoTIFF, or band folder
-    - name: south
-      product: FILL_IN_2.SAFE
 {% endif %}
+{% for name in training %}
+    - name: {{ name }} # short; names the results
+      product: FILL_IN_{{ loop.index }}.SAFE # SAFE folder or zip, STAC item, GeoTIFF, band folder
+{% endfor %}
   mapping: # products that are mapped
 {% for name, path in products %}
     - name: {{ name | quoted }} # short; names the results
