@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors.numpy import save_file
 
 from wildlens import cli as cli_module
 from wildlens import provenance
@@ -35,6 +37,45 @@ def test_every_command_explains_itself(name):
     result = CliRunner().invoke(cli, [name, "--help"])
     assert result.exit_code == 0
     assert cli.commands[name].help and ("--output" in result.output) == (name in STEPS)
+
+
+def takes_both(command) -> bool:
+    return {"classifier", "generators"} <= {parameter.name for parameter in command.params}
+
+
+OF_BOTH = sorted(name for name, command in cli.commands.items() if takes_both(command))
+
+
+@pytest.mark.parametrize("name", OF_BOTH)
+def test_generators_of_another_member_are_refused_by_every_command_that_takes_both(tmp_path, name):
+    models = write_members(tmp_path)
+    (tmp_path / "any").touch()  # what is read later
+    words = [name, str(tmp_path / "any"), "-o", str(tmp_path / "out")]
+    for parameter in cli.commands[name].params:
+        if parameter.required and parameter.name in ("method", "attributions"):
+            value = "gan" if parameter.name == "method" else str(tmp_path / "any")
+            words += [parameter.opts[0], value]
+
+    def said(classifier: int, generators: int) -> str:
+        pair = ["--classifier", models["classifier", classifier]]
+        pair += ["--generators", models["generators", generators]]
+        return str(CliRunner().invoke(cli, [*words, *map(str, pair)]).exception)
+
+    refusal = "generators-{}.safetensors: was trained through another classifier"
+    assert refusal.format(2) in said(1, 2) and refusal.format(1) in said(2, 1)
+    assert "another classifier" not in said(1, 1) + said(2, 2)
+
+
+def write_members(folder: Path) -> dict[tuple[str, int], Path]:
+    """Model files of two members, without networks."""
+    found = {}
+    for number in (1, 2):
+        for name, kind in (("classifier", "local"), ("generators", "generator")):
+            found[name, number] = path = folder / f"{name}-{number}.safetensors"
+            through = [found["classifier", number]] if name == "generators" else []
+            metadata = provenance.record("train", None, through)
+            save_file({"a": np.full(1, number)}, path, metadata | {"kind": kind, "bands": "[]"})
+    return found
 
 
 def test_help_names_every_command_in_the_order_of_the_pipeline():

@@ -19,6 +19,7 @@ from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
+from wildlens import provenance
 from wildlens.cli import cli
 from wildlens.errors import WildLensError
 from wildlens.project.command import command, run_workflow
@@ -31,10 +32,11 @@ from wildlens.settings import Settings, read_yaml, validate
 BANDS = ["B02", "B03", "B04", "B08"]
 
 
-def write_model(path: Path, kind: str, bands=BANDS) -> Path:
-    """A model file with a header and no network."""
+def write_model(path: Path, kind: str, bands=BANDS, through=()) -> Path:
+    """A model file with a header and no network; `through`: the classifier of generators."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file({"a": np.zeros(1)}, path, {"kind": kind, "bands": json.dumps(bands)})
+    metadata = provenance.record("train", None, through)
+    save_file({"a": np.zeros(1)}, path, metadata | {"kind": kind, "bands": json.dumps(bands)})
     return path
 
 
@@ -287,6 +289,21 @@ def test_what_the_models_cannot_do_is_one_line(tmp_path, trained, change, said):
         data["attribution"]["methods"] = ["gradcam"]
     path.write_text(yaml.safe_dump(data))
     assert re.search(said, error_of(tmp_path / "mine"))
+
+
+def test_generators_of_another_classifier_are_refused(tmp_path, trained):
+    models = trained / "models"
+    classifier = models / "classifier.safetensors"
+    write_model(models / "generators.safetensors", "generator", through=[classifier])
+    init(tmp_path / "mine", trained)
+    found = settings_of(tmp_path / "mine")
+    assert check_models(found) == "local"
+    write_model(classifier, "unet")  # trained again, without the generators
+    refusal = "generators.safetensors: was trained through another classifier"
+    with pytest.raises(WildLensError, match=refusal):
+        check_models(found)
+    with pytest.raises(WildLensError, match=refusal):
+        init(tmp_path / "other", trained)
 
 
 def test_a_method_that_the_classifier_cannot_do_is_named(tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from wildlens.attribution.randomisation import randomised
 from wildlens.errors import WildLensError
+from wildlens.files.model_metadata import check_pair
 from wildlens.files.origin import origin_of_models
 from wildlens.networks import weights
 from wildlens.networks.images import to_images
@@ -19,13 +20,20 @@ from wildlens.tiles.store import open_tiles
 
 @dataclass(frozen=True)
 class Models:
-    """The trained networks, read when a method asks for them."""
+    """The trained networks, read when a method asks for them.
+
+    Raises:
+        WildLensError: the generators were trained through another classifier.
+    """
 
     classifier_path: Path
     generators_path: Path | None
     device: torch.device
     tiles_path: Path | None = None
     weights_seed: int | None = None  # if set, the classifier has random weights
+
+    def __post_init__(self) -> None:
+        check_pair(self.classifier_path, self.generators_path)
 
     @cached_property
     def classifier(self) -> nn.Module:

@@ -57,6 +57,7 @@ from wildlens.evaluate.texture import texture_row
 from wildlens.files.atomic import write_text
 from wildlens.files.frames import write_frame
 from wildlens.files.map_tags import maps_by_scene
+from wildlens.files.model_metadata import check_pair
 from wildlens.files.reflectance import to_reflectance
 from wildlens.progress import track
 from wildlens.registry.record import RANDOMISED
@@ -93,6 +94,7 @@ def evaluate(
     Raises:
         WildLensError: inputs that do not belong together, or tiles without the target group.
     """
+    check_pair(classifier, generators)
     stores = open_attributions(attributions)
     samples = {split: build_sample(split, tiles, stores) for split in ("val", "test")}
     names = samples["test"].names

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 
 from wildlens.errors import WildLensError
 from wildlens.files.atomic import write_text
+from wildlens.files.model_metadata import check_pair
 from wildlens.project import template
 from wildlens.project.models import read_bands, read_classifier
 from wildlens.registry import methods
@@ -97,6 +98,7 @@ def _models(results: Path) -> dict:
     has_generators = generators.is_file()
     if has_generators:
         read_bands(generators)
+        check_pair(classifier, generators)
     thresholds = results / THRESHOLDS
     return {
         "classifier": classifier.resolve(),

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from wildlens.errors import WildLensError
-from wildlens.files.model_metadata import read_model_metadata
+from wildlens.files.model_metadata import check_pair, read_model_metadata
 from wildlens.registry import classifiers, methods
 from wildlens.registry.record import ClassifierRecord
 from wildlens.settings import Settings
@@ -17,7 +17,8 @@ def check_models(settings: Settings) -> str:
 
     Raises:
         WildLensError: a file is missing or no model, was trained on other bands than the scenes
-            have, or its architecture lacks what a method needs.
+            have, its architecture lacks what a method needs, or the generators were trained through
+            another classifier.
     """
     models = settings.models
     record, bands = read_classifier(Path(models.classifier))
@@ -31,6 +32,7 @@ def check_models(settings: Settings) -> str:
             f"models.generators: {models.generators} was trained on {', '.join(found)}, the"
             f" classifier on {', '.join(bands)}: name files of one run"
         )
+    check_pair(Path(models.classifier), models.generators and Path(models.generators))
     if models.thresholds and not Path(models.thresholds).is_file():
         raise WildLensError(f"models.thresholds: {models.thresholds} does not exist")
     for name in settings.attribution.methods:
