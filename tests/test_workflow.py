@@ -4,6 +4,7 @@ The commands are stand-ins (pretend_wildlens.py); test_chain.py runs the real on
 """
 
 import itertools
+import json
 import os
 import re
 import shutil
@@ -835,6 +836,29 @@ def test_inputs_among_the_results_rerun_what_reads_them(request, finished_run, n
         assert rule in planned(folder, *arguments)
     finally:
         path.write_bytes(before)
+
+
+def declared_files(folder: Path, *arguments) -> set[str]:
+    """Results that the workflow tells the summary to show."""
+    run = snakemake(folder, "results/summary.html", "-n", "-p", *arguments)
+    return set(json.loads(re.search(r"--run '(.*)' --output", run.stdout + run.stderr)[1])["files"])
+
+
+def test_summary_shows_the_results_of_this_run_only(
+    mapped_among_results, anthroprotect_among_results, tmp_path
+):
+    training = {f"evaluation/{name}.csv" for name in ("methods", "scores", "classes")}
+    training |= {"metrics/classifier/accuracy.csv", "metrics/gan/warnings.txt"}
+    training |= {"figures/training.png", "models/classifier.safetensors"}
+    always = {"figures/map.png", "wildlens.qgz", "explore.html", "stac", "maps", "summary.html"}
+    areas = {"area_statistics.csv", "figures/areas.png"}
+    assert training | always | areas <= declared_files(tmp_path)
+    folder, (_, *arguments) = mapped_among_results
+    mapped = declared_files(folder, *arguments)
+    assert always | areas <= mapped and not mapped & training
+    folder, (_, *arguments) = anthroprotect_among_results  # has no protected areas
+    trained = declared_files(folder, *arguments)
+    assert training | always <= trained and not trained & areas
 
 
 def test_failed_step_keeps_its_old_result_and_runs_again(finished, tmp_path):

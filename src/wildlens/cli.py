@@ -648,8 +648,8 @@ def explore(scenes, landcovers, maps, areas, changes, output, settings) -> None:
 @click.option(
     "--run",
     "declared",
-    help="JSON of the maps, jobs and settings that belong to the run, as the workflow passes it;"
-    " default: all that RESULTS holds.",
+    help="JSON of the maps, jobs, files and settings that belong to the run, as the workflow passes"
+    " it; default: all that RESULTS holds.",
 )
 def summary(
     results: Path, output: Path | None, captions: Path | None, declared: str | None

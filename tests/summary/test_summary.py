@@ -183,9 +183,11 @@ def test_captions_can_include_neither_files_nor_html(results, tmp_path, caption)
         assert "root:" not in text and "<script>" not in text
 
 
+EMPTY = {"maps": {"scene": [], "method": []}, "jobs": {}, "settings": [], "files": []}
 RUN = {
     "maps": {"scene": ["lake"], "method": ["gan", "score"]},
     "settings": ["gan", "tiles"],
+    "files": ["evaluation/warnings.txt", "maps"],
     "jobs": {
         "classifier": {},
         "map/{scene}/{method}": {"scene": ["lake"], "method": ["gan", "score"]},
@@ -240,6 +242,77 @@ def test_text_and_page_show_only_what_belongs_to_the_run(with_old_files):
     assert "lambda_am" in page and "catalogue: old" not in page and "old: true" not in page
 
 
+# job -> its results that text or page show
+SHOWN = {
+    "train_classifier": [
+        "metrics/classifier/accuracy.csv",
+        "metrics/classifier/warnings.txt",
+        "models/classifier.safetensors",
+    ],
+    "train_gan": ["metrics/gan/warnings.txt"],
+    "evaluate": [
+        *(f"evaluation/{name}.csv" for name in ("methods", "scores", "classes")),
+        *("evaluation/warnings.txt", "evaluation/provenance.json"),
+    ],
+    "confidence": [
+        "confidence/warnings.txt",
+        *("confidence/calibration.csv", "confidence/filtered.csv"),
+    ],
+    "area_statistics": ["area_statistics.csv"],
+    "figures": [f"figures/{name}.png" for name in ("training", "map", "areas")],
+    "qgis": ["wildlens.qgz"],
+    "explore": ["explore.html"],
+    "catalogue": ["stac/catalog.json"],
+}
+CONTENT = {
+    "metrics/classifier/accuracy.csv": "split,tiles,accuracy,auroc,fgsm_accuracy\n"
+    "test,9,0.123,1,1\n",
+    "evaluation/methods.csv": "method,reference,tiles,target_share,iou,iou_low,iou_high,auroc\n"
+    "gan,corine,80,0.3,0.234,0.2,0.3,0.9\n",
+    "evaluation/scores.csv": "split,image,mean_score\ntest,X,0.345\n",
+    "evaluation/provenance.json": '{"wildlens_inputs": "{\\"old.tif\\": \\"3e8b\\"}"}',
+    "area_statistics.csv": "site_id,name,category,designation,zone,area_km2,covered_km2,"
+    "covered_share,score_mean,score_share_below_half\n1,Old Park,II,NP,inside,1,1,1,0.456,0.1\n",
+}
+# what text and page say of a result, if not its name
+SAID = {
+    "metrics/classifier/accuracy.csv": "0.123",
+    "models/classifier.safetensors": UNKNOWN,
+    "evaluation/methods.csv": "0.234",
+    "evaluation/scores.csv": "0.345",
+    "evaluation/provenance.json": "old.tif",
+    "area_statistics.csv": "Old Park",
+}
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory):
+    """A folder with a result of every job."""
+    folder = tmp_path_factory.mktemp("everything")
+    for name in (name for names in SHOWN.values() for name in names):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix == ".png":
+            Image.new("RGB", (20, 10)).save(path)
+        elif path.suffix == ".safetensors":
+            save_file({"w": np.zeros(1)}, path, {"kind": "x"})
+        else:
+            path.write_text(CONTENT.get(name, f"warning of {name}\n"))
+    return folder
+
+
+@pytest.mark.parametrize("missing", [None, *SHOWN])
+def test_results_of_a_job_that_the_run_lacks_are_not_shown(everything, tmp_path, missing):
+    files = [name for job, names in SHOWN.items() if job != missing for name in names]
+    run = parse_run(json.dumps(EMPTY | {"files": files}))
+    write_page(everything, None, tmp_path / "page.html", run)
+    shown = as_text(read_summary(everything, run)) + (tmp_path / "page.html").read_text("utf-8")
+    for job, names in SHOWN.items():
+        for name in names:
+            said = SAID.get(name, f"warning of {name}" if name.endswith(".txt") else name)
+            assert (said in shown) == (job != missing), name
+
+
 def test_without_a_run_all_that_the_folder_holds_is_shown(with_old_files):
     summary = read_summary(with_old_files)
     assert summary.maps == {"hill": ["gan"], "lake": ["gan", "occlusion"]}
@@ -253,6 +326,7 @@ def test_a_run_expands_all_combinations():
             {
                 "maps": {"method": ["gan"], "scene": ["a", "b"]},
                 "settings": [],
+                "files": [],
                 "jobs": {"tiles": {}, "fetch/{scene}": {"scene": []},
                          "map/{s}/{m}": {"s": ["a", "b"], "m": ["x", "y"]}},
             }
@@ -265,12 +339,13 @@ def test_a_run_expands_all_combinations():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (None, "expected maps, jobs and settings"),
-        ({"jobs": {"map/{scene}": {}}}, "expected maps, jobs and settings"),
-        ({"jobs": ["map"]}, "expected maps, jobs and settings"),
-        ({"maps": {"scene": ["a"]}}, "expected maps, jobs and settings"),
-        ({"other": 1}, "expected maps, jobs and settings"),
+        (None, "expected maps, jobs, files and settings"),
+        ({"jobs": {"map/{scene}": {}}}, "expected maps, jobs, files and settings"),
+        ({"jobs": ["map"]}, "expected maps, jobs, files and settings"),
+        ({"maps": {"scene": ["a"]}}, "expected maps, jobs, files and settings"),
+        ({"other": 1}, "expected maps, jobs, files and settings"),
         ({"settings": ["../../etc/passwd"]}, "outside the folder"),
+        ({"files": ["../methods.csv"]}, "outside the folder"),
         ({"jobs": {"/etc/{x}": {"x": ["passwd"]}}}, "outside the folder"),
         ({"maps": {"scene": [".."], "method": ["gan"]}}, "outside the folder"),
     ],
@@ -342,7 +417,7 @@ def test_changes_between_dates_are_on_page_and_console(results):
 
 def test_changes_of_an_earlier_configuration_are_not_shown(results):
     with_two_dates(results)
-    run = parse_run(json.dumps({"maps": {"scene": [], "method": []}, "jobs": {}, "settings": []}))
+    run = parse_run(json.dumps(EMPTY))
     assert read_summary(results, run).changes == []
 
 

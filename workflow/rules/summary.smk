@@ -21,8 +21,38 @@ COMBINE_JOBS = {
         "method": [m for m in ALL_METHODS if m in COMBINED],
     },
 }
-# files of this run, for page and console: logs and benchmarks by name, maps, settings. Files of
-# earlier configurations may be in the same folders
+# what belongs to this run, for page and console: jobs, which name logs and benchmarks, and their
+# results, maps and settings. Files of earlier configurations may be in the same folders
+JOBS = {
+    **({"demo": {}} if FROM_DEMO else {}),
+    "fetch/{scene}": {"scene": TO_FETCH},
+    "scene/{scene}": {"scene": list(PRODUCTS)},
+    "landcover/{scene}": {"scene": [*TRAINING, *WITH_LANDCOVER]},
+    **(TRAINING_JOBS if TRAINS else {}),
+    **(
+        {"map/{scene}/{method}": MAP_JOBS}
+        if PARTS == 1
+        else {
+            "map/{scene}/{method}/{part}": MAP_JOBS
+            | {"part": [f"{k}-of-{PARTS}" for k in range(1, PARTS + 1)]},
+            "join/{scene}/{method}": MAP_JOBS,
+        }
+    ),
+    **({"attribute/{method}": {"method": with_members(TILE_METHODS)}} if TRAINS else {}),
+    **(COMBINE_JOBS if COMBINED else {}),
+    **({"evaluate": {}, "confidence": {}} if TRAINS else {}),
+    **({"area_statistics": {}} if STATISTICS_AREAS else {}),
+    **({"compare": {}} if COMPARE else {}),
+    **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
+}
+FILES = [
+    os.path.relpath(path, "results")
+    for name, wildcards in JOBS.items()
+    if not wildcards and "-" not in name  # trainings of further members have no rule of their own
+    for path in map(str, getattr(rules, name).output)
+    if path.startswith("results/")
+]
+FILES += ["maps", "summary.html"]
 RUN = json.dumps(
     {
         "maps": OF_MAPS,
@@ -38,28 +68,8 @@ RUN = json.dumps(
             *(["areas"] if STATISTICS_AREAS else []),
             *(["compare"] if COMPARE else []),
         ],
-        "jobs": {
-            **({"demo": {}} if FROM_DEMO else {}),
-            "fetch/{scene}": {"scene": TO_FETCH},
-            "scene/{scene}": {"scene": list(PRODUCTS)},
-            "landcover/{scene}": {"scene": [*TRAINING, *WITH_LANDCOVER]},
-            **(TRAINING_JOBS if TRAINS else {}),
-            **(
-                {"map/{scene}/{method}": MAP_JOBS}
-                if PARTS == 1
-                else {
-                    "map/{scene}/{method}/{part}": MAP_JOBS
-                    | {"part": [f"{k}-of-{PARTS}" for k in range(1, PARTS + 1)]},
-                    "join/{scene}/{method}": MAP_JOBS,
-                }
-            ),
-            **({"attribute/{method}": {"method": with_members(TILE_METHODS)}} if TRAINS else {}),
-            **(COMBINE_JOBS if COMBINED else {}),
-            **({"evaluate": {}, "confidence": {}} if TRAINS else {}),
-            **({"area_statistics": {}} if STATISTICS_AREAS else {}),
-            **({"compare": {}} if COMPARE else {}),
-            **{name: {} for name in ("figures", "qgis", "catalogue", "explore")},
-        },
+        "jobs": JOBS,
+        "files": FILES,
     }
 )
 

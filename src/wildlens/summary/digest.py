@@ -1,6 +1,7 @@
 """Digest of a run: its results and where they are, main numbers, warnings, computing time."""
 
 import csv
+import json
 import logging
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +20,8 @@ from wildlens.warnings import NONE as NO_WARNING
 
 log = logging.getLogger(__name__)
 
-MODELS = "models/*.safetensors"
+MODELS, FIGURES = "models/*.safetensors", "figures/*.png"
+PROVENANCE = "evaluation/provenance.json"
 WARNING = "WARNING: "  # marks warnings in the log lines of the steps
 ONE_TRAINING = (
     "Intervals: other tiles, with these networks. Another training gives other maps: see"
@@ -63,11 +65,13 @@ class Summary:
         maps: scene -> methods.
         accuracy, methods, scores, areas: rows of metrics/classifier/accuracy.csv,
             evaluation/methods.csv, evaluation/scores.csv and area_statistics.csv, as text.
+        figures: names of the figures in figures/.
         changes: rows of areas.csv of the two dates that are compared; comparison: their folder.
         warnings: one line each, with the step that logged it.
         seconds: step -> computing time of all its jobs, s.
         settings: section -> YAML text.
         origin: what the models were trained on, in words; empty without models.
+        inputs: input file of the evaluation -> digest.
         conditions: step -> date, machine, threads and commit, as its log states them.
     """
 
@@ -78,12 +82,14 @@ class Summary:
     methods: list[Row] = field(default_factory=list)
     scores: list[Row] = field(default_factory=list)
     areas: list[Row] = field(default_factory=list)
+    figures: list[str] = field(default_factory=list)
     changes: list[Row] = field(default_factory=list)
     comparison: str = ""
     warnings: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     origin: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, str] = field(default_factory=dict)
 
     def best_rival(self, reference: str) -> Row | None:
@@ -116,23 +122,31 @@ def read_summary(folder: Path, run: Run | None = None) -> Summary:
         if path.is_file():
             maps.setdefault(scene, []).append(method)
             paths.append(path)
+
+    def rows(name: str) -> list[Row]:
+        return _rows(folder / name) if run.has(name) else []
+
     comparison = _comparison(folder, run)
-    warnings = [*_saved(folder), *_logged(folder / "logs", run.jobs)]
+    warnings = [*_saved(folder, run), *_logged(folder / "logs", run.jobs)]
     warnings += [f"map: {warning}" for warning in tags_of(paths, WARNING_TAG)]
     return Summary(
         folder=folder,
-        places=[(name, what) for name, what in PLACES if (folder / name).exists()],
+        places=[
+            (name, what) for name, what in PLACES if run.has(name) and (folder / name).exists()
+        ],
         maps=maps,
-        accuracy=_rows(folder / "metrics/classifier/accuracy.csv"),
-        methods=_rows(folder / "evaluation/methods.csv"),
-        scores=_rows(folder / "evaluation/scores.csv"),
-        areas=_rows(folder / "area_statistics.csv"),
-        changes=_rows(folder / comparison / "areas.csv") if comparison else [],
+        accuracy=rows("metrics/classifier/accuracy.csv"),
+        methods=rows("evaluation/methods.csv"),
+        scores=rows("evaluation/scores.csv"),
+        areas=rows("area_statistics.csv"),
+        figures=[path.name for path in _existing(folder, FIGURES, run)],
+        changes=rows(f"{comparison}/areas.csv") if comparison else [],
         comparison=comparison,
         warnings=list(dict.fromkeys(warnings)),
         seconds=_seconds(folder / "benchmarks", run.jobs),
         settings=_settings(folder / "settings", run.settings),
-        origin=origin_of_maps(paths) or origin_of_models(sorted(folder.glob(MODELS))),
+        origin=origin_of_maps(paths) or origin_of_models(_existing(folder, MODELS, run)),
+        inputs=_inputs(folder / PROVENANCE) if run.has(PROVENANCE) else {},
         conditions=dict(_conditions(folder / "logs", run.jobs)),
     )
 
@@ -247,11 +261,26 @@ def _comparison(folder: Path, run: Run) -> str:
     return f"compare/{compare.before}_{compare.after}"
 
 
-def _saved(folder: Path) -> Iterator[str]:
+def _existing(folder: Path, pattern: str, run: Run) -> list[Path]:
+    """The files of a pattern that are results of the run."""
+    paths = sorted(folder.glob(pattern))
+    return [path for path in paths if run.has(path.relative_to(folder).as_posix())]
+
+
+def _inputs(path: Path) -> dict[str, str]:
+    """Input file of the evaluation -> digest; empty without provenance."""
+    try:
+        return json.loads(json.loads(path.read_text(encoding="utf-8"))["wildlens_inputs"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _saved(folder: Path, run: Run) -> Iterator[str]:
     """Warnings of the steps that save them in a file."""
     for step, name in SAVED.items():
         path = folder / name
-        for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        shown = run.has(name) and path.is_file()
+        for line in path.read_text(encoding="utf-8").splitlines() if shown else ():
             if line != NO_WARNING:
                 yield f"{step}: {line}"
 

@@ -2,7 +2,6 @@
 
 import base64
 import io
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -93,7 +92,6 @@ def write_page(folder: Path, captions: Path | None, output: Path, run: Run | Non
         version=__version__,
         sections=[(title, items) for title, items in sections if items],
         references=REFERENCES,
-        inputs=_inputs(folder / "evaluation/provenance.json"),
         now=conditions(),
     )
     write_text(output, text)
@@ -105,7 +103,7 @@ def write_page(folder: Path, captions: Path | None, output: Path, run: Run | Non
 
 
 def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
-    """One figure or table; None if it does not exist."""
+    """One figure or table; None if the run has none."""
     if name in TABLES:
         rows = getattr(summary, name.removesuffix(".csv"))
         if not rows:
@@ -122,9 +120,9 @@ def _item(name: str, summary: Summary, captions: Path | None) -> Item | None:
         cut = len(shown[0]) < len(rows[0])
         caption = _caption(captions, TABLES[name])
         return Item(name, caption, rows=shown, file=f"{PLACES[name]}/{name}", cut=cut)
-    path = summary.folder / "figures" / name
-    if not path.is_file():
+    if name not in summary.figures:
         return None
+    path = summary.folder / "figures" / name
     return Item(name, _caption(captions, path.stem), _picture(path), file=f"figures/{name}")
 
 
@@ -159,14 +157,6 @@ def _caption(folder: Path | None, name: str) -> str:
     except (SystemMessage, OSError, UnicodeDecodeError) as error:
         raise WildLensError(f"{path}: is no caption: {one_line(error)}") from None
     return parts["body"]
-
-
-def _inputs(path: Path) -> dict[str, str]:
-    """Input file of the evaluation -> digest; empty without provenance."""
-    try:
-        return json.loads(json.loads(path.read_text(encoding="utf-8"))["wildlens_inputs"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
 
 
 def _short(row: dict[str, str], columns: Sequence[str]) -> dict[str, str]:

@@ -131,10 +131,12 @@ marking every pixel: {{ row.target_share | rounded }}
 {% endfor %}
 </table>
 {% endif %}
-{% if inputs %}
+{% if summary.inputs %}
 <h3>Inputs of the evaluation</h3>
 <table><tr><th>file</th><th>digest of its content</th></tr>
-{% for name, value in inputs.items() %}<tr><td>{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
+{% for name, value in summary.inputs.items() %}
+<tr><td>{{ name }}</td><td>{{ value }}</td></tr>
+{% endfor %}
 </table>
 {% endif %}
 <footer>The method: Emam, Stomberg and Roscher (2023), doi 10.1109/LGRS.2023.3335473.</footer>
