@@ -1,17 +1,21 @@
 """The doctor: what is fine, what is only slow, and what must be fixed before a run."""
 
+import json
 import re
 from collections import namedtuple
 from pathlib import Path
 
+import geopandas
 import numpy as np
 import pytest
 import rasterio
+import shapely
 import yaml
 from anthroprotect_folder import write_folder
 from attributed import grid_at
 from click.testing import CliRunner
 from rasterio.transform import from_origin
+from safetensors.numpy import save_file
 
 from wildlens.anthroprotect.dataset import investigative_scenes
 from wildlens.cli import cli
@@ -151,6 +155,86 @@ def test_more_parts_than_strips_are_named_before_anything_is_trained(mine, metho
     found = said(examine([DEFAULT, mine], mine.parent))
     message = f"product m: cannot be mapped in {parts} parts, it has {strips} strips"
     assert (message in found) == bool(strips) and found.count("cannot be mapped") == bool(strips)
+
+
+def write_polygons(path: Path, lon=21.05, columns=None) -> None:
+    """A site in the scene of `write_product`, unless another longitude is given."""
+    table = {"IUCN_CAT": ["Ia"], "STATUS": ["Designated"], "WDPAID": [1]} | (columns or {})
+    kept = {name: value for name, value in table.items() if value is not None}
+    site = shapely.box(lon - 0.05, 63.0, lon + 0.05, 63.2)
+    path.unlink(missing_ok=True)
+    geopandas.GeoDataFrame(kept, geometry=[site], crs=4326).to_file(path, driver="GPKG")
+
+
+AREAS_THAT_STOP = [
+    ({"columns": {"IUCN_CAT": None}}, "has no column IUCN_CAT"),
+    ({"columns": {"STATUS": None}}, "has no column STATUS"),
+    ({"columns": {"STATUS": ["Proposed"]}}, "no polygon counts of 1 sites near the scenes"),
+    ({"lon": 120}, "has no site near the scenes"),
+]
+
+
+@pytest.mark.parametrize("trains", [True, False])
+@pytest.mark.parametrize(("change", "message"), AREAS_THAT_STOP)
+def test_protected_areas_that_would_stop_a_run_are_named(mine, trains, change, message):
+    if not trains:
+        map_only(mine)
+    areas = mine.parent / "wdpa.gpkg"
+    write_polygons(areas)
+    findings = list(examine([mine], mine.parent))
+    assert states(findings)["protected areas"] == "ok", said(findings)
+    write_polygons(areas, **change)
+    assert message in said(examine([mine], mine.parent))
+
+
+@pytest.mark.parametrize(
+    ("change", "areas", "message"),
+    [
+        ({"columns": {"IUCN_CAT": None}}, {}, None),
+        ({}, {"name_column": "WDPAID"}, None),
+        ({}, {"name_column": "Naam"}, "areas.name_column: "),
+        ({"lon": 120}, {}, "has no polygon near the scenes"),
+    ],
+)
+def test_own_polygons_that_would_stop_a_run_are_named(mine, change, areas, message):
+    map_only(mine, areas={"polygons": "own.gpkg"} | areas)
+    write_polygons(mine.parent / "own.gpkg", **change)
+    findings = list(examine([mine], mine.parent))
+    assert states(findings)["polygons"] == ("fix" if message else "ok")
+    assert message is None or message in said(findings)
+
+
+def test_polygons_far_away_are_fine_while_a_product_is_still_to_be_fetched(mine):
+    data = yaml.safe_load(mine.read_text())
+    data["inputs"]["training"].append({"name": "b", "fetch": {"item": "https://example.org/b"}})
+    mine.write_text(yaml.safe_dump(data))
+    write_polygons(mine.parent / "wdpa.gpkg", lon=120)
+    findings = list(examine([mine], mine.parent))
+    assert "wdpa.gpkg, 0 near the scenes that can be opened (1 of 2)" in said(findings, "ok")
+    write_polygons(mine.parent / "wdpa.gpkg", lon=120, columns={"STATUS": None})
+    assert "has no column STATUS" in said(examine([mine], mine.parent))
+
+
+def map_only(path: Path, **sections) -> None:
+    """Make a configuration map its product with models that are there."""
+    data = yaml.safe_load(path.read_text())
+    data["inputs"] |= {"mapping": data["inputs"]["training"], "training": []}
+    data |= {"models": {"classifier": str(path.parent / "c.safetensors")}}
+    data |= {"attribution": {"methods": ["gradcam"], "extras": []}} | sections
+    path.write_text(yaml.safe_dump(data))
+    bands = json.dumps(["B02", "B03", "B04", "B08"])
+    metadata = {"kind": "unet", "bands": bands, "tile_size": "64"}
+    save_file({"a": np.zeros(1)}, data["models"]["classifier"], metadata)
+
+
+def test_table_without_thresholds_is_named(mine):
+    table = mine.parent / "methods.csv"
+    classifier = {"classifier": str(mine.parent / "c.safetensors"), "thresholds": str(table)}
+    map_only(mine, models=classifier)
+    table.write_text("method,reference,threshold\ngan,corine,0.1\n")
+    assert states(examine([mine], mine.parent))["models"] == "ok"
+    table.write_text("method,iou\ngan,0.1\n")
+    assert "methods.csv: has no thresholds" in said(examine([mine], mine.parent))
 
 
 def test_what_is_fetched_needs_its_credentials(mine, monkeypatch):

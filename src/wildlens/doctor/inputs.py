@@ -1,13 +1,14 @@
 """Check the inputs of a run as the steps will read them, without converting a pixel."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from odc.geo.geobox import GeoBox
 
+from wildlens.areas.antimeridian import Bounds
 from wildlens.doctor.finding import Finding
 from wildlens.errors import WildLensError
 from wildlens.files.ground import ground_offset
@@ -15,6 +16,7 @@ from wildlens.project.models import check_models
 from wildlens.registry import methods
 from wildlens.settings import Product, Settings
 
+NOWHERE = (0.0, 0.0, 0.0, 0.0)  # box in degrees of no scene
 SIMULATED = Path("resources/demo")  # output of the rule `demo`
 
 
@@ -39,11 +41,7 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
         if grid is not None:
             grids.append((product, grid))
     yield from _check_landcovers(products, grids, folder, settings)
-    # the demo's are left out where nothing is of the demo, as in the workflow
-    if inputs.areas and (not is_simulated(inputs.areas) or any(p.simulated for p in products)):
-        yield _finding("protected areas", inputs.areas, folder, _open_polygons)
-    if settings.areas.polygons:
-        yield _finding("polygons", settings.areas.polygons, folder, _open_polygons)
+    yield from _check_areas(products, grids, folder, settings)
 
 
 def is_simulated(name: str) -> bool:
@@ -52,12 +50,15 @@ def is_simulated(name: str) -> bool:
 
 
 def _check_models(settings: Settings) -> Finding:
+    from wildlens.area_statistics.thresholds import read_thresholds
     from wildlens.files.origin import origin_of_models
 
     try:
         architecture = check_models(settings)
         paths = [settings.models.classifier, settings.models.generators]
         origin = origin_of_models(Path(path) for path in paths if path)
+        if settings.models.thresholds:
+            read_thresholds(Path(settings.models.thresholds))
     except WildLensError as error:
         return Finding("fix", f"models: {error}")
     return Finding("ok", f"models: {architecture}, {origin}")
@@ -143,6 +144,56 @@ def _check_landcovers(
             return f"{path.name}, covers {len(used)} of the scenes that can be opened"
 
         yield _finding("land cover", source, folder, check if used else _open_landcover)
+
+
+def _check_areas(
+    products: list[Product], grids: list[tuple[Product, GeoBox]], folder: Path, settings: Settings
+) -> Iterator[Finding]:
+    """Protected areas, and polygons of the user's own, near the scenes that they are used for."""
+    from wildlens.areas.criteria import Criteria
+    from wildlens.areas.own_polygons import read_own_polygons
+    from wildlens.areas.polygons import select_sites, that_count
+
+    areas, own, tiles = settings.inputs.areas, settings.areas, settings.tiles
+
+    def protected(path: Path, bounds: Bounds) -> Sized:
+        criteria = Criteria(tiles.categories, tiles.statuses, tiles.realms, tiles.oecm)
+        return that_count(select_sites(path, criteria, bounds))
+
+    def polygons(path: Path, bounds: Bounds) -> Sized:
+        return read_own_polygons(path, bounds, own.name_column)
+
+    # the demo's are left out where nothing is of the demo, as in the workflow
+    if areas and (not is_simulated(areas) or any(p.simulated for p in products)):
+        learnt = [] if settings.anthroprotect else settings.inputs.training
+        used = learnt or ([] if own.polygons else products)
+        ring = 0 if learnt else own.ring_m
+        check = partial(_read_near, read=protected, used=used, grids=grids, ring_m=ring)
+        yield _finding("protected areas", areas, folder, check if used else _open_polygons)
+    if own.polygons:
+        check = partial(_read_near, read=polygons, used=products, grids=grids, ring_m=own.ring_m)
+        yield _finding("polygons", own.polygons, folder, check)
+
+
+def _read_near(
+    path: Path,
+    read: Callable[[Path, Bounds], Sized],
+    used: list[Product],
+    grids: list[tuple[Product, GeoBox]],
+    ring_m: float,
+) -> str:
+    """Read polygons near scenes; that none is there is only an error if all can be opened."""
+    from wildlens.area_statistics.zones import bounds_of_sites
+    from wildlens.areas.polygons import NoSites
+
+    near = [grid for product, grid in grids if product in used]
+    try:
+        found = len(read(path, bounds_of_sites(near, ring_m) if near else NOWHERE))
+    except NoSites:
+        if len(near) == len(used):
+            raise
+        found = 0
+    return f"{path.name}, {found} near the scenes that can be opened ({len(near)} of {len(used)})"
 
 
 def _to_fetch(product: Product, catalogue: str) -> Finding:
