@@ -10,20 +10,29 @@ import numpy as np
 import pytest
 import rasterio
 import shapely
+import torch
 import yaml
+from affine import Affine
 from anthroprotect_folder import write_folder
 from attributed import grid_at
 from click.testing import CliRunner
+from odc.geo.geobox import GeoBox
 from rasterio.transform import from_origin
 from safetensors.numpy import save_file
 
 from wildlens.anthroprotect.dataset import investigative_scenes
+from wildlens.attribution.create import create
+from wildlens.attribution.models import Models
 from wildlens.cli import cli
 from wildlens.doctor import step as doctor
+from wildlens.doctor.inputs import check_inputs
 from wildlens.doctor.step import examine, read_configuration
 from wildlens.errors import WildLensError
 from wildlens.files.raster import writing_geotiff
-from wildlens.settings import Gan
+from wildlens.map.streaming import Source, Tiles, Windows
+from wildlens.networks import weights
+from wildlens.networks.architectures import build_network
+from wildlens.settings import Attribution, Gan, validate
 
 DEFAULT = Path(__file__).parents[2] / "config.yaml"
 
@@ -149,12 +158,89 @@ def test_inputs_that_would_stop_a_run_are_named(mine, change, message):
 def test_more_parts_than_strips_are_named_before_anything_is_trained(mine, methods, parts, strips):
     content = yaml.safe_load(mine.read_text())
     content["inputs"]["mapping"] = [{"name": "m", "product": "m.tif"}]
-    content["attribution"] = {"window": 64, "parts": parts, "methods": methods, "overlap": 200}
+    chosen = {"window": 64, "parts": parts, "methods": methods, "overlap": 200, "extras": []}
+    content["attribution"] = chosen
     mine.write_text(yaml.safe_dump(content))
     write_product(mine.parent / "m.tif", rows=100)
     found = said(examine([DEFAULT, mine], mine.parent))
     message = f"product m: cannot be mapped in {parts} parts, it has {strips} strips"
     assert (message in found) == bool(strips) and found.count("cannot be mapped") == bool(strips)
+
+
+BANDS = ["B02", "B03", "B04", "B08"]
+SIZES, HALVINGS = (48, 64, 96), (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def sized(tmp_path_factory):
+    """A folder of small models: classifiers by side of their tiles, generators by halvings."""
+    folder = tmp_path_factory.mktemp("sized")
+    form = {"bands": BANDS, "provenance": {}}
+    for size in SIZES:
+        arguments = {"bands": 4, "width": 2}
+        networks = {"classifier": build_network("local", arguments)}
+        options = {"kind": "local", "arguments": arguments, "tile_size": size}
+        weights.save(folder / f"c{size}.safetensors", networks, **options, **form)
+    for halvings in HALVINGS:
+        arguments = {"bands": 4, "width": 2, "downsamplings": halvings, "blocks": 1}
+        pair = {name: build_network("generator", arguments) for name in ("maximizer", "minimizer")}
+        options = {"kind": "generator", "arguments": arguments, "tile_size": 64}
+        weights.save(folder / f"g{halvings}.safetensors", pair, **options, **form)
+    return folder
+
+
+def fewest_strips(path: Path, models: Models, attribution: Attribution) -> int:
+    """Strips of the map with the fewest, as the step `map` plans them."""
+    with rasterio.open(path) as dataset:
+        source, counts = Source(dataset, models), []
+        for name in [*attribution.methods, *attribution.extras]:
+            method = create(name, models, attribution)
+            plan = (
+                Tiles(source, method, source.tile_size, attribution)
+                if method.halo is None
+                else Windows(source, method, attribution)
+            )
+            counts.append(len(plan.strips))
+    return min(counts)
+
+
+@pytest.mark.parametrize("trains", [True, False])
+@pytest.mark.parametrize("case", range(20))
+def test_verdict_on_parts_is_that_of_the_plan(sized, tmp_path, trains, case):
+    rng = np.random.default_rng(case)
+    size, halvings = int(rng.choice(SIZES)), int(rng.choice(HALVINGS))
+    grid = GeoBox(
+        (int(rng.integers(1, 400)), 40),
+        Affine(10, 0, 500_000, 0, -10, 7_000_000 - 10 * int(rng.integers(0, 999))),
+        "EPSG:32634",
+    )
+    path, stored = tmp_path / "m.tif", np.full((4, *grid.shape), 900, np.uint16)
+    options = {"count": 4, "dtype": "uint16", "nodata": 0, "tags": {}}
+    with writing_geotiff(path, grid, descriptions=BANDS, **options) as out:
+        out.write(stored)
+    used = [sized / f"c{size}.safetensors", sized / f"g{halvings}.safetensors"]
+    attribution = {
+        "methods": rng.choice(["gan", "gradcam", "minimizer", "deeplift"], 1).tolist(),
+        "extras": [["score"], ["maximized"], [], ["score", "minimized"]][case % 4],
+        "window": int(rng.integers(64, 200)),
+        "overlap": int(rng.integers(0, 100)),
+    }
+    strips = fewest_strips(path, Models(*used, torch.device("cpu")), Attribution(**attribution))
+    product = [{"name": "m", "product": str(path)}]
+    other = {"tiles": {"size": 128}, "gan": {"downsamplings": 1}}  # of no trained model
+    if trains:
+        data = {"inputs": {"training": [{"name": "t", "product": "t"}], "mapping": product}}
+        data["inputs"] |= {"areas": "a.gpkg", "landcover": "l.tif"}
+        data |= {"tiles": {"size": size}, "gan": {"downsamplings": halvings}}
+        data |= {"classifier": {"architecture": "local"}}
+    else:
+        names = dict(zip(("classifier", "generators"), map(str, used), strict=True))
+        data = {"inputs": {"mapping": product}, "models": names} | other
+    for parts in (strips, strips + 1):
+        settings = validate(data | {"attribution": attribution | {"parts": parts}})
+        found = said(check_inputs(settings, tmp_path))
+        assert ("cannot be mapped" in found) == (parts > strips), (strips, found)
+        assert f"it has {strips} strips" in found or parts == strips
 
 
 def write_polygons(path: Path, lon=21.05, columns=None) -> None:
@@ -222,8 +308,7 @@ def map_only(path: Path, **sections) -> None:
     data |= {"models": {"classifier": str(path.parent / "c.safetensors")}}
     data |= {"attribution": {"methods": ["gradcam"], "extras": []}} | sections
     path.write_text(yaml.safe_dump(data))
-    bands = json.dumps(["B02", "B03", "B04", "B08"])
-    metadata = {"kind": "unet", "bands": bands, "tile_size": "64"}
+    metadata = {"kind": "unet", "bands": json.dumps(BANDS), "tile_size": "64"}
     save_file({"a": np.zeros(1)}, data["models"]["classifier"], metadata)
 
 

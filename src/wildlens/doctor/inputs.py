@@ -12,9 +12,10 @@ from wildlens.areas.antimeridian import Bounds
 from wildlens.doctor.finding import Finding
 from wildlens.errors import WildLensError
 from wildlens.files.ground import ground_offset
-from wildlens.project.models import check_models
+from wildlens.project.models import check_models, model_sides
 from wildlens.registry import methods
-from wildlens.settings import Product, Settings
+from wildlens.registry.record import MethodRecord
+from wildlens.settings import Attribution, Product, Settings
 
 NOWHERE = (0.0, 0.0, 0.0, 0.0)  # box in degrees of no scene
 SIMULATED = Path("resources/demo")  # output of the rule `demo`
@@ -106,17 +107,15 @@ def _check_product(
 
 def _check_parts(what: str, grid: GeoBox, settings: Settings) -> list[Finding]:
     """Check that each map of a scene has at least as many strips of rows as `attribution.parts`."""
-    from wildlens.map.windows import tile_starts
-
-    attribution, size, height = settings.attribution, settings.tiles.size, grid.shape[0]
-    contexts = {methods.find(name).context for name in attribution.methods}
-    counts = []
-    if "tile" in contexts:
-        overlap, (top, _) = min(attribution.overlap, size // 2), ground_offset(grid)
-        counts.append(len(tile_starts(height, size, overlap, top)))
-    if contexts - {"tile"}:
-        counts.append(-(-height // attribution.window))  # or one more, by the network's strides
-    strips = min(counts)
+    attribution = settings.attribution
+    try:
+        sides = model_sides(settings)
+    except WildLensError:
+        return []  # the finding about the models names it
+    strips = min(
+        _strips(methods.find(name), grid, attribution, *sides)
+        for name in (*attribution.methods, *attribution.extras)
+    )
     if attribution.parts <= strips:
         return []
     return [
@@ -126,6 +125,21 @@ def _check_parts(what: str, grid: GeoBox, settings: Settings) -> list[Finding]:
             f" rows: set attribution.parts to {strips} or less",
         )
     ]
+
+
+def _strips(
+    record: MethodRecord, grid: GeoBox, settings: Attribution, tile: int, multiple: int
+) -> int:
+    """Number of strips of rows in which a method maps a scene, as `map.streaming` plans them."""
+    from wildlens.map.windows import halo_pieces, tile_starts
+
+    height, (top, _) = grid.shape[0], ground_offset(grid)
+    if record.context == "tile":  # scores overlap by half
+        overlap = tile // 2 if record.form == "score" else min(settings.overlap, tile // 2)
+        return len(tile_starts(height, tile, overlap, top))
+    multiple = multiple if "generators" in record.needs else 1
+    options = {"core": settings.window, "halo": 0, "multiple": multiple, "ground": (top, 0)}
+    return len(list(halo_pieces(height, 1, **options)))
 
 
 def _check_landcovers(

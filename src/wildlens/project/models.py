@@ -61,3 +61,21 @@ def read_bands(path: Path) -> list[str]:
     except (KeyError, TypeError, ValueError):
         raise WildLensError(f"{path}: does not state its bands: train it again") from None
     return bands
+
+
+def model_sides(settings: Settings) -> tuple[int, int]:
+    """Side of the tiles that a classifier maps, and multiple at which windows of generators start.
+
+    In px; of the models that a configuration names or, without any, will train.
+    """
+    tile, downsamplings = settings.tiles.size, settings.gan.downsamplings
+    if models := settings.models:
+        path = models.classifier
+        try:
+            tile = int(read_model_metadata(Path(path))["tile_size"])
+            if path := models.generators:
+                arguments = json.loads(read_model_metadata(Path(path))["arguments"])
+                downsamplings = int(arguments["downsamplings"])
+        except (KeyError, TypeError, ValueError):
+            raise WildLensError(f"{path}: does not state its size: train it again") from None
+    return tile, 2**downsamplings
