@@ -138,9 +138,12 @@ def _check_arguments(source: str, kind: str, arguments: Mapping) -> None:
     """Refuse arguments beyond the limits of the settings: a network could take hours to build."""
     if _is_wrapped(kind):
         return  # its arguments are another package's
-    section = Gan if kind == GENERATOR else Classifier
-    given = {name: value for name, value in arguments.items() if name in section.model_fields}
-    validate(given if kind == GENERATOR else given | {"architecture": kind}, section, source)
+    if kind == GENERATOR:
+        section, names, own = Gan, Gan.model_fields, {}
+    else:
+        section, names, own = Classifier, classifiers.find(kind).settings, {"architecture": kind}
+    given = {name: value for name, value in arguments.items() if name in names}
+    validate(given | own, section, source)
     for name in arguments.keys() - given.keys():
         if type(arguments[name]) is not int or not 0 <= arguments[name] <= _LARGEST:
             raise ValueError(f"{name} is {arguments[name]!r}")
