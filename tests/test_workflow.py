@@ -107,8 +107,8 @@ def test_trainings_keep_checkpoints_where_snakemake_deletes_nothing(finished, mo
 
 
 AFTER_MODELS = {
-    "map": 7,
-    "attribute": 11,
+    "map": 9,
+    "attribute": 13,
     "evaluate": 1,
     "confidence": 1,
     "area_statistics": 1,
@@ -135,7 +135,7 @@ AFTER_BOTH = AFTER_TILES | AFTER_MAPS_ALL
     [
         (
             "gan={lambda_am: 0.4}",
-            {"settings": 2, "train_gan": 1, "map": 3, "attribute": 3} | AFTER_BOTH,
+            {"settings": 2, "train_gan": 1, "map": 4, "attribute": 4} | AFTER_BOTH,
         ),
         (
             "classifier={epochs: 3}",
@@ -147,11 +147,11 @@ AFTER_BOTH = AFTER_TILES | AFTER_MAPS_ALL
         ),
         (
             "attribution={overlap: 16}",
-            {"settings": 2, "method_settings": 5, "map": 5} | AFTER_MAPS_ALL,
+            {"settings": 2, "method_settings": 7, "map": 7} | AFTER_MAPS_ALL,
         ),
         (
             "attribution={max_tiles: 9}",
-            {"settings": 2, "method_settings": 11, "attribute": 11} | AFTER_TILES,
+            {"settings": 2, "method_settings": 13, "attribute": 13} | AFTER_TILES,
         ),
         (
             "attribution={methods: [gan, minimizer, deeplift, occlusion, gradcam, saliency]}",
@@ -208,7 +208,7 @@ AFTER_MAPS = {"evaluate": 1, "catalogue": 1} | STATISTICS
     [
         ("methods/occlusion.py", {"map": 1, "attribute": 1, "confidence": 1} | AFTER_MAPS),
         ("methods/gradcam.py", {"map": 1, "attribute": 2, "confidence": 1} | AFTER_MAPS),
-        ("map/step.py", {"map": 7} | AFTER_MAPS),
+        ("map/step.py", {"map": 9} | AFTER_MAPS),
         ("evaluate/step.py", {"evaluate": 1} | STATISTICS),
     ],
 )
@@ -382,9 +382,9 @@ def test_a_further_member_trains_no_other_again(finished):
     counts = planned(finished, "--config", *TWO)
     assert counts["train_classifier_member"] == counts["train_gan_member"] == 1
     assert not counts.keys() & {"scene", "tiles", "train_classifier", "train_gan", "map"}
-    # 6 methods and the score; the controls are those of one training
-    assert counts["map_member"] == 2 * 7 and counts["combine_maps"] == 7
-    assert counts["attribute_member"] == 2 * 6 and counts["combine_attributions"] == 6
+    # 8 methods and the score; the controls are those of one training
+    assert counts["map_member"] == 2 * 9 and counts["combine_maps"] == 9
+    assert counts["attribute_member"] == 2 * 8 and counts["combine_attributions"] == 8
     assert "attribute" not in counts
 
 
@@ -392,7 +392,7 @@ def test_members_of_generators_share_one_classifier(finished):
     counts = planned(finished, "--config", "gan={members: 3}")
     assert counts["train_gan_member"] == 2 and "train_classifier_member" not in counts
     # what uses no generators has one member, and nothing to do
-    assert counts["map_member"] == counts["attribute_member"] == 3 * 3
+    assert counts["map_member"] == counts["attribute_member"] == 3 * 4
     assert "map" not in counts and "attribute" not in counts
 
 
