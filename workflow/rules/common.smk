@@ -437,7 +437,7 @@ def part_of(wildcards):
 def strips_of(wildcards):
     """Folder of a map's finished strips; of a member or a part, one within that folder."""
     within = filter(None, map(wildcards.get, ("member", "scatteritem")))
-    return "/".join([f"results/maps/{wildcards.scene}/.{wildcards.method}.strips", *within])
+    return str(Path(f"results/maps/{wildcards.scene}/.{wildcards.method}.strips", *within))
 
 
 def repeated(option, paths):
