@@ -136,6 +136,9 @@ class ModelsInMemory(Models):
     pair: tuple[nn.Module, nn.Module] | None = None
     tiles: xarray.Dataset | None = None
 
+    def __post_init__(self) -> None:
+        """There are no files to check."""
+
     @classmethod
     def of(
         cls, explained: Classifier, gan: Gan, data: TrainingSet, device: torch.device

@@ -262,7 +262,7 @@ def test_a_second_run_has_nothing_to_do(results):
 def test_another_weight_reruns_only_what_the_generators_reach(results):
     run = snakemake(results.parent, "-n", "--config", "gan={lambda_am: 0.4}")
     counts = dict(re.findall(r"^([a-z_]+) +(\d+)$", run.stdout + run.stderr, re.MULTILINE))
-    expected = {"settings": 2, "train_gan": 1, "map": 3, "attribute": 3}
+    expected = {"settings": 2, "train_gan": 1, "map": 4, "attribute": 4}
     after = (
         "evaluate",
         "confidence",
@@ -274,7 +274,7 @@ def test_another_weight_reruns_only_what_the_generators_reach(results):
         "summary",
         "all",
     )
-    expected |= dict.fromkeys(after, 1) | {"total": 18}
+    expected |= dict.fromkeys(after, 1) | {"total": 20}
     assert {rule: int(count) for rule, count in counts.items()} == expected
 
 
@@ -375,9 +375,10 @@ def test_the_benchmark_of_validation_tiles_judges_the_runs_own_generators(result
     assert run.returncode == 0, run.stderr
     found = dict(re.findall(r"^(.+): AUROC (\S+), AP", run.stdout, re.MULTILINE))
     assert list(found) == [
-        "classifier, the highest of its maps",
+        "classifier, its activation map",
         "generators, X+ - X-",
         "generators, X - X-",
+        "generators, activation X - X-",
     ]
     assert all(0 <= float(value) <= 1 for value in found.values())
 
