@@ -62,6 +62,7 @@ BUILT_IN = (
         unit="activation",
         sign="0 or more; high where the pattern-minimizer lowers the classifier's activation",
         context="tile",
+        precision="float32",  # nearly equal activations are subtracted
         needs=frozenset({"classifier", "generators"}),
         classifier="activation_map",
     ),
