@@ -545,7 +545,7 @@ def test_misspelt_date_is_one_line_with_the_nearest_name(tmp_path):
 def test_nothing_to_map_is_no_error(tmp_path):
     mine = own_land(workplace(tmp_path), mapping=[])
     rules = planned(tmp_path, "--configfile", DEFAULT, mine)
-    assert "map" not in rules and rules["attribute"] == 11
+    assert "map" not in rules and rules["attribute"] == 13
 
 
 @pytest.mark.parametrize(
@@ -773,7 +773,7 @@ def tiled_among_results(tmp_path_factory):
     part = {"polygons": f"{at}/part.gpkg", "dates": ["2023-07-01", "2023-08-31"]}
     training = [
         {"name": "a", "product": f"{at}/a.tif", "truth": f"{at}/truth.tif"},
-        {"name": "b", "fetch": part},
+        {"name": "b", "fetch": part, "truth": f"{at}/truth.tif"},
     ]
     inputs = {"training": training, "landcover": f"{at}/clc.tif", "areas": f"{at}/wdpa.gpkg"}
     (folder / "config.yaml").write_text(yaml.safe_dump({"inputs": inputs}))

@@ -349,7 +349,7 @@ def test_methods_figure_writes_signed_differences_and_no_nan():
     table["iou_low"] = table["iou_high"] = np.nan  # one block: no interval
     shown = words(draw_methods(table, "bogs"))
     assert "−0.050 [−0.100, +0.050]" in shown
-    assert "−0.150" in shown and "–" in shown
+    assert "−0.200" in shown and "–" in shown
     assert not any("nan" in text for text in shown)
 
 

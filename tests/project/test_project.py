@@ -350,7 +350,9 @@ rule sleep:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_signal_to_a_run_ends_snakemake_and_its_jobs(tmp_path, number):
     (tmp_path / "Snakefile").write_text(RULE)
-    program = "import sys; from wildlens.project.command import run_workflow as run;"
+    # a background job of a shell, as a runner of tests may be, ignores interrupts
+    program = f"import signal, sys; signal.signal({number:d}, signal.SIG_DFL);"
+    program += " from wildlens.project.command import run_workflow as run;"
     words = [sys.executable, "-c", f"{program} sys.exit(run(sys.argv[1:]))"]
     words += [sys.executable, "-m", "snakemake", "--cores", "1", "--directory", str(tmp_path)]
     run = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)

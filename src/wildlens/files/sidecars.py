@@ -16,10 +16,10 @@ def sidecars(path: Path, suffixes: Sequence[str] = _RASTER) -> list[Path]:
     """Existing sidecars of an input, in the order of their suffixes.
 
     Args:
-        suffixes: those of the sidecars of a raster; a shapefile has all of its own.
+        suffixes: appended to the name; by default all of a raster, or of a shapefile.
     """
     start = path.name
-    if path.suffix.lower() == ".shp":
+    if path.suffix.lower() == ".shp" and suffixes is _RASTER:
         start, suffixes = path.stem, _SHAPEFILE
     order = {(start + suffix).casefold(): n for n, suffix in enumerate(suffixes)}
     try:

@@ -102,7 +102,7 @@ BUILT_IN = (
     ),
     MethodRecord(
         name="activation",
-        title="Activation (classifier's own)",
+        title="Activation",
         factory="wildlens.methods.activation:create",
         role="rival",
         unit="activation",
