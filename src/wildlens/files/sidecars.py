@@ -8,23 +8,26 @@ from pathlib import Path
 
 TABLES = (".vat.dbf", ".aux.xml")  # may hold a raster's attribute table
 MASK = ".msk"
-_RASTER = (*TABLES, MASK)  # appended to the name
 _SHAPEFILE = (".dbf", ".shx", ".prj", ".cpg")  # replace .shp
 
 
-def sidecars(path: Path, suffixes: Sequence[str] = _RASTER) -> list[Path]:
-    """Existing sidecars of an input, in the order of their suffixes.
+def sidecars(path: Path) -> list[Path]:
+    """All existing sidecars of a raster or a shapefile."""
+    if path.suffix.lower() == ".shp":
+        return _existing(path.parent, [path.stem + suffix for suffix in _SHAPEFILE])
+    return appended(path, (*TABLES, MASK))
 
-    Args:
-        suffixes: appended to the name; by default all of a raster, or of a shapefile.
-    """
-    start = path.name
-    if path.suffix.lower() == ".shp" and suffixes is _RASTER:
-        start, suffixes = path.stem, _SHAPEFILE
-    order = {(start + suffix).casefold(): n for n, suffix in enumerate(suffixes)}
+
+def appended(path: Path, suffixes: Sequence[str]) -> list[Path]:
+    """Existing files with the name of another and one of these suffixes, in their order."""
+    return _existing(path.parent, [path.name + suffix for suffix in suffixes])
+
+
+def _existing(folder: Path, names: Sequence[str]) -> list[Path]:
+    order = {name.casefold(): position for position, name in enumerate(names)}
     try:
-        names = {file: file.name.casefold() for file in sorted(path.parent.iterdir())}
+        files = sorted(folder.iterdir())
     except OSError:  # no such folder
         return []
-    found = [file for file, name in names.items() if name in order and file.is_file()]
-    return sorted(found, key=lambda file: order[names[file]])
+    found = [file for file in files if file.name.casefold() in order and file.is_file()]
+    return sorted(found, key=lambda file: order[file.name.casefold()])

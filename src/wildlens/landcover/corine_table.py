@@ -12,7 +12,7 @@ import pyogrio
 
 from wildlens.errors import WildLensError, one_line
 from wildlens.files import safe_xml
-from wildlens.files.sidecars import TABLES, sidecars
+from wildlens.files.sidecars import TABLES, appended
 from wildlens.landcover.corine import MISSING, Encoding
 from wildlens.legend import CORINE
 
@@ -22,7 +22,7 @@ _NO_CLASS = (0, 990, 995, 999)  # codes of no data, unclassified land and water
 
 def table_beside(raster: Path) -> Path | None:
     """The file with a raster's attribute table of values and codes, or None."""
-    return next(filter(_rows, sidecars(raster, TABLES)), None)
+    return next(filter(_rows, appended(raster, TABLES)), None)
 
 
 def read_table(path: Path, nodata: float | None) -> Encoding:

@@ -13,7 +13,7 @@ from wildlens.errors import WildLensError
 from wildlens.files import raster
 from wildlens.files.archives import File, on_disk
 from wildlens.files.reflectance import HIGHEST, LOWEST, MISSING, SATURATED, SCALE
-from wildlens.files.sidecars import MASK, sidecars
+from wildlens.files.sidecars import MASK, appended
 from wildlens.scene.grid import Placement, covered
 from wildlens.scene.open_on_grid import open_on_grid
 from wildlens.scene.products import Product
@@ -97,7 +97,7 @@ class Layer:
         if self.classes is not None:
             images.append(self.product.scl.path)
         found = [on_disk(path) for path in (*self.product.metadata, *images)]
-        return [*found, *(mask for path in found for mask in sidecars(path, [MASK]))]
+        return [*found, *(mask for path in found for mask in appended(path, [MASK]))]
 
 
 def open_layer(
