@@ -11,6 +11,7 @@ from pathlib import Path
 from wildlens.errors import WildLensError
 from wildlens.project.init import CONFIGURATION
 from wildlens.project.workflow import snakefile
+from wildlens.training.signals import handled
 
 # signals that end a run -> what its processes get: SIGHUP would end Snakemake without unlocking the
 # folder, and trainings without a checkpoint
@@ -43,25 +44,21 @@ def run_workflow(words: Sequence[str]) -> int:
     """
     received: list[int] = []
 
-    def forward(number: int, frame: object = None) -> None:
+    def forward(number: int, frame: object) -> None:
         received.append(number)
         if process is not None:
             _send(process.pid, ENDS[number])
 
+    def pause(number: int, frame: object) -> None:
+        if process is not None:
+            _pause(process.pid)
+
     process = None
-    ends = [number for number in ENDS if signal.getsignal(number) != signal.SIG_IGN]  # nohup
-    before = {number: signal.signal(number, forward) for number in ends}
-    before[signal.SIGTSTP] = signal.signal(
-        signal.SIGTSTP, lambda *_: process and _pause(process.pid)
-    )
-    try:
+    with handled(dict.fromkeys(ENDS, forward) | {signal.SIGTSTP: pause}):
         process = subprocess.Popen(words, process_group=0)  # noqa: S603  (a list, no shell)
         for number in received[:]:  # before it had started
             _send(process.pid, ENDS[number])
         status = process.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
     if not received:
         return status
     _send(process.pid, signal.SIGKILL)  # what has ignored the signal

@@ -14,6 +14,7 @@ from wildlens.provenance import code_digest
 from wildlens.settings import Section
 from wildlens.training import state_file
 from wildlens.training.processes import Processes
+from wildlens.training.signals import handled
 
 log = logging.getLogger(__name__)
 
@@ -106,15 +107,8 @@ class Checkpoints:
         if self.folder is None:
             yield
             return
-        # a signal that is ignored from the start, as by nohup, stays ignored
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        numbers = [n for n in numbers if signal.getsignal(n) != signal.SIG_IGN]
-        before = {number: signal.signal(number, self._stop) for number in numbers}
-        try:
+        with handled(dict.fromkeys((signal.SIGTERM, signal.SIGINT), self._stop)):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
     def _stop(self, number: int, frame: object) -> None:
         self._signal = number

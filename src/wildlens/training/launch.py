@@ -4,8 +4,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import torch
 import torch.distributed as dist
@@ -13,6 +12,7 @@ import torch.multiprocessing as mp
 
 from wildlens.errors import WildLensError
 from wildlens.training.processes import Lost, is_one_of_several
+from wildlens.training.signals import handled
 
 
 def launch(count: int, command: Callable[[], None]) -> bool:
@@ -32,7 +32,12 @@ def launch(count: int, command: Callable[[], None]) -> bool:
     store = dist.TCPStore("localhost", 0, is_master=True, wait_for_workers=False)
     failures = mp.get_context("spawn").SimpleQueue()
     children = mp.start_processes(_run, (count, store.port, command, failures), count, join=False)
-    with _signals_forwarded(children.pids()):
+
+    def forward(number: int, frame: object) -> None:
+        for child in children.pids():
+            os.kill(child, number)
+
+    with handled(dict.fromkeys((signal.SIGTERM, signal.SIGINT), forward)):
         try:
             while not children.join():
                 pass
@@ -60,23 +65,6 @@ def _run(rank: int, count: int, port: int, command: Callable[[], None], failures
         sys.exit(error.exit_status)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
-
-
-@contextmanager
-def _signals_forwarded(children: list[int]) -> Iterator[None]:
-    """While the block runs, SIGTERM and SIGINT are forwarded to the child processes."""
-
-    def forward(number: int, frame: object) -> None:
-        for child in children:
-            os.kill(child, number)
-
-    numbers = [n for n in (signal.SIGTERM, signal.SIGINT) if signal.getsignal(n) != signal.SIG_IGN]
-    before = {number: signal.signal(number, forward) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _first_failure(error: mp.ProcessExitedException, failures) -> WildLensError:
