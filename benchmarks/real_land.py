@@ -37,6 +37,7 @@ from wildlens import settings
 from wildlens.attribute.step import attribute_tiles
 from wildlens.doctor.step import read_configuration
 from wildlens.files.tables import write_table
+from wildlens.registry import methods as registry
 from wildlens.train_classifier.step import train as train_classifier
 from wildlens.train_gan.step import train as train_generators
 
@@ -44,7 +45,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results" / "real_land"
 CONFIG = ROOT / "config.yaml"
 FORMS = {"unet": (CONFIG,), "local": (CONFIG, ROOT / "workflow/configs/local.yaml")}
-OF_GENERATORS = ("gan", "minimizer", "minimizer_contributions", "minimizer_activation")
+OF_GENERATORS = registry.names("paper", built_in=True)
 CONTROLS = ("brightness", "random")
 # mixed: chosen on the validation scenes of seed 0; its lambda_am is that with which the
 # default's second training is not idle

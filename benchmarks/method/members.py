@@ -42,8 +42,7 @@ from wildlens.settings import Confidence, Evaluation
 
 ROOT = Path(__file__).parents[2]
 SIZES = range(1, 6)  # numbers of members
-# methods without generators
-RIVALS = ("deeplift", "occlusion", "gradcam", "activation")
+RIVALS = registry.names("rival")  # methods without generators
 SHOWN = METRICS[:3]
 CONFIDENCE = {
     "disagreement": "disagreement.csv",
