@@ -21,7 +21,7 @@ from wildlens.files import raster
 from wildlens.landcover.corine import find_encoding
 from wildlens.landcover.step import choose_band, encoding_of, layer_of
 from wildlens.scene.products.product import band_name
-from wildlens.settings import DEMO, Landcover, Product
+from wildlens.settings import Landcover, Product
 
 SIZE = 256  # px
 PARTS = ("s2", "lcs", "s2_scl")
@@ -109,7 +109,7 @@ def products_to_map(path: Path | str, mapping: Sequence[Product]) -> list[Produc
         WildLensError: two of them have the same name, also where file systems ignore case.
     """
     scenes = investigative_scenes(path)
-    own = [product for product in mapping if not product.paths[0].startswith(DEMO)]
+    own = [product for product in mapping if not product.simulated]
     taken = {scene.name.casefold() for scene in scenes}
     if twice := [product.name for product in own if product.name.casefold() in taken]:
         raise WildLensError(

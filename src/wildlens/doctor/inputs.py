@@ -27,7 +27,7 @@ def check_inputs(settings: Settings, folder: Path) -> Iterator[Finding]:
     if settings.anthroprotect:  # its tiles have labels, and nothing is simulated
         check = partial(_open_anthroprotect, mapping=inputs.mapping)
         yield _finding("AnthroProtect", settings.anthroprotect, folder, check)
-        products = [p for p in inputs.mapping if not any(map(is_simulated, p.paths))]
+        products = [p for p in inputs.mapping if not p.simulated]
     if settings.models:
         yield _check_models(settings)
     grids = []
